@@ -1,0 +1,1 @@
+"""Taking a photo apart: query grid, SAM affinity, assignment, connectivity (paper §3.1)."""

@@ -1,0 +1,190 @@
+"""Making every element one piece.
+
+Assignment by score may leave an element in several pieces, or as a sliver. Both are settled on the
+graph of connected pieces, which is far smaller than the photo: an element keeps one piece, all
+other pieces and then all slivers go to the neighbouring element that they fit best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.intp]
+
+Fit = Callable[[IntArray, IntArray, IntArray], NDArray[np.floating]]
+"""(rows (P,), columns (P,), labels (P,)) ⇒ (P,): how well each pixel fits each label."""
+
+_SAMPLES = 64
+"""Pixels of a piece, at most, that tell which neighbour fits it."""
+
+
+def connect(
+    labels: NDArray[np.integer],
+    *,
+    points: NDArray[np.float64] | None = None,
+    fit: Fit | None = None,
+    minimum_area: float = 0,
+) -> tuple[NDArray[np.int32], IntArray]:
+    """Make every label one 4-connected element and number the elements from 0.
+
+    An element keeps the piece that holds its query point, else its largest piece. A piece that
+    belongs to no element any more goes to the neighbour with the best mean fit; without `fit`, and
+    between equals, to the one with the longest shared border. Then elements smaller than
+    `minimum_area` are given up the same way, unless none is as large.
+
+    Args:
+        labels: (H, W) integers ≥ 0.
+        points: (N, 2) query points (x, y) in pixels, of label 0..N-1; None to keep largest pieces.
+        fit: how well pixels fit labels, higher is better.
+        minimum_area: in pixels.
+
+    Returns:
+        (H, W) int32 label map in which every value 0..K-1 is one 4-connected piece, and (K,) the
+        label that each had in `labels`, increasing.
+    """
+    from skimage.measure import label
+
+    pieces = label(labels, background=-1, connectivity=1)  # type: ignore[no-untyped-call]
+    pieces = pieces.astype(np.int32) - 1  # (H, W)
+    first, area = _first_pixel_and_area(pieces)  # (P,), (P,)
+    name = labels.ravel()[first].astype(np.intp)  # (P,) the label that a piece carries
+    graph = _Graph(*_borders(pieces), count=len(area))
+
+    kept = _chosen_pieces(labels, pieces, name, area, points)  # (P,) bool
+    samples = _samples(pieces, ~kept) if fit and not kept.all() else None
+    home = _absorb(graph, kept, name, fit, samples)  # (P,) piece ⇒ piece of its element
+
+    area = np.bincount(home, weights=area, minlength=len(area))
+    large = kept & (area >= min(minimum_area, area.max()))
+    if not large[kept].all():
+        elements = home[pieces]
+        samples = _samples(elements, kept & ~large) if fit else None
+        home = _absorb(graph.merged(home), large | ~kept, name, fit, samples)[home]
+
+    owners = np.flatnonzero(np.bincount(home, minlength=len(home)))  # (K,) pieces, one per element
+    owners = owners[np.argsort(name[owners])]
+    number = np.empty(len(home), dtype=np.int32)
+    number[owners] = np.arange(len(owners), dtype=np.int32)
+    return number[home][pieces], name[owners]
+
+
+@dataclass(frozen=True, eq=False)
+class _Graph:
+    """Pieces that touch: each pair once in both directions, with the border's length in pixels."""
+
+    start: IntArray
+    end: IntArray
+    length: IntArray
+    count: int
+
+    def merged(self, home: IntArray) -> _Graph:
+        """The graph after every piece p became part of piece home[p]."""
+        return _Graph(*_pairs(home[self.start], home[self.end], self.length), count=self.count)
+
+
+def _borders(pieces: NDArray[np.int32]) -> tuple[IntArray, IntArray, IntArray]:
+    beside = pieces[:, :-1] != pieces[:, 1:]
+    below = pieces[:-1] != pieces[1:]
+    a = np.concatenate([pieces[:, :-1][beside], pieces[:-1][below]]).astype(np.intp)
+    b = np.concatenate([pieces[:, 1:][beside], pieces[1:][below]]).astype(np.intp)
+    return _pairs(np.concatenate([a, b]), np.concatenate([b, a]), np.ones(2 * len(a), np.intp))
+
+
+def _pairs(start: IntArray, end: IntArray, length: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Sum the lengths of equal pairs, drop pairs of a piece with itself; sorted by start, end."""
+    apart = start != end
+    start, end, length = start[apart], end[apart], length[apart]
+    base = int(end.max(initial=0)) + 1
+    pairs, where = np.unique(start * base + end, return_inverse=True)
+    total = np.bincount(where, weights=length, minlength=len(pairs)).astype(np.intp)
+    return pairs // base, pairs % base, total
+
+
+def _first_pixel_and_area(pieces: NDArray[np.int32]) -> tuple[IntArray, IntArray]:
+    flat = pieces.ravel()
+    area = np.bincount(flat)
+    first = np.empty(len(area), dtype=np.intp)
+    first[flat[::-1]] = np.arange(flat.size - 1, -1, -1)  # the last writer is the first pixel
+    return first, area
+
+
+def _chosen_pieces(
+    labels: NDArray[np.integer],
+    pieces: NDArray[np.int32],
+    name: IntArray,
+    area: IntArray,
+    points: NDArray[np.float64] | None,
+) -> NDArray[np.bool_]:
+    """(P,) bool: the one piece that each label keeps."""
+    rank = area.astype(np.float64)
+    if points is not None:
+        columns, rows = np.floor(points).astype(np.intp).T
+        at_home = labels[rows, columns] == np.arange(len(points))
+        rank[pieces[rows, columns][at_home]] = np.inf
+    order = np.lexsort((-rank, name))
+    leads = np.r_[True, name[order][1:] != name[order][:-1]]
+    chosen = np.zeros(len(area), dtype=bool)
+    chosen[order[leads]] = True
+    return chosen
+
+
+def _samples(pieces: NDArray[np.integer], wanted: NDArray[np.bool_]) -> tuple[IntArray, IntArray]:
+    """Up to _SAMPLES pixels, evenly spread in reading order, of each wanted piece.
+
+    Returns:
+        (S, 2) (row, column) sorted by piece, and (P + 1,) where the pixels of each piece start.
+    """
+    pixel = np.flatnonzero(wanted[pieces])
+    piece = pieces.ravel()[pixel]
+    order = np.argsort(piece, kind="stable")
+    pixel, piece = pixel[order], piece[order]
+    area = np.bincount(piece, minlength=len(wanted))
+    rank = np.arange(len(piece)) - np.repeat(np.cumsum(area) - area, area)
+    few = rank % (1 + area // _SAMPLES)[piece] == 0
+    start = np.r_[0, np.cumsum(np.bincount(piece[few], minlength=len(wanted)))]
+    return np.stack(np.divmod(pixel[few], pieces.shape[1]), axis=1), start
+
+
+def _absorb(
+    graph: _Graph,
+    kept: NDArray[np.bool_],
+    name: IntArray,
+    fit: Fit | None,
+    samples: tuple[IntArray, IntArray] | None,
+) -> IntArray:
+    """Give every piece that is not kept to a kept one, layer by layer from the kept ones outward.
+
+    Returns:
+        (P,) the kept piece that each piece became part of; a kept piece is its own.
+    """
+    home = np.where(kept, np.arange(graph.count), -1)
+    start, end, length = graph.start, graph.end, graph.length  # start: the piece looking for a home
+    while True:
+        homeless = home[start] < 0
+        start, end, length = start[homeless], end[homeless], length[homeless]
+        reached = home[end] >= 0
+        if not reached.any():
+            return home
+        piece, element, border = _pairs(start[reached], home[end[reached]], length[reached])
+        score = np.zeros(len(piece))
+        if fit is not None and samples is not None:
+            score = _mean_fit(piece, name[element], fit, *samples)
+        best = np.lexsort((element, -border, -score, piece))
+        leads = best[np.r_[True, piece[best][1:] != piece[best][:-1]]]
+        home[piece[leads]] = element[leads]
+
+
+def _mean_fit(
+    piece: IntArray, label: IntArray, fit: Fit, samples: IntArray, sample_start: IntArray
+) -> NDArray[np.float64]:
+    """(Q,) mean fit of the sampled pixels of piece[q] to label[q]."""
+    count = sample_start[piece + 1] - sample_start[piece]  # (Q,)
+    query = np.repeat(np.arange(len(piece)), count)  # (S,)
+    offset = np.arange(len(query)) - np.repeat(np.cumsum(count) - count, count)
+    rows, columns = samples[sample_start[piece][query] + offset].T
+    total = np.bincount(query, weights=fit(rows, columns, label[query]), minlength=len(piece))
+    return total / count
