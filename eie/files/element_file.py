@@ -1,0 +1,281 @@
+"""Element files: a set of elements on disk, as `formats/element-file.md` says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import BinaryIO
+
+import h5py
+import numpy as np
+
+from eie import __version__
+from eie.elements import (
+    Canvas,
+    Edit,
+    ElementSet,
+    ElementTable,
+    Embeddings,
+    Groups,
+    Source,
+    validate,
+)
+from eie.errors import BadInputError, UsageError
+from eie.files import hdf5, values
+from eie.files.atomic import write_atomically
+from eie.files.history import NAMES as HISTORY_NAMES
+from eie.files.history import read_history, write_history
+from eie.files.layout import (
+    AFFINITY,
+    BYTES,
+    COLUMNS,
+    EMBEDDINGS,
+    FORMAT,
+    HOME_BOX,
+    LABEL_MAP,
+    MAX_PIXELS,
+    MAX_SOURCES,
+    PIXELS,
+    VERSION,
+)
+from eie.files.pixels import StoredPixels
+
+ROOT_NAMES = ("sources", "elements", "groups", "history")
+SOURCE_NAMES = ("label_map", "home_box", "pixels", "affinity", "embeddings", "icc", "exif")
+ELEMENT_NAMES = (*COLUMNS, "home_box")
+
+
+def load(source: Path | str | bytes | BinaryIO, *, origin: str | None = None) -> ElementSet:
+    """Read an element file.
+
+    Label maps and tables are read and checked; pixels stay in the file and are read, as
+    :class:`StoredPixels`, when somebody asks for them. Nothing outside the file is ever opened.
+
+    Args:
+        source: path, content, or open binary file (read to its end).
+        origin: name of the file in messages; known by itself when `source` has one.
+
+    Raises:
+        BadInputError: missing, damaged, foreign, unsafe or inconsistent; names the node.
+    """
+    file, origin = open_source(source, origin)
+    return read_elements(hdf5.Folder(file, origin))
+
+
+def dump(elements: ElementSet) -> bytes:
+    """The bytes of the element file of a set; the same set gives the same bytes.
+
+    Stored pixels are copied packed, without decoding.
+
+    Raises:
+        BadInputError: the set is inconsistent, or the file its pixels are stored in is damaged.
+        UsageError: a part is too large for the format, or not of the documented type.
+    """
+    validate(elements)
+    with hdf5.create() as file:
+        _write_elements(file, elements)
+        return hdf5.image(file)
+
+
+def save(elements: ElementSet, target: Path | str) -> None:
+    """Write an element file, atomically; it may replace the one that the pixels are stored in.
+
+    Raises:
+        BadInputError, UsageError: as `dump`.
+        ResourceError: the place cannot be written, or the disk is full.
+    """
+    data = dump(elements)
+    with write_atomically(Path(target)) as handle:
+        handle.write(data)
+
+
+def open_source(source: Path | str | bytes | BinaryIO, origin: str | None) -> tuple[h5py.File, str]:
+    """The opened file, and its name for messages."""
+    if isinstance(source, (str, Path)):
+        origin = origin or str(source)
+        return hdf5.open_path(Path(source), origin), origin
+    if not isinstance(source, (bytes, bytearray, memoryview)):
+        origin = origin or str(getattr(source, "name", "stream"))
+        source = source.read()
+    origin = origin or "element file"
+    return hdf5.open_bytes(bytes(source), origin), origin
+
+
+def _write_elements(file: h5py.File, elements: ElementSet) -> None:
+    hdf5.write_text(file.attrs, "format", FORMAT)
+    hdf5.write_text(file.attrs, "version", ".".join(map(str, VERSION)))
+    hdf5.write_text(file.attrs, "generator", f"eie {__version__}")
+    file.attrs.create("canvas", np.array(elements.canvas, dtype="<i8"))
+    hdf5.write_text(file.attrs, "prompt", elements.prompt)
+    hdf5.write_text(
+        file.attrs, "decomposition", values.json_text(elements.decomposition, "decomposition")
+    )
+    if len(elements.sources) > MAX_SOURCES:
+        raise UsageError(f"{len(elements.sources)} sources, allowed are {MAX_SOURCES}")
+    sources = file.create_group("sources")
+    for index, source in enumerate(elements.sources):
+        _write_source(sources.create_group(str(index)), source)
+    table = file.create_group("elements")
+    for name, plan in COLUMNS.items():
+        column = values.to_stored(name, [getattr(elements.table, name)])
+        hdf5.write_array(table, name, column, plan)
+    hdf5.write_array(table, "home_box", elements.home_box, HOME_BOX)
+    if elements.groups:
+        hdf5.write_array(file, "groups", values.json_lines([elements.groups]), BYTES)
+    if elements.history:
+        history = file.create_group("history")
+        write_history(history, elements.history, elements.table, elements.groups)
+
+
+def _write_source(group: h5py.Group, source: Source) -> None:
+    hdf5.write_array(group, "label_map", source.label_map, LABEL_MAP)
+    hdf5.write_array(group, "home_box", source.home_box, HOME_BOX)
+    if isinstance(source.pixels, StoredPixels):
+        source.pixels.copy_into(group, "pixels")
+    elif source.pixels is not None:
+        hdf5.write_array(group, "pixels", np.asarray(source.pixels), PIXELS)
+    if source.affinity is not None:
+        hdf5.write_array(group, "affinity", source.affinity.astype(np.float16), AFFINITY)
+    if (embeddings := source.embeddings) is not None:
+        stored = hdf5.write_array(group, "embeddings", embeddings.values, EMBEDDINGS)
+        hdf5.write_text(stored.attrs, "encoder", embeddings.encoder)
+        hdf5.write_text(stored.attrs, "encoder_hash", embeddings.encoder_hash)
+    for name in ("icc", "exif"):
+        if (blob := getattr(source, name)) is not None:
+            hdf5.write_array(group, name, np.frombuffer(blob, dtype=np.uint8), BYTES)
+
+
+def read_elements(root: hdf5.Folder) -> ElementSet:
+    """The set in an opened file."""
+    newer = _check_version(root)
+    names = _known_names(root, ROOT_NAMES, newer)
+    decomposition = values.parse_json(
+        root.text("decomposition"), "attribute decomposition of /", root.origin
+    )
+    if not isinstance(decomposition, dict):
+        raise hdf5.refuse("expected a JSON object", "attribute decomposition of /", root.origin)
+    table = _read_table(root.folder("elements"), newer)
+    groups = _read_groups(root) if "groups" in names else MappingProxyType({})
+    elements = ElementSet(
+        canvas=Canvas(*root.integers("canvas", 2)),
+        sources=_read_sources(root.folder("sources"), newer),
+        table=table,
+        groups=groups,
+        history=_read_history(root.folder("history"), newer, table, groups)
+        if "history" in names
+        else (),
+        prompt=root.text("prompt"),
+        decomposition=MappingProxyType(decomposition),
+    )
+    _validate(elements, root.origin)
+    _check_home_boxes(root.folder("elements"), elements)
+    return elements
+
+
+def _validate(elements: ElementSet, origin: str) -> None:
+    try:
+        validate(elements)
+    except BadInputError as error:
+        where = f"reading {error.where} in {origin}"
+        raise BadInputError(error.message, where=where, hint=error.hint) from error
+
+
+def _check_version(root: hdf5.Folder) -> bool:
+    """Whether the file has a newer minor version, whose additions may be passed over."""
+    if root.text("format") != FORMAT:
+        raise hdf5.refuse(f"the format is not {FORMAT}", "attribute format of /", root.origin)
+    text = root.text("version")
+    numbers = text.split(".")
+    if len(numbers) != 2 or not all(part.isascii() and part.isdigit() for part in numbers):
+        raise hdf5.refuse(f"{text!r} is not a version", "attribute version of /", root.origin)
+    major, minor = map(int, numbers)
+    if major != VERSION[0]:
+        raise hdf5.refuse(
+            f"version {text}, this eie reads {VERSION[0]}.x",
+            "attribute version of /",
+            root.origin,
+            hint="upgrade eie" if major > VERSION[0] else None,
+        )
+    return minor > VERSION[1]
+
+
+def _known_names(folder: hdf5.Folder, known: tuple[str, ...], newer: bool) -> list[str]:
+    names = folder.names()
+    if not newer and (unknown := [name for name in names if name not in known]):
+        raise hdf5.refuse(
+            "an element file of this version has no such node",
+            folder.node(unknown[0]),
+            folder.origin,
+        )
+    return [name for name in names if name in known]
+
+
+def _read_sources(folder: hdf5.Folder, newer: bool) -> tuple[Source, ...]:
+    names = folder.names()
+    count = len(names)
+    if set(names) != {str(index) for index in range(count)} or count > MAX_SOURCES:
+        raise hdf5.refuse(
+            f"expected groups 0, 1, …, at most {MAX_SOURCES}", folder.path, folder.origin
+        )
+    sources: list[Source] = []
+    pixels_left = MAX_PIXELS
+    for index in range(count):
+        source = _read_source(folder.folder(str(index)), newer, pixels_left)
+        pixels_left -= source.label_map.size
+        sources.append(source)
+    return tuple(sources)
+
+
+def _read_source(folder: hdf5.Folder, newer: bool, max_pixels: int) -> Source:
+    names = _known_names(folder, SOURCE_NAMES, newer)
+    blobs = {name: folder.array(name, BYTES).tobytes() for name in ("icc", "exif") if name in names}
+    return Source(
+        label_map=folder.array("label_map", replace(LABEL_MAP, limit=max_pixels)),
+        home_box=folder.array("home_box", HOME_BOX),
+        pixels=StoredPixels(folder, "pixels") if "pixels" in names else None,
+        affinity=folder.array("affinity", AFFINITY).astype(np.float32)
+        if "affinity" in names
+        else None,
+        embeddings=_read_embeddings(folder) if "embeddings" in names else None,
+        **blobs,
+    )
+
+
+def _read_embeddings(folder: hdf5.Folder) -> Embeddings:
+    dataset = folder.dataset("embeddings", EMBEDDINGS)
+    return Embeddings(
+        values=folder.array("embeddings", EMBEDDINGS),
+        encoder=hdf5.read_text(dataset, "encoder", folder.origin),
+        encoder_hash=hdf5.read_text(dataset, "encoder_hash", folder.origin),
+    )
+
+
+def _read_table(folder: hdf5.Folder, newer: bool) -> ElementTable:
+    _known_names(folder, ELEMENT_NAMES, newer)
+    return ElementTable(
+        **{name: values.from_stored(folder, name, plan) for name, plan in COLUMNS.items()}
+    )
+
+
+def _read_groups(root: hdf5.Folder) -> Groups:
+    lines = values.parse_json_lines(root, "groups", dict)
+    if len(lines) != 1:
+        raise hdf5.refuse("expected one JSON object", "/groups", root.origin)
+    return values.parse_groups(lines[0], "/groups", root.origin)
+
+
+def _read_history(
+    folder: hdf5.Folder, newer: bool, table: ElementTable, groups: Groups
+) -> tuple[Edit, ...]:
+    _known_names(folder, HISTORY_NAMES, newer)
+    return read_history(folder, table, groups)
+
+
+def _check_home_boxes(folder: hdf5.Folder, elements: ElementSet) -> None:
+    """/elements/home_box repeats what the sources say, for readers that join no tables."""
+    stored = folder.array("home_box", HOME_BOX)
+    if not np.array_equal(stored, elements.home_box):
+        raise hdf5.refuse(
+            "boxes do not fit those of the sources", folder.node("home_box"), folder.origin
+        )

@@ -1,0 +1,112 @@
+"""The edit history in an element file: what each step changed, not a table per step.
+
+Step t keeps the state before operation t. A column that equals the one of the next state (of step
+t + 1, or the current table after the last step) is not stored again, and neither are equal groups:
+a move costs one column, and neighbouring boxes deflate to little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.elements import Edit, ElementTable, Groups
+from eie.files import hdf5, values
+from eie.files.layout import BYTES, CHANGED, COLUMNS, MAX_HISTORY_ROWS, STEPS
+
+STORED = {
+    name: replace(plan, limit=MAX_HISTORY_ROWS * (plan.shape[-1] or 1))
+    if len(plan.shape) > 1
+    else replace(plan, limit=MAX_HISTORY_ROWS)
+    for name, plan in COLUMNS.items()
+}
+"""The columns of all steps, one after the other."""
+
+NAMES = ("operations", "sources", "rows", "groups", "changed", *COLUMNS)
+
+
+def write_history(
+    group: h5py.Group, history: Sequence[Edit], table: ElementTable, groups: Groups
+) -> None:
+    """Fill /history; `table` and `groups` are the current state."""
+    tables = [*(edit.table for edit in history), table]
+    grouped = [*(edit.groups for edit in history), groups]
+    changed = np.array(
+        [
+            [not _same(getattr(before, name), getattr(after, name)) for name in COLUMNS]
+            for before, after in pairwise(tables)
+        ],
+        dtype=np.uint8,
+    )
+    lines = [
+        None if dict(before) == dict(after) and list(before) == list(after) else before
+        for before, after in pairwise(grouped)
+    ]
+    arrays: dict[str, NDArray[Any]] = {
+        "operations": values.json_lines(edit.operation for edit in history),
+        "sources": np.array([edit.sources for edit in history], dtype=np.int32),
+        "rows": np.array([len(edit.table) for edit in history], dtype=np.int32),
+        "groups": values.json_lines(lines),
+        "changed": changed,
+    }
+    plans = {"operations": BYTES, "sources": STEPS, "rows": STEPS, "groups": BYTES}
+    for index, name in enumerate(COLUMNS):
+        kept = [getattr(tables[step], name) for step in np.flatnonzero(changed[:, index])]
+        arrays[name] = values.to_stored(name, kept)
+    for name, array in arrays.items():
+        hdf5.write_array(group, name, array, {**plans, "changed": CHANGED, **STORED}[name])
+
+
+def read_history(folder: hdf5.Folder, table: ElementTable, groups: Groups) -> tuple[Edit, ...]:
+    """The edits of /history, oldest first; columns that did not change share their memory."""
+    operations = values.parse_json_lines(folder, "operations", dict)
+    grouped = values.parse_json_lines(folder, "groups", (dict, type(None)))
+    steps = len(operations)
+    rows = folder.array("rows", replace(STEPS, shape=(steps,)))
+    sources = folder.array("sources", replace(STEPS, shape=(steps,)))
+    changed = folder.array("changed", replace(CHANGED, shape=(steps, len(COLUMNS)))) != 0
+    if len(grouped) != steps:
+        raise hdf5.refuse(
+            f"{len(grouped)} lines for {steps} steps", "/history/groups", folder.origin
+        )
+    if (rows < 0).any():
+        raise hdf5.refuse("a row count is negative", "/history/rows", folder.origin)
+    columns = {
+        name: _split(folder, name, np.where(changed[:, index], rows, 0))
+        for index, name in enumerate(COLUMNS)
+    }
+    edits: list[Edit] = []
+    for step in reversed(range(steps)):
+        kept = {
+            name: columns[name][step] if changed[step, index] else getattr(table, name)
+            for index, name in enumerate(COLUMNS)
+        }
+        if any(len(column) != rows[step] for column in kept.values()):
+            raise hdf5.refuse(
+                f"columns of step {step} differ in length", "/history/changed", folder.origin
+            )
+        table = ElementTable(**kept)
+        if grouped[step] is not None:
+            groups = values.parse_groups(grouped[step], "/history/groups", folder.origin)
+        edits.append(Edit(operations[step], table, groups, int(sources[step])))
+    return tuple(reversed(edits))
+
+
+def _same(before: NDArray[Any], after: NDArray[Any]) -> bool:
+    return before is after or np.array_equal(before, after)
+
+
+def _split(folder: hdf5.Folder, name: str, lengths: NDArray[np.integer]) -> list[NDArray[Any]]:
+    """A column of all steps, cut into one view per step; empty where a step did not change it."""
+    total = int(lengths.sum(dtype=np.int64))
+    plan = STORED[name]
+    column = values.from_stored(folder, name, replace(plan, shape=(total, *plan.shape[1:])))
+    ends = np.cumsum(lengths, dtype=np.int64).tolist()
+    starts = [0, *ends[:-1]]
+    return [column[start:end] for start, end in zip(starts, ends, strict=True)]

@@ -1,0 +1,48 @@
+"""The arrays of an element file, version 1: `formats/element-file.md` in code."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eie.elements import MAX_ELEMENTS
+from eie.files.hdf5 import Array
+
+FORMAT = "editable-image-elements"
+VERSION = (1, 0)
+
+MAX_PIXELS = 200_000_000
+"""Most pixels of a photo, and of all label maps of a file together."""
+
+MAX_SOURCES = 1024
+MAX_STEPS = 1 << 17
+MAX_HISTORY_ROWS = 1 << 23
+MAX_TEXT = 1 << 23
+"""Most bytes of an ICC profile, an EXIF block, the groups or the recorded operations."""
+
+MAX_MATRIX = 1 << 26
+"""Most values of an affinity (8192 patches) or of embeddings."""
+
+U8, U16, I32 = np.dtype("u1"), np.dtype("<u2"), np.dtype("<i4")
+F16, F32, F64 = np.dtype("<f2"), np.dtype("<f4"), np.dtype("<f8")
+
+BYTES = Array(U8, (None,), MAX_TEXT)
+
+LABEL_MAP = Array(U16, (None, None), MAX_PIXELS, tiled=True, level=1)
+PIXELS = Array(U8, (None, None, None), 4 * MAX_PIXELS, tiled=True, level=1)
+HOME_BOX = Array(F64, (None, 4), 4 * MAX_ELEMENTS)
+AFFINITY = Array(F16, (None, None), MAX_MATRIX, tiled=True, level=1)
+EMBEDDINGS = Array(F32, (None, None), MAX_MATRIX, level=1)
+
+COLUMNS: dict[str, Array] = {
+    "id": Array(I32, (None,), MAX_ELEMENTS),
+    "source": Array(I32, (None,), MAX_ELEMENTS),
+    "patch": Array(I32, (None,), MAX_ELEMENTS),
+    "box": Array(F64, (None, 4), 4 * MAX_ELEMENTS),
+    "z": Array(I32, (None,), MAX_ELEMENTS),
+    "visible": Array(U8, (None,), MAX_ELEMENTS),
+    "flip": Array(U8, (None, 2), 2 * MAX_ELEMENTS),
+}
+"""The columns of the element table, in the order that /history/changed uses."""
+
+STEPS = Array(I32, (None,), MAX_STEPS)
+CHANGED = Array(U8, (None, len(COLUMNS)), MAX_STEPS * len(COLUMNS))
