@@ -1,0 +1,104 @@
+"""Rendering: an edited element set becomes a photo.
+
+:func:`render` gives the finished photo, :func:`eie.render.show.show` a picture of its elements.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+import eie
+from eie.elements import ElementSet
+from eie.errors import MissingModelError, UsageError
+from eie.files.images import Photo
+from eie.render.anchored import SEAM, Decoder, Scene, compose, stage
+from eie.render.classical import ClassicalDecoder
+from eie.render.layers import Mask, Picture
+
+__all__ = ["DECODERS", "SEAM", "ClassicalDecoder", "Decoder", "Rendering", "Scene", "render"]
+
+DECODERS: Mapping[str, type[Decoder]] = {"classical": ClassicalDecoder}
+"""The decoders that a name stands for, each with its default settings."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rendering:
+    """A rendered photo and how it came about.
+
+    Attributes:
+        photo: the result, with the profile and metadata of source 0.
+        changed: (H, W) bool, pixels that differ from source 0.
+        provenance: what made it, as text by key ("Software", "eie:decoder", "eie:settings" in
+            JSON); goes into the written file, and the same values give the same bytes.
+    """
+
+    photo: Photo
+    changed: Mask
+    provenance: Mapping[str, str]
+
+    @property
+    def changed_pixels(self) -> int:
+        return int(np.count_nonzero(self.changed))
+
+
+def render(
+    elements: ElementSet, *, decoder: str | Decoder | None = None, free: bool = False
+) -> Rendering:
+    """Render a set: pixels no edit touches are source 0's, the decoder makes what edits reveal.
+
+    Args:
+        elements: the set; the sources it shows must have pixels.
+        decoder: a name out of :data:`DECODERS` or a decoder with settings of its own; None for
+            the best one there is.
+        free: render everything from embeddings, as the paper does (§3); needs a learned decoder.
+
+    Raises:
+        UsageError: no such decoder, or a source without pixels.
+        MissingModelError: `free` with a decoder that knows no embeddings.
+    """
+    chosen = _decoder(decoder)
+    if free:
+        raise MissingModelError(
+            f"the decoder '{chosen.name}' cannot render from embeddings alone",
+            hint="leave out --free",
+        )
+    scene = stage(elements)
+    fill = chosen.fill(scene) if scene.hole.any() else None
+    pixels = compose(scene, fill)
+    source = elements.sources[0]
+    return Rendering(
+        photo=Photo(pixels, source.icc, source.exif),
+        changed=_changed(scene.source, pixels),
+        provenance=_provenance(chosen),
+    )
+
+
+def _decoder(choice: str | Decoder | None) -> Decoder:
+    if choice is None:
+        return ClassicalDecoder()
+    if not isinstance(choice, str):
+        return choice
+    if choice not in DECODERS:
+        raise UsageError(f"no decoder '{choice}'", hint=f"there is: {', '.join(DECODERS)}")
+    return DECODERS[choice]()
+
+
+def _changed(source: Picture, pixels: Picture) -> Mask:
+    """(H, W) bool, compared in bands of rows so that no mask of all channels is held."""
+    changed = np.empty(source.shape[:2], dtype=bool)
+    for top in range(0, len(source), 256):
+        band = slice(top, top + 256)
+        changed[band] = (source[band] != pixels[band]).any(axis=2)
+    return changed
+
+
+def _provenance(decoder: Decoder) -> Mapping[str, str]:
+    return {
+        "Software": f"eie {eie.__version__}",
+        "eie:decoder": decoder.name,
+        "eie:settings": json.dumps(dict(decoder.settings), sort_keys=True),
+    }

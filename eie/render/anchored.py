@@ -1,0 +1,183 @@
+"""Anchored rendering: what no edit touches stays as it is, byte for byte.
+
+    elements ⇒ scene (source 0, layers painted, hole) ⇒ decoder ⇒ fill ⇒ picture
+
+Three things change pixels: a layer painted over them, the hole that a layer or a deleted element
+leaves, and the seam of at most :data:`SEAM` pixels around that hole. The seam is there because a
+photo's objects reach a little beyond their masks (blur, compression): filled from right outside the
+mask, a removed object would leave its outline. Within it the fill fades into the source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.elements import ElementSet
+from eie.errors import UsageError
+from eie.geometry import common_box, corners
+from eie.render.layers import (
+    Layer,
+    Mask,
+    Picture,
+    Window,
+    layers_of,
+    paint,
+    patch_members,
+)
+
+SEAM = 8
+"""Most pixels beyond the old and new place of an element that rendering may change."""
+
+
+class Decoder(Protocol):
+    """Makes what an edit reveals.
+
+    Attributes:
+        name: what the command line calls it.
+        settings: all that its result depends on besides the scene (options, seed, hashes of
+            weights), as JSON values; goes into the output's provenance.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
+
+    def fill(self, scene: Scene) -> Picture:
+        """A picture (H, W, C) of the whole canvas, of which only the scene's hole is used."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What a decoder may know of an edited photo.
+
+    Attributes:
+        elements: the edited set.
+        source: (H, W, C) uint8, the pixels of source 0 as they were.
+        picture: (H, W, C) uint8, the source with all layers painted over it; right outside of the
+            hole, and showing the unedited photo, not black, within it.
+        revealed: (H, W) uint8, how much of the source is gone: 255 where an element was that is
+            not at home, falling to 0 across the seam around it. What lies under painted layers
+            counts too: it is not background.
+        hole: (H, W) bool, revealed and not covered by an opaque layer: what the decoder makes.
+    """
+
+    elements: ElementSet
+    source: Picture
+    picture: Picture
+    revealed: Picture
+    hole: Mask
+    _layers: list[Layer] = field(repr=False)
+    _pixels: PixelsOfSources = field(repr=False)
+
+
+class PixelsOfSources:
+    """The sources' pixels, each read when it is first asked for."""
+
+    def __init__(self, elements: ElementSet) -> None:
+        self._elements = elements
+        self._read: dict[int, Picture] = {}
+
+    def __call__(self, index: int) -> Picture:
+        """(H, W, C) uint8 pixels of source `index`.
+
+        Raises:
+            UsageError: the set was made without pixels.
+        """
+        if index not in self._read:
+            pixels = self._elements.sources[index].pixels
+            if pixels is None:
+                raise UsageError(
+                    f"source {index} has no pixels, and anchored rendering shows the photo's own",
+                    hint="make the element file without --no-pixels",
+                )
+            self._read[index] = np.asarray(pixels)
+        return self._read[index]
+
+
+def seam_of(elements: ElementSet) -> int:
+    """Width of the seam for a canvas, in pixels: what blur and compression spoil grows with it."""
+    return int(
+        np.clip(round(np.sqrt(elements.canvas.height * elements.canvas.width) / 100), 2, SEAM)
+    )
+
+
+def stage(elements: ElementSet) -> Scene:
+    """Paint the layers of a set and find what they leave open.
+
+    Raises:
+        UsageError: a source that is shown has no pixels.
+    """
+    pixels = PixelsOfSources(elements)
+    source = pixels(0)
+    layers = layers_of(elements)
+    picture = source.copy()
+    opaque = paint(picture, layers, elements, pixels)
+    revealed = _revealed(elements)
+    hole = (revealed > 0) & ~opaque
+    return Scene(elements, source, picture, revealed, hole, layers, pixels)
+
+
+def compose(scene: Scene, fill: Picture | None) -> Picture:
+    """The finished picture: the scene with its hole filled.
+
+    Args:
+        fill: (H, W, C) uint8, used in the hole; None if there is no hole.
+
+    Returns:
+        (H, W, C) uint8; may be the scene's own picture.
+    """
+    if fill is None or (window := bounds(scene.hole)) is None:
+        return scene.picture
+    part = window.slices
+    hole, revealed = scene.hole[part], scene.revealed[part]
+    ground = scene.source[part].copy()
+    whole = hole & (revealed == 255)
+    ground[whole] = fill[part][whole]
+    fading = hole & (revealed < 255)
+    share = revealed[fading, None].astype(np.float32) / 255  # (n, 1)
+    ground[fading] = _mix(scene.source[part][fading], fill[part][fading], share)
+    paint(ground, scene._layers, scene.elements, scene._pixels, window)
+    picture = scene.picture.copy()
+    picture[part][hole] = ground[hole]
+    return picture
+
+
+def _mix(under: Picture, over: Picture, share: NDArray[np.floating]) -> Picture:
+    """(n, C) colours, `share` of them from `over`."""
+    return np.rint(under * (1 - share) + over * share).astype(np.uint8)
+
+
+def _revealed(elements: ElementSet) -> Picture:
+    """(H, W) uint8, see :attr:`Scene.revealed`."""
+    import cv2
+
+    source = elements.sources[0]
+    kept = patch_members(elements.table.patch[elements.untouched], source.patches)
+    revealed = np.zeros(elements.canvas, dtype=np.uint8)
+    if kept.all():
+        return revealed
+    seam = seam_of(elements)
+    x0, y0, x1, y1 = corners(common_box(source.home_box[~kept])).astype(int).tolist()
+    part = Window(y0, x0, y1, x1).grown(seam).clipped(Window.of(revealed)).slices
+    distance = cv2.distanceTransform(
+        kept[source.label_map[part]].astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
+    )
+    fade = max(1, seam // 2)
+    revealed[part] = np.rint(((seam + 1 - distance) / fade).clip(0, 1) * 255)
+    return revealed
+
+
+def bounds(mask: Mask) -> Window | None:
+    """The smallest window around the True pixels, if there are any."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    return Window(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)

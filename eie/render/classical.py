@@ -1,0 +1,167 @@
+"""The `classical` decoder: fills what an edit reveals by OpenCV's Telea inpainting.
+
+A. Telea, "An image inpainting technique based on the fast marching method", J. Graphics Tools
+9(1), 2004. It continues colours from the hole's border inwards and invents nothing: good for narrow
+holes and plain backgrounds, a smear for the rest. It needs no weights and is the baseline that the
+learned decoders have to beat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.render.layers import Mask, Picture, Window
+
+if TYPE_CHECKING:
+    from eie.render.anchored import Scene
+
+_BLOCK = 32
+"""Holes nearer than about this many pixels are filled together."""
+
+
+@dataclass(frozen=True)
+class ClassicalDecoder:
+    """Telea inpainting from the surroundings of every hole.
+
+    Attributes:
+        radius: pixels around a pixel that it is made from, at the working size.
+        margin: pixels around a hole that are looked at.
+        largest: pixels of a hole beyond which it is filled at a reduced working size.
+        background: share of a hole's border above which the unmoved photo there is taken for its
+            background; below it the moved elements are, as when all of a sky was shifted.
+    """
+
+    radius: float = 4.0
+    margin: int = 24
+    largest: int = 500_000
+    background: float = 1 / 3
+
+    @property
+    def name(self) -> str:
+        return "classical"
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return asdict(self)
+
+    def fill(self, scene: Scene) -> Picture:
+        """The scene's picture with its hole filled; deterministic.
+
+        Colour and alpha are continued alike. A hole without any surroundings gets the mean of
+        source 0.
+        """
+        picture = scene.picture.copy()
+        for window, hole in _separate_holes(scene.hole, self.margin):
+            part = window.slices
+            gone = scene.revealed[part] > 0
+            if self._has_background(hole, gone):
+                ground, unknown = scene.source[part], gone
+            else:
+                ground, unknown = scene.picture[part], scene.hole[part]
+            if unknown.all():
+                picture[part][hole] = np.rint(_mean(scene.source))
+            else:
+                picture[part][hole] = self._inpaint(ground, unknown)[hole]
+        return picture
+
+    def _has_background(self, hole: Mask, gone: Mask) -> bool:
+        """Whether enough of a hole's border is photo that did not move."""
+        import cv2
+
+        grown = cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+        border = grown & ~hole
+        return bool((border & ~gone).sum() > self.background * border.sum())
+
+    def _inpaint(self, ground: Picture, unknown: Mask) -> Picture:
+        """(h, w, C) with the unknown pixels made; the others may differ from `ground`."""
+        import cv2
+
+        planes = _premultiplied(ground)
+        height, width = unknown.shape
+        reduction = np.sqrt(max(1.0, unknown.sum() / self.largest))
+        if reduction > 1:
+            size = (max(1, round(width / reduction)), max(1, round(height / reduction)))
+            planes, unknown = _reduced(planes, unknown, size)
+        filled = _telea(planes, unknown, self.radius)
+        if reduction > 1:
+            enlarged = cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC)
+            filled = np.asarray(enlarged, dtype=np.uint8).reshape(height, width, -1)
+        return _straight(filled)
+
+
+def _separate_holes(hole: Mask, margin: int) -> Iterator[tuple[Window, Mask]]:
+    """Every connected part of a hole: a window with `margin` around it, the part in the window."""
+    import cv2
+
+    height, width = hole.shape
+    rows, columns = -(-height // _BLOCK), -(-width // _BLOCK)
+    padded = np.zeros((rows * _BLOCK, columns * _BLOCK), dtype=bool)
+    padded[:height, :width] = hole
+    blocks = padded.reshape(rows, _BLOCK, columns, _BLOCK).max(axis=(1, 3))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(blocks.view(np.uint8))
+    for label in range(1, count):
+        left, top, wide, high = (int(v) * _BLOCK for v in stats[label, :4])
+        window = Window(top, left, top + high, left + wide).grown(margin).clipped(Window.of(hole))
+        block_rows = np.arange(window.top, window.bottom) // _BLOCK
+        block_columns = np.arange(window.left, window.right) // _BLOCK
+        own = labels[np.ix_(block_rows, block_columns)] == label
+        yield window, hole[window.slices] & own
+
+
+def _telea(planes: Picture, unknown: Mask, radius: float) -> Picture:
+    """Telea inpainting of (h, w, C) planes; OpenCV takes one or three at a time."""
+    import cv2
+
+    mask = unknown.astype(np.uint8)
+    colours = 3 if planes.shape[2] >= 3 else 1
+    parts = (planes[..., :colours], planes[..., colours:])
+    filled = [
+        cv2.inpaint(np.ascontiguousarray(part), mask, radius, cv2.INPAINT_TELEA)
+        for part in parts
+        if part.shape[2]
+    ]
+    return np.asarray(np.dstack(filled), dtype=np.uint8)
+
+
+def _reduced(planes: Picture, unknown: Mask, size: tuple[int, int]) -> tuple[Picture, Mask]:
+    """Planes and mask at (width, height) `size`, averaged over known pixels only."""
+    import cv2
+
+    known = np.where(unknown, 0, 255).astype(np.uint8)
+    held = planes * (known > 0)[..., None]
+    small = cv2.resize(held, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
+    share = cv2.resize(known, size, interpolation=cv2.INTER_AREA) / np.float32(255)  # (h, w)
+    enough = share >= 0.5
+    if not enough.any():
+        enough = share == share.max()
+    averaged = small / np.maximum(share, 1 / 255)[..., None]
+    return np.rint(averaged.clip(0, 255)).astype(np.uint8), ~enough
+
+
+def _premultiplied(pixels: Picture) -> Picture:
+    """Colours times alpha, so that what is transparent has no say in a neighbour's colour."""
+    if pixels.shape[2] in (1, 3):
+        return pixels
+    alpha = pixels[..., -1:]
+    colour = np.rint(pixels[..., :-1] * (alpha / np.float32(255))).astype(np.uint8)
+    return np.concatenate([colour, alpha], axis=2)
+
+
+def _straight(planes: Picture) -> Picture:
+    """The reverse of :func:`_premultiplied`, to the precision that 8 bits leave."""
+    if planes.shape[2] in (1, 3):
+        return planes
+    alpha = planes[..., -1:]
+    share = np.maximum(alpha, 1) / np.float32(255)
+    colour = np.rint((planes[..., :-1] / share).clip(0, 255)).astype(np.uint8)
+    return np.concatenate([colour, alpha], axis=2)
+
+
+def _mean(pixels: Picture) -> NDArray[np.float64]:
+    """(C,) mean of a picture."""
+    return np.asarray(pixels.mean(axis=(0, 1)), dtype=np.float64)
