@@ -1,0 +1,124 @@
+"""The object around a clicked element, grown by element affinity."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.edit.picking import RowMask, Rows, areas
+from eie.elements import ElementSet, Source
+from eie.errors import UsageError
+
+TOLERANCE = 0.5
+"""How unlike its object an element may be and still belong to it, in [0, 1]."""
+
+
+def object_around(
+    elements: ElementSet, row: int, among: RowMask, tolerance: float = TOLERANCE
+) -> Rows:
+    """The elements of the object that an element belongs to.
+
+    Args:
+        elements: the set.
+        row: the clicked element.
+        among: the elements that may belong to the object.
+        tolerance: see :func:`grow`.
+
+    Returns:
+        rows in ascending order, `row` among them.
+
+    Raises:
+        UsageError: the element's source has no affinity.
+    """
+    source = elements.sources[elements.table.source[row]]
+    if source.affinity is None:
+        raise UsageError(
+            "the file has no element affinity, so objects cannot be grown",
+            hint="choose elements by id, @x,y or box:, or run eie decompose again",
+        )
+    rows = _one_element_per_patch(elements, row, among)
+    patches = elements.table.patch[rows]
+    member = grow(
+        source.affinity[np.ix_(patches, patches)],
+        areas(source.label_map, source.patches)[patches],
+        _touching(source)[np.ix_(patches, patches)],
+        start=int(np.flatnonzero(rows == row)[0]),
+        tolerance=tolerance,
+    )
+    return rows[member]
+
+
+def grow(
+    affinity: NDArray[np.float32],
+    area: NDArray[np.integer],
+    touching: NDArray[np.bool_],
+    start: int,
+    tolerance: float = TOLERANCE,
+) -> NDArray[np.bool_]:
+    """Grow an object from one patch, the best fitting patch first.
+
+    A patch fits as well as its mutual affinity min(A[n, k], A[k, n]) with the patches n that the
+    object already has, on average over their area. It joins while that is at least 1 − tolerance
+    if it touches the object, and at least 1 − tolerance / 2 if it does not: an object may be cut
+    in two by what stands before it, but far away only a sure patch is its own.
+
+    Args:
+        affinity: (P, P) float in [0, 1], as :attr:`eie.elements.Source.affinity`.
+        area: (P,) pixels of every patch, > 0.
+        touching: (P, P) bool, symmetric: whether two patches share a border.
+        start: the patch to grow from.
+        tolerance: in [0, 1]; 0 takes hardly more than the start, 1 nearly everything.
+
+    Returns:
+        (P,) bool, the patches of the object.
+    """
+    mutual = np.minimum(affinity, affinity.T).astype(np.float64)  # (P, P)
+    member = np.zeros(len(area), dtype=bool)
+    near = np.zeros(len(area), dtype=bool)
+    bond = np.zeros(len(area))  # Σ over members n of area[n] · mutual[n]
+    joining = start
+    while True:
+        member[joining] = True
+        near |= touching[joining]
+        bond += area[joining] * mutual[joining]
+        fit = bond / area[member].sum()
+        margin = fit - np.where(near, 1 - tolerance, 1 - tolerance / 2)
+        margin[member] = -np.inf
+        joining = int(margin.argmax())
+        if margin[joining] < 0:
+            return member
+
+
+def _one_element_per_patch(elements: ElementSet, row: int, among: RowMask) -> Rows:
+    """The elements that lie to the clicked one as their patches lie in the source.
+
+    Where patches were copied, an object and its copy show the same ones; an element belongs to the
+    clicked instance if it stands nearer to its place there than to its place in any other.
+    """
+    table = elements.table
+    rows = np.flatnonzero(among & (table.source == table.source[row]))
+    copies = rows[(table.patch[rows] == table.patch[row]) & (rows != row)]
+    transforms = [elements.transform(int(instance)) for instance in (row, *copies)]
+    scale = np.array([t.scale for t in transforms])  # (I, 2)
+    offset = np.array([t.offset for t in transforms])  # (I, 2)
+    expected = elements.home_box[rows, None, :2] * scale + offset  # (K, I, 2)
+    distance = np.linalg.norm(table.box[rows, None, :2] - expected, axis=2)  # (K, I)
+    mine = distance.argmin(axis=1) == 0
+    rows, distance = rows[mine], distance[mine, 0]
+    depth = -np.argsort(elements.paint_order)[rows]
+    nearest_first = np.lexsort((depth, rows != row, distance))
+    _, first = np.unique(table.patch[rows[nearest_first]], return_index=True)
+    return np.sort(rows[nearest_first[first]])
+
+
+def _touching(source: Source) -> NDArray[np.bool_]:
+    """(P, P) bool: whether two patches of a source share a pixel border."""
+    touching = np.zeros((source.patches, source.patches), dtype=bool)
+    label_map = source.label_map
+    for here, there in (
+        (label_map[:, :-1], label_map[:, 1:]),
+        (label_map[:-1], label_map[1:]),
+    ):
+        border = here != there
+        touching[here[border], there[border]] = True
+    return touching | touching.T

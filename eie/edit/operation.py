@@ -1,0 +1,86 @@
+"""What all operations have in common: texts as fields, a command line form and a JSON form."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, Self
+
+from eie.edit.selection import parse_selection
+from eie.elements import ElementSet
+from eie.errors import UsageError
+
+
+def argument(metavar: str, parse: Callable[[str], object]) -> Any:
+    """A field that is typed as `metavar` and checked by `parse`."""
+    return field(metadata={"metavar": metavar, "parse": parse})
+
+
+@dataclass(frozen=True)
+class Operation(ABC):
+    """One change of an element set.
+
+    The first line of a subclass's docstring is its help text.
+
+    Raises:
+        UsageError: when it is made, if a text cannot be read.
+    """
+
+    name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        for field_ in fields(self):
+            field_.metadata["parse"](getattr(self, field_.name))
+
+    @classmethod
+    def metavars(cls) -> tuple[str, ...]:
+        """The names of the arguments on the command line, in order."""
+        return tuple(field_.metadata["metavar"] for field_ in fields(cls))
+
+    @classmethod
+    def help(cls) -> str:
+        """What it does, in one line."""
+        return (inspect.getdoc(cls) or "").partition("\n")[0]
+
+    @classmethod
+    def parse(cls, arguments: Sequence[str]) -> Self:
+        """Make the operation from the arguments typed.
+
+        Raises:
+            UsageError: too many, too few, or one that cannot be read.
+        """
+        if len(arguments) != len(cls.metavars()):
+            raise UsageError(
+                f"{cls.name} takes {' '.join(cls.metavars()) or 'no arguments'}",
+                hint=f"{len(arguments)} given: {' '.join(arguments)}",
+            )
+        return cls(*arguments)
+
+    def as_json(self) -> dict[str, str]:
+        """The operation as an entry of an edit script."""
+        texts = {field_.name: getattr(self, field_.name) for field_ in fields(self)}
+        return {"operation": self.name, **texts}
+
+    def with_tolerance(self, tolerance: float) -> Self:
+        """The same, with a tolerance for every `object@` that states none."""
+        texts = {
+            field_.name: str(parse_selection(text).with_tolerance(tolerance))
+            for field_ in fields(self)
+            if field_.metadata["parse"] is parse_selection
+            and "object@" in (text := getattr(self, field_.name))
+        }
+        return replace(self, **texts)
+
+    @abstractmethod
+    def apply(self, elements: ElementSet) -> ElementSet:
+        """The changed set; its history is left as it was.
+
+        Raises:
+            UsageError: the operation means nothing in this set, or goes beyond the limits.
+            BadInputError: a file that it names cannot be read.
+        """
+
+    def __str__(self) -> str:
+        return " ".join([self.name, *(getattr(self, field_.name) for field_ in fields(self))])

@@ -1,0 +1,397 @@
+"""The operations: what an edit does to an element set.
+
+Each is a frozen dataclass whose fields are the texts typed on the command line, so that the command
+line, the edit script and Python say the same: `--move 12 +40,0`, `{"operation": "move",
+"selection": "12", "shift": "+40,0"}` and `Move("12", "+40,0")`. Texts are checked when the
+operation is made; what they mean is found out when it is applied, in the set as it is by then.
+
+An operation changes the element table and the groups, never a source (:class:`Paste` adds some).
+An element may come to lie partly or wholly outside the canvas.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Self
+
+import numpy as np
+
+from eie.edit.changes import appended, centre_of, changed, far_to_near, placed, shifted, stack
+from eie.edit.operation import Operation, argument
+from eie.edit.picking import Rows
+from eie.edit.selection import ObjectAt, group_members, parse_group_name, parse_selection
+from eie.edit.units import parse_factors, parse_point, parse_shift, whole_pixels
+from eie.elements import ElementSet, Source
+from eie.errors import UsageError
+
+
+def _parse_direction(text: str) -> str:
+    if text not in ("h", "v"):
+        raise UsageError(f"{text!r} is not h or v", hint="h swaps left and right, v top and bottom")
+    return text
+
+
+def _parse_file(text: str) -> str:
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise UsageError(f"{text!r} is not the name of a file")
+    return text
+
+
+def _parse_grip(text: str) -> ObjectAt:
+    """The object under a point: `x,y` or `x,y~tolerance`."""
+    (_, grip), *more = parse_selection(f"object@{text}").terms
+    if more or not isinstance(grip, ObjectAt):
+        raise UsageError(f"{text!r} is not a point", hint="write x,y, for example 120,80")
+    return grip
+
+
+@dataclass(frozen=True)
+class Move(Operation):
+    """Shift elements by dx,dy."""
+
+    name = "move"
+    selection: str = argument("SEL", parse_selection)
+    shift: str = argument("dx,dy", parse_shift)
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        shift = parse_shift(self.shift).shift_on(elements.canvas)
+        return shifted(elements, rows_of(elements, self.selection), shift)
+
+
+@dataclass(frozen=True)
+class To(Operation):
+    """Move elements so that the centre of their common box comes to x,y.
+
+    The way there is rounded to whole pixels, so that photo pixels are not blurred.
+    """
+
+    name = "to"
+    selection: str = argument("SEL", parse_selection)
+    place: str = argument("x,y", parse_point)
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        rows = rows_of(elements, self.selection)
+        target = parse_point(self.place).on(elements.canvas)
+        return shifted(elements, rows, whole_pixels(target - centre_of(elements, rows)))
+
+
+@dataclass(frozen=True)
+class Scale(Operation):
+    """Resize elements by a factor f or fx,fy about the centre of their common box."""
+
+    name = "scale"
+    selection: str = argument("SEL", parse_selection)
+    factor: str = argument("f|fx,fy", parse_factors)
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        rows = rows_of(elements, self.selection)
+        factors, centre = parse_factors(self.factor), centre_of(elements, rows)
+        box = elements.table.box[rows]
+        place = centre + (box[:, :2] - centre) * factors
+        return placed(elements, rows, np.hstack([place, box[:, 2:] * factors]))
+
+
+@dataclass(frozen=True)
+class Delete(Operation):
+    """Take elements off the canvas; --restore brings them back."""
+
+    name = "delete"
+    selection: str = argument("SEL", parse_selection)
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        return changed(elements, rows_of(elements, self.selection), visible=False)
+
+
+@dataclass(frozen=True)
+class Restore(Operation):
+    """Bring deleted elements back, where they were when they were deleted."""
+
+    name = "restore"
+    selection: str = argument("SEL", parse_selection)
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        rows = parse_selection(self.selection).rows(elements, deleted=True)
+        return changed(elements, rows, visible=True)
+
+
+@dataclass(frozen=True)
+class Copy(Operation):
+    """Copy elements to dx,dy from themselves, in front of them.
+
+    Copies get ids that were never used, from the farthest element to the nearest.
+    """
+
+    name = "copy"
+    selection: str = argument("SEL", parse_selection)
+    shift: str = argument("dx,dy", parse_shift)
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        rows = rows_of(elements, self.selection)
+        originals = elements.table.take(far_to_near(elements, rows))
+        copied = appended(elements, originals, above=int(originals.z.max()))
+        added = np.arange(len(elements), len(copied))
+        return shifted(copied, added, parse_shift(self.shift).shift_on(elements.canvas))
+
+
+@dataclass(frozen=True)
+class Drag(Operation):
+    """Move the whole object under x0,y0 by the way from there to x1,y1.
+
+    The way is rounded to whole pixels. `x0,y0~0.3` sets the object's tolerance.
+    """
+
+    name = "drag"
+    start: str = argument("x0,y0", _parse_grip)
+    end: str = argument("x1,y1", parse_point)
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        grip = _parse_grip(self.start)
+        way = parse_point(self.end).on(elements.canvas) - grip.point.on(elements.canvas)
+        return shifted(elements, grip.rows(elements, elements.table.visible), whole_pixels(way))
+
+    def with_tolerance(self, tolerance: float) -> Self:
+        grip = parse_selection(f"object@{self.start}").with_tolerance(tolerance)
+        return replace(self, start=str(grip).removeprefix("object@"))
+
+
+@dataclass(frozen=True)
+class Swap(Operation):
+    """Exchange the places of two selections: each goes to the other's centre.
+
+    The way is rounded to whole pixels; sizes stay.
+    """
+
+    name = "swap"
+    selection: str = argument("SEL", parse_selection)
+    other: str = argument("SEL", parse_selection)
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        rows, others = rows_of(elements, self.selection), rows_of(elements, self.other)
+        both = np.intersect1d(rows, others)
+        if len(both):
+            raise UsageError(
+                f"element {elements.table.id[both[0]]} is in both selections",
+                hint="only selections that share no element can be swapped",
+            )
+        way = whole_pixels(centre_of(elements, others) - centre_of(elements, rows))
+        return shifted(shifted(elements, rows, way), others, -way)
+
+
+@dataclass(frozen=True)
+class Front(Operation):
+    """Bring elements in front of all others."""
+
+    name = "front"
+    selection: str = argument("SEL", parse_selection)
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        rows = far_to_near(elements, rows_of(elements, self.selection))
+        others = np.delete(elements.table.z, rows)
+        if not len(others):
+            return elements
+        return changed(elements, rows, z=stack(int(others.max()) + 1, len(rows)))
+
+
+@dataclass(frozen=True)
+class Back(Operation):
+    """Put elements behind all others."""
+
+    name = "back"
+    selection: str = argument("SEL", parse_selection)
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        rows = far_to_near(elements, rows_of(elements, self.selection))
+        others = np.delete(elements.table.z, rows)
+        if not len(others):
+            return elements
+        return changed(elements, rows, z=stack(int(others.min()) - len(rows), len(rows)))
+
+
+@dataclass(frozen=True)
+class Flip(Operation):
+    """Mirror elements about the centre of their common box: h left-right, v top-bottom."""
+
+    name = "flip"
+    selection: str = argument("SEL", parse_selection)
+    direction: str = argument("h|v", _parse_direction)
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        rows = rows_of(elements, self.selection)
+        axis = "hv".index(self.direction)
+        box, flip = elements.table.box[rows], elements.table.flip[rows]
+        box[:, axis] = 2 * centre_of(elements, rows)[axis] - box[:, axis]
+        flip[:, axis] ^= True
+        return placed(changed(elements, rows, flip=flip), rows, box)
+
+
+@dataclass(frozen=True)
+class Appearance(Operation):
+    """Let elements show what others show, in their own boxes.
+
+    One element gives its appearance to all; equally many give it pair by pair, in the order typed.
+    """
+
+    name = "appearance"
+    selection: str = argument("SEL", parse_selection)
+    of: str = argument("FROM", parse_selection)
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        rows, models = rows_of(elements, self.selection), rows_of(elements, self.of)
+        if len(models) not in (1, len(rows)):
+            raise UsageError(
+                f"{len(rows)} elements cannot take the appearance of {len(models)}",
+                hint="name one element, or as many as are to change",
+            )
+        shown = elements.table.take(models)
+        return changed(elements, rows, source=shown.source, patch=shown.patch, flip=shown.flip)
+
+
+@dataclass(frozen=True)
+class Paste(Operation):
+    """Add elements of another file, centred at x,y and in front of all.
+
+    Their sources come along, unless the set has the same already. Size and layout stay, the way is
+    rounded to whole pixels, deleted elements come visible, groups stay behind.
+    """
+
+    name = "paste"
+    file: str = argument("OTHER.h5", _parse_file)
+    selection: str = argument("SEL", parse_selection)
+    place: str = argument("x,y", parse_point)
+
+    @classmethod
+    def metavars(cls) -> tuple[str, ...]:
+        return ("OTHER.h5:SEL", "x,y")
+
+    @classmethod
+    def parse(cls, arguments: Sequence[str]) -> Self:
+        if len(arguments) != 2:
+            return super().parse(arguments)
+        file, selection = split_file_and_selection(arguments[0])
+        return cls(file, selection, arguments[1])
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        from eie.files import load  # h5py is slow to import and wanted by no other operation
+
+        other = load(self.file)
+        rows = far_to_near(other, rows_of(other, self.selection))
+        guests = other.table.take(rows)
+        sources = list(elements.sources)
+        index_here = np.zeros(len(other.sources), dtype=np.int32)
+        for index in np.unique(guests.source):
+            index_here[index] = _find_or_append(sources, other.sources[index])
+        guests = replace(guests, source=index_here[guests.source])
+        above = int(elements.table.z.max(initial=-1))
+        pasted = appended(replace(elements, sources=tuple(sources)), guests, above)
+        added = np.arange(len(elements), len(pasted))
+        target = parse_point(self.place).on(elements.canvas)
+        return shifted(pasted, added, whole_pixels(target - centre_of(pasted, added)))
+
+
+@dataclass(frozen=True)
+class Group(Operation):
+    """Name elements, for group:NAME; an older group of that name is replaced."""
+
+    name = "group"
+    group: str = argument("NAME", parse_group_name)
+    selection: str = argument("SEL", parse_selection)
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        members = elements.table.id[rows_of(elements, self.selection)]
+        groups = {**elements.groups, self.group: tuple(members.tolist())}
+        return replace(elements, groups=MappingProxyType(groups))
+
+
+@dataclass(frozen=True)
+class Ungroup(Operation):
+    """Forget a group; its elements stay."""
+
+    name = "ungroup"
+    group: str = argument("NAME", parse_group_name)
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        group_members(elements, self.group)
+        groups = {name: ids for name, ids in elements.groups.items() if name != self.group}
+        return replace(elements, groups=MappingProxyType(groups))
+
+
+@dataclass(frozen=True)
+class Reset(Operation):
+    """Go back to the unedited photo; an edit like others, so it can be undone."""
+
+    name = "reset"
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        if not elements.history:
+            return elements
+        first = elements.history[0]
+        return replace(elements, table=first.table, groups=first.groups)
+
+
+OPERATIONS: tuple[type[Operation], ...] = (
+    Move,
+    To,
+    Scale,
+    Delete,
+    Restore,
+    Copy,
+    Drag,
+    Swap,
+    Front,
+    Back,
+    Flip,
+    Appearance,
+    Paste,
+    Group,
+    Ungroup,
+    Reset,
+)
+"""All operations, in the order in which help lists them."""
+
+
+def split_file_and_selection(text: str) -> tuple[str, str]:
+    """Take `OTHER.h5:SEL` apart, at the first `:` behind which a selection stands.
+
+    So a file's name may hold colons (`C:\\photos\\dog.h5:object@120,80`).
+
+    Raises:
+        UsageError: there is none.
+    """
+    for colon in re.finditer(":", text):
+        file, selection = text[: colon.start()], text[colon.end() :]
+        try:
+            parse_selection(selection)
+        except UsageError:
+            continue
+        if file:
+            return file, selection
+    raise UsageError(
+        f"{text!r} does not say what to paste", hint="write OTHER.h5:SELECTION, or OTHER.h5:all"
+    )
+
+
+def rows_of(elements: ElementSet, selection: str) -> Rows:
+    return parse_selection(selection).rows(elements)
+
+
+def _find_or_append(sources: list[Source], guest: Source) -> int:
+    """The index of a source in the list, to which it is added if it is new."""
+    for index, source in enumerate(sources):
+        if _same_photo(source, guest):
+            return index
+    sources.append(guest)
+    return len(sources) - 1
+
+
+def _same_photo(one: Source, other: Source) -> bool:
+    """Whether two sources hold the same patches; pixels are read only if the label maps agree."""
+    if one is other:
+        return True
+    if one.pixels is None or other.pixels is None:
+        return False
+    return np.array_equal(one.label_map, other.label_map) and np.array_equal(
+        np.asarray(one.pixels), np.asarray(other.pixels)
+    )

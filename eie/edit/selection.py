@@ -1,0 +1,414 @@
+"""Selections: which elements an operation acts on.
+
+    selection = term { ("+" | "-") term }          `+` joins, `-` takes away, from left to right
+    term      = ids | "all" | "@" point | "object@" point [ "~" tolerance ]
+              | "box:" point "," point | "mask:" file | "group:" name
+    ids       = id [ "-" id ] { "," id [ "-" id ] }
+    point     = x "," y                            pixels of the canvas, or `%` of it
+
+- `12`, `3,7,20-25`: elements by id. A `-` between two numbers without blanks is a range; it takes
+  the elements that exist in it, and its ends must exist. `20-25 - 22` takes 22 away again.
+- `@x,y`: the front-most element at that place, as the elements lie at the moment.
+- `object@x,y`: the object that this element belongs to, grown by element affinity
+  (:func:`eie.edit.growth.grow`); `~0.3` behind it sets the tolerance.
+- `box:x0,y0,x1,y1`: elements whose centre lies in the box, its border included.
+- `mask:FILE.png`: elements of which more than half of the visible area lies under the white of
+  the picture. It must have the shape of the canvas; another size is stretched to it.
+- `group:NAME`: a named group. `all`: every element.
+
+A file or group name ends at the first `+` or `-` behind its image suffix, or its last letter,
+digit, `_` or `.`; a name with other signs in it stands in quotes: `group:"left-eye"`.
+
+Everything but an id sees visible elements only; where deleted ones are asked for (`--restore`), it
+sees the deleted ones only. An id always means its element.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.edit.growth import TOLERANCE, object_around
+from eie.edit.picking import RowMask, Rows, areas, row_at, rows_on_canvas
+from eie.edit.reader import Reader
+from eie.edit.units import Point, read_length, read_point
+from eie.elements import Canvas, ElementSet
+from eie.errors import BadInputError, UsageError
+
+GRAMMAR = (
+    "a selection is made of 12 or 3,7,20-25, @x,y, object@x,y, box:x0,y0,x1,y1, mask:FILE.png, "
+    "group:NAME and all, joined by + and removed by -"
+)
+
+_ALL = re.compile(r"all(?!\w)")
+_OBJECT = re.compile("object@")
+_AT = re.compile("@")
+_BOX = re.compile("box:")
+_MASK = re.compile("mask:")
+_GROUP = re.compile("group:")
+_RANGE = re.compile(r"([0-9]{1,18})(?:-([0-9]{1,18}))?(?![0-9])")
+_COMMA = re.compile(",")
+_TILDE = re.compile("~")
+_JOINER = re.compile(r"[+-]")
+_QUOTED = re.compile(r'"([^"]+)"|\'([^\']+)\'')
+_FILE = re.compile(
+    r"([^\"'\s].*?\.(?:png|jpe?g|webp|tiff?|bmp))(?=\s*(?:[+-]|$))", re.IGNORECASE | re.DOTALL
+)
+_NAME = re.compile(r"(\w[\w.]*)")
+
+
+class Term(Protocol):
+    """One way to choose elements; `str` gives it back as text."""
+
+    def rows(self, elements: ElementSet, among: RowMask) -> Rows:
+        """Rows of the elements chosen, in the order they were asked for.
+
+        Args:
+            elements: the set.
+            among: (N,) bool, the elements that can be chosen without their id.
+
+        Raises:
+            UsageError: the term means nothing in this set.
+        """
+
+
+@dataclass(frozen=True)
+class Ids:
+    """Elements by id: ranges (first, last)."""
+
+    ranges: tuple[tuple[int, int], ...]
+
+    def rows(self, elements: ElementSet, among: RowMask) -> Rows:  # noqa: ARG002
+        known = elements.table.id
+        by_id = np.argsort(known)
+        chosen = []
+        for span in self.ranges:
+            for end in span:
+                if end not in known:
+                    raise UsageError(f"there is no element {end}", hint=_known_ids(known))
+            first, last = np.searchsorted(known[by_id], [span[0], span[1] + 1])
+            chosen.append(by_id[first:last])
+        return np.concatenate(chosen)
+
+    def __str__(self) -> str:
+        return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in self.ranges)
+
+
+@dataclass(frozen=True)
+class Everything:
+    """All elements."""
+
+    def rows(self, elements: ElementSet, among: RowMask) -> Rows:  # noqa: ARG002
+        return np.flatnonzero(among)
+
+    def __str__(self) -> str:
+        return "all"
+
+
+@dataclass(frozen=True)
+class At:
+    """The front-most element at a place."""
+
+    point: Point
+
+    def rows(self, elements: ElementSet, among: RowMask) -> Rows:
+        return np.array([_row_at(elements, self.point, among)])
+
+    def __str__(self) -> str:
+        return f"@{self.point}"
+
+
+@dataclass(frozen=True)
+class ObjectAt:
+    """The whole object at a place; `tolerance` None is the library's."""
+
+    point: Point
+    tolerance: float | None = None
+
+    def rows(self, elements: ElementSet, among: RowMask) -> Rows:
+        clicked = _row_at(elements, self.point, among)
+        tolerance = TOLERANCE if self.tolerance is None else self.tolerance
+        return object_around(elements, clicked, among, tolerance)
+
+    def __str__(self) -> str:
+        if self.tolerance is None:
+            return f"object@{self.point}"
+        return f"object@{self.point}~{np.format_float_positional(self.tolerance, trim='-')}"
+
+
+@dataclass(frozen=True)
+class Box:
+    """Elements whose centre lies between two corners."""
+
+    corner: Point
+    opposite: Point
+
+    def rows(self, elements: ElementSet, among: RowMask) -> Rows:
+        ends = np.sort([self.corner.on(elements.canvas), self.opposite.on(elements.canvas)], axis=0)
+        centre = elements.table.box[:, :2]
+        inside = ((centre >= ends[0]) & (centre <= ends[1])).all(axis=1)
+        return np.flatnonzero(among & inside)
+
+    def __str__(self) -> str:
+        return f"box:{self.corner},{self.opposite}"
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Elements that lie under the white of a picture."""
+
+    file: str
+
+    def rows(self, elements: ElementSet, among: RowMask) -> Rows:
+        white = _read_mask(Path(self.file), elements.canvas)  # (H, W)
+        front = rows_on_canvas(elements, among)  # (H, W)
+        visible = areas(front, len(elements))
+        covered = areas(np.where(white, front, -1), len(elements))
+        return np.flatnonzero(2 * covered > visible)
+
+    def __str__(self) -> str:
+        return f"mask:{_quoted(self.file, _FILE)}"
+
+
+@dataclass(frozen=True)
+class Group:
+    """The members of a named group."""
+
+    group: str
+
+    def rows(self, elements: ElementSet, among: RowMask) -> Rows:
+        members = np.isin(elements.table.id, group_members(elements, self.group))
+        return np.flatnonzero(among & members)
+
+    def __str__(self) -> str:
+        return f"group:{_quoted(self.group, _NAME)}"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Terms, each with the sign that joins (`+`) or removes (`-`) it."""
+
+    terms: tuple[tuple[str, Term], ...]
+
+    def rows(self, elements: ElementSet, *, deleted: bool = False) -> Rows:
+        """Rows of the elements chosen: each once, in the order they were asked for.
+
+        Args:
+            elements: the set.
+            deleted: choose among the deleted elements instead of the visible ones.
+
+        Raises:
+            UsageError: an element or group is unknown, a place is empty, or nothing is left.
+            BadInputError: a mask cannot be read or does not fit the canvas.
+        """
+        among = elements.table.visible ^ deleted
+        chosen = np.empty(0, dtype=np.intp)
+        for sign, term in self.terms:
+            rows = term.rows(elements, among)
+            if sign == "+":
+                rows = rows[np.sort(np.unique(rows, return_index=True)[1])]
+                chosen = np.concatenate([chosen, rows[~np.isin(rows, chosen)]])
+            else:
+                chosen = chosen[~np.isin(chosen, rows)]
+        if not len(chosen):
+            state = "deleted" if deleted else "visible"
+            raise UsageError(
+                f"the selection {str(self)!r} is empty",
+                hint=f"it looks at {state} elements; eie show F.h5 --ids shows them",
+            )
+        return chosen
+
+    def with_tolerance(self, tolerance: float) -> Selection:
+        """The same, with a tolerance for every `object@` that states none."""
+        terms = (
+            (sign, replace(term, tolerance=tolerance))
+            if isinstance(term, ObjectAt) and term.tolerance is None
+            else (sign, term)
+            for sign, term in self.terms
+        )
+        return Selection(tuple(terms))
+
+    def __str__(self) -> str:
+        """The text that parses to this selection."""
+        text = str(self.terms[0][1])
+        for (_, before), (sign, term) in zip(self.terms, self.terms[1:], strict=False):
+            # `20 - 25` removes, `20-25` is a range.
+            blank = " " if isinstance(before, Ids) and isinstance(term, Ids) else ""
+            text += f"{blank}{sign}{blank}{term}"
+        return text
+
+
+def parse_selection(text: str) -> Selection:
+    """Read a selection; the module's head states the grammar.
+
+    Raises:
+        UsageError: with the character at which the text stops being a selection.
+    """
+    reader = Reader(text, "selection", GRAMMAR)
+    terms = [("+", _read_term(reader))]
+    while not reader.done:
+        sign = reader.expect(_JOINER, "+ or -").group()
+        terms.append((sign, _read_term(reader)))
+    return Selection(tuple(terms))
+
+
+def group_members(elements: ElementSet, group: str) -> tuple[int, ...]:
+    """The ids of a group's members.
+
+    Raises:
+        UsageError: there is no such group.
+    """
+    if group not in elements.groups:
+        names = ", ".join(sorted(elements.groups))
+        raise UsageError(
+            f"there is no group {group!r}",
+            hint=f"groups: {names}" if names else "make one with --group NAME SELECTION",
+        )
+    return elements.groups[group]
+
+
+def parse_group_name(text: str) -> str:
+    """A name that a group can have: letters, digits, `_`, `.`, blanks and `-`, 1 to 64 of them.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if not isinstance(text, str) or not re.fullmatch(r"\w(?:[\w. -]{0,62}[\w.-])?", text):
+        raise UsageError(
+            f"{text!r} cannot be a group's name",
+            hint="letters, digits, _ . - and blanks, beginning with a letter or digit, at most 64",
+        )
+    return text
+
+
+def select(elements: ElementSet, text: str, *, deleted: bool = False) -> NDArray[np.int32]:
+    """The ids of the elements that a selection chooses.
+
+    Args:
+        elements: the set.
+        text: the selection; the module's head states the grammar.
+        deleted: choose among the deleted elements instead of the visible ones.
+
+    Returns:
+        (K,) int32 ids, K ≥ 1: each once, in the order they were asked for.
+
+    Raises:
+        UsageError: the text is no selection, or it means nothing in this set.
+        BadInputError: a mask cannot be read or does not fit the canvas.
+    """
+    return elements.table.id[parse_selection(text).rows(elements, deleted=deleted)]
+
+
+def _read_term(reader: Reader) -> Term:
+    if reader.take(_ALL):
+        return Everything()
+    if reader.take(_OBJECT):
+        point = read_point(reader)
+        return ObjectAt(point, _read_tolerance(reader) if reader.take(_TILDE) else None)
+    if reader.take(_AT):
+        return At(read_point(reader))
+    if reader.take(_BOX):
+        corner = read_point(reader)
+        reader.expect(_COMMA, "a comma and the opposite corner")
+        return Box(corner, read_point(reader))
+    if reader.take(_MASK):
+        return Mask(_read_name(reader, _FILE, "a picture's name, as in mask:FILE.png,"))
+    if reader.take(_GROUP):
+        return Group(_read_name(reader, _NAME, "a group's name"))
+    return _read_ids(reader)
+
+
+def _read_ids(reader: Reader) -> Ids:
+    ranges = [_read_range(reader, "a selection's term")]
+    while reader.take(_COMMA):
+        ranges.append(_read_range(reader, "an element id"))
+    return Ids(tuple(ranges))
+
+
+def _read_range(reader: Reader, name: str) -> tuple[int, int]:
+    start = reader.position
+    first, last = reader.expect(_RANGE, name).groups()
+    if last is not None and int(last) < int(first):
+        reader.position = start
+        reader.fail("the range runs backwards", hint=f"write {last}-{first}")
+    return int(first), int(last or first)
+
+
+def _read_tolerance(reader: Reader) -> float:
+    start = reader.position
+    tolerance = read_length(reader).of(1.0)
+    if not 0 <= tolerance <= 1:
+        reader.position = start
+        reader.fail("the tolerance is outside 0 to 1", hint="0.5 is usual; larger takes more")
+    return tolerance
+
+
+def _read_name(reader: Reader, unquoted: re.Pattern[str], name: str) -> str:
+    quoted = reader.take(_QUOTED)
+    if quoted:
+        return quoted[1] or quoted[2]
+    return reader.expect(unquoted, name)[1]
+
+
+def _quoted(name: str, unquoted: re.Pattern[str]) -> str:
+    """The name as a selection must write it."""
+    plain = unquoted.match(name)
+    if plain and plain.group() == name and name == name.strip():
+        return name
+    return f"'{name}'" if '"' in name else f'"{name}"'
+
+
+def _row_at(elements: ElementSet, point: Point, among: RowMask) -> int:
+    x, y = point.on(elements.canvas)
+    height, width = elements.canvas
+    if not (0 <= x <= width and 0 <= y <= height):
+        raise UsageError(
+            f"the point {point} is outside the canvas",
+            hint=f"it is {width} pixels wide and {height} high",
+        )
+    row = row_at(elements, x, y, among)
+    if row is None:
+        raise UsageError(
+            f"there is no element at {point}",
+            hint="choose by id: eie show F.h5 --ids shows them, eie info F.h5 lists all",
+        )
+    return row
+
+
+def _read_mask(file: Path, canvas: Canvas) -> NDArray[np.bool_]:
+    """(H, W) bool: where a picture, stretched to the canvas, is white and not transparent."""
+    from eie.files.images import read_photo  # Pillow is wanted by masks only
+
+    pixels = read_photo(file, str(file)).pixels  # (h, w, C) uint8
+    height, width = pixels.shape[:2]
+    # The same shape, but for a pixel that rounding may have cost a smaller copy.
+    if abs(width * canvas.height - height * canvas.width) > max(canvas):
+        raise BadInputError(
+            f"the mask is {width}×{height}, the canvas {canvas.width}×{canvas.height}",
+            where=str(file),
+            hint="a mask must have the proportions of the canvas",
+        )
+    colours = pixels.shape[2] - (pixels.shape[2] in (2, 4))
+    brightness = pixels[..., :colours].sum(axis=2, dtype=np.uint16)  # (h, w)
+    white = brightness >= 128 * colours
+    if colours < pixels.shape[2]:
+        white &= pixels[..., -1] >= 128
+    lines = np.arange(canvas.height) * height // canvas.height
+    columns = np.arange(canvas.width) * width // canvas.width
+    stretched: NDArray[np.bool_] = white[np.ix_(lines, columns)]  # (H, W)
+    return stretched
+
+
+def _known_ids(known: NDArray[np.int32]) -> str:
+    """What ids there are, in a few words."""
+    if not len(known):
+        return "the file has no elements"
+    low, high = int(known.min()), int(known.max())
+    if high - low + 1 == len(known):
+        return f"ids go from {low} to {high}"
+    return f"ids lie between {low} and {high}, some are missing; eie info F.h5 lists them"
