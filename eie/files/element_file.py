@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from eie import __version__
 from eie.elements import (
@@ -24,26 +26,22 @@ from eie.elements import (
 from eie.errors import BadInputError, UsageError
 from eie.files import hdf5, values
 from eie.files.atomic import write_atomically
-from eie.files.history import NAMES as HISTORY_NAMES
 from eie.files.history import read_history, write_history
 from eie.files.layout import (
-    AFFINITY,
     BYTES,
     COLUMNS,
-    EMBEDDINGS,
+    ELEMENT_ARRAYS,
     FORMAT,
+    HISTORY_ARRAYS,
     HOME_BOX,
-    LABEL_MAP,
     MAX_PIXELS,
     MAX_SOURCES,
-    PIXELS,
+    SOURCE_ARRAYS,
     VERSION,
 )
 from eie.files.pixels import StoredPixels
 
 ROOT_NAMES = ("sources", "elements", "groups", "history")
-SOURCE_NAMES = ("label_map", "home_box", "pixels", "affinity", "embeddings", "icc", "exif")
-ELEMENT_NAMES = (*COLUMNS, "home_box")
 
 
 def load(source: Path | str | bytes | BinaryIO, *, origin: str | None = None) -> ElementSet:
@@ -129,27 +127,30 @@ def _write_elements(file: h5py.File, elements: ElementSet) -> None:
 
 
 def _write_source(group: h5py.Group, source: Source) -> None:
-    hdf5.write_array(group, "label_map", source.label_map, LABEL_MAP)
-    hdf5.write_array(group, "home_box", source.home_box, HOME_BOX)
+    plans = SOURCE_ARRAYS
+    hdf5.write_array(group, "label_map", source.label_map, plans["label_map"])
+    hdf5.write_array(group, "home_box", source.home_box, plans["home_box"])
     if isinstance(source.pixels, StoredPixels):
         source.pixels.copy_into(group, "pixels")
     elif source.pixels is not None:
-        hdf5.write_array(group, "pixels", np.asarray(source.pixels), PIXELS)
+        hdf5.write_array(group, "pixels", np.asarray(source.pixels), plans["pixels"])
     if source.affinity is not None:
-        hdf5.write_array(group, "affinity", source.affinity.astype(np.float16), AFFINITY)
+        affinity = source.affinity.astype(np.float16)
+        hdf5.write_array(group, "affinity", affinity, plans["affinity"])
     if (embeddings := source.embeddings) is not None:
-        stored = hdf5.write_array(group, "embeddings", embeddings.values, EMBEDDINGS)
+        stored = hdf5.write_array(group, "embeddings", embeddings.values, plans["embeddings"])
         hdf5.write_text(stored.attrs, "encoder", embeddings.encoder)
         hdf5.write_text(stored.attrs, "encoder_hash", embeddings.encoder_hash)
     for name in ("icc", "exif"):
         if (blob := getattr(source, name)) is not None:
-            hdf5.write_array(group, name, np.frombuffer(blob, dtype=np.uint8), BYTES)
+            hdf5.write_array(group, name, np.frombuffer(blob, dtype=np.uint8), plans[name])
 
 
 def read_elements(root: hdf5.Folder) -> ElementSet:
     """The set in an opened file."""
     newer = _check_version(root)
     names = _known_names(root, ROOT_NAMES, newer)
+    root.text("generator")
     decomposition = values.parse_json(
         root.text("decomposition"), "attribute decomposition of /", root.origin
     )
@@ -200,7 +201,7 @@ def _check_version(root: hdf5.Folder) -> bool:
     return minor > VERSION[1]
 
 
-def _known_names(folder: hdf5.Folder, known: tuple[str, ...], newer: bool) -> list[str]:
+def _known_names(folder: hdf5.Folder, known: Container[str], newer: bool) -> list[str]:
     names = folder.names()
     if not newer and (unknown := [name for name in names if name not in known]):
         raise hdf5.refuse(
@@ -228,31 +229,34 @@ def _read_sources(folder: hdf5.Folder, newer: bool) -> tuple[Source, ...]:
 
 
 def _read_source(folder: hdf5.Folder, newer: bool, max_pixels: int) -> Source:
-    names = _known_names(folder, SOURCE_NAMES, newer)
-    blobs = {name: folder.array(name, BYTES).tobytes() for name in ("icc", "exif") if name in names}
+    names = _known_names(folder, SOURCE_ARRAYS, newer)
+
+    def array(name: str) -> NDArray[Any] | None:
+        return folder.array(name, SOURCE_ARRAYS[name]) if name in names else None
+
+    affinity, icc, exif = array("affinity"), array("icc"), array("exif")
     return Source(
-        label_map=folder.array("label_map", replace(LABEL_MAP, limit=max_pixels)),
+        label_map=folder.array("label_map", replace(SOURCE_ARRAYS["label_map"], limit=max_pixels)),
         home_box=folder.array("home_box", HOME_BOX),
         pixels=StoredPixels(folder, "pixels") if "pixels" in names else None,
-        affinity=folder.array("affinity", AFFINITY).astype(np.float32)
-        if "affinity" in names
-        else None,
+        affinity=None if affinity is None else affinity.astype(np.float32),
         embeddings=_read_embeddings(folder) if "embeddings" in names else None,
-        **blobs,
+        icc=None if icc is None else icc.tobytes(),
+        exif=None if exif is None else exif.tobytes(),
     )
 
 
 def _read_embeddings(folder: hdf5.Folder) -> Embeddings:
-    dataset = folder.dataset("embeddings", EMBEDDINGS)
+    dataset = folder.dataset("embeddings", SOURCE_ARRAYS["embeddings"])
     return Embeddings(
-        values=folder.array("embeddings", EMBEDDINGS),
+        values=folder.array("embeddings", SOURCE_ARRAYS["embeddings"]),
         encoder=hdf5.read_text(dataset, "encoder", folder.origin),
         encoder_hash=hdf5.read_text(dataset, "encoder_hash", folder.origin),
     )
 
 
 def _read_table(folder: hdf5.Folder, newer: bool) -> ElementTable:
-    _known_names(folder, ELEMENT_NAMES, newer)
+    _known_names(folder, ELEMENT_ARRAYS, newer)
     return ElementTable(
         **{name: values.from_stored(folder, name, plan) for name, plan in COLUMNS.items()}
     )
@@ -268,7 +272,7 @@ def _read_groups(root: hdf5.Folder) -> Groups:
 def _read_history(
     folder: hdf5.Folder, newer: bool, table: ElementTable, groups: Groups
 ) -> tuple[Edit, ...]:
-    _known_names(folder, HISTORY_NAMES, newer)
+    _known_names(folder, HISTORY_ARRAYS, newer)
     return read_history(folder, table, groups)
 
 

@@ -147,7 +147,7 @@ class Folder:
     """
 
     def __init__(self, group: h5py.Group, origin: str) -> None:
-        self._group = group
+        self.group = group
         self.origin = origin
         self.path: str = group.name.rstrip("/")
 
@@ -158,7 +158,7 @@ class Folder:
     def names(self) -> list[str]:
         """Names of the children, sorted; all of them plain."""
         with reading(self.path or "/", self.origin):
-            names = sorted(name.decode() for name in self._group.id)
+            names = sorted(name.decode() for name in self.group.id)
         for name in names:
             self._check_link(name)
         return names
@@ -167,7 +167,7 @@ class Folder:
         """The group of that name."""
         self._check_link(name)
         with reading(self.node(name), self.origin):
-            opened = h5o.open(self._group.id, name.encode())
+            opened = h5o.open(self.group.id, name.encode())
             if not isinstance(opened, h5g.GroupID):
                 raise ValueError("expected a group")
             return Folder(h5py.Group(opened), self.origin)
@@ -176,7 +176,7 @@ class Folder:
         """The array of that name, checked but not read."""
         self._check_link(name)
         with reading(self.node(name), self.origin):
-            opened = h5o.open(self._group.id, name.encode())
+            opened = h5o.open(self.group.id, name.encode())
             if not isinstance(opened, h5d.DatasetID):
                 raise ValueError("expected an array")
             problem = _problem(opened, expected)
@@ -193,17 +193,17 @@ class Folder:
 
     def text(self, name: str) -> str:
         """A text attribute of the group."""
-        return read_text(self._group, name, self.origin)
+        return read_text(self.group, name, self.origin)
 
     def integers(self, name: str, count: int) -> tuple[int, ...]:
         """An attribute of the group with `count` integers."""
-        return read_integers(self._group, name, count, self.origin)
+        return read_integers(self.group, name, count, self.origin)
 
     def _check_link(self, name: str) -> None:
         with reading(self.node(name), self.origin):
-            if name.encode() not in self._group.id:
+            if name.encode() not in self.group.id:
                 raise ValueError("it is missing")
-            kind = self._group.id.links.get_info(name.encode()).type
+            kind = self.group.id.links.get_info(name.encode()).type
         if kind != h5l.TYPE_HARD:
             what = {h5l.TYPE_SOFT: "a soft link", h5l.TYPE_EXTERNAL: "a link into another file"}
             message = f"{what.get(kind, 'a link of an unknown kind')} is not allowed"

@@ -18,17 +18,7 @@ from numpy.typing import NDArray
 
 from eie.elements import Edit, ElementTable, Groups
 from eie.files import hdf5, values
-from eie.files.layout import BYTES, CHANGED, COLUMNS, MAX_HISTORY_ROWS, STEPS
-
-STORED = {
-    name: replace(plan, limit=MAX_HISTORY_ROWS * (plan.shape[-1] or 1))
-    if len(plan.shape) > 1
-    else replace(plan, limit=MAX_HISTORY_ROWS)
-    for name, plan in COLUMNS.items()
-}
-"""The columns of all steps, one after the other."""
-
-NAMES = ("operations", "sources", "rows", "groups", "changed", *COLUMNS)
+from eie.files.layout import COLUMNS, HISTORY_ARRAYS
 
 
 def write_history(
@@ -55,12 +45,11 @@ def write_history(
         "groups": values.json_lines(lines),
         "changed": changed,
     }
-    plans = {"operations": BYTES, "sources": STEPS, "rows": STEPS, "groups": BYTES}
     for index, name in enumerate(COLUMNS):
         kept = [getattr(tables[step], name) for step in np.flatnonzero(changed[:, index])]
         arrays[name] = values.to_stored(name, kept)
     for name, array in arrays.items():
-        hdf5.write_array(group, name, array, {**plans, "changed": CHANGED, **STORED}[name])
+        hdf5.write_array(group, name, array, HISTORY_ARRAYS[name])
 
 
 def read_history(folder: hdf5.Folder, table: ElementTable, groups: Groups) -> tuple[Edit, ...]:
@@ -68,9 +57,9 @@ def read_history(folder: hdf5.Folder, table: ElementTable, groups: Groups) -> tu
     operations = values.parse_json_lines(folder, "operations", dict)
     grouped = values.parse_json_lines(folder, "groups", (dict, type(None)))
     steps = len(operations)
-    rows = folder.array("rows", replace(STEPS, shape=(steps,)))
-    sources = folder.array("sources", replace(STEPS, shape=(steps,)))
-    changed = folder.array("changed", replace(CHANGED, shape=(steps, len(COLUMNS)))) != 0
+    rows = _steps(folder, "rows", steps)
+    sources = _steps(folder, "sources", steps)
+    changed = _steps(folder, "changed", steps) != 0
     if len(grouped) != steps:
         raise hdf5.refuse(
             f"{len(grouped)} lines for {steps} steps", "/history/groups", folder.origin
@@ -98,6 +87,12 @@ def read_history(folder: hdf5.Folder, table: ElementTable, groups: Groups) -> tu
     return tuple(reversed(edits))
 
 
+def _steps(folder: hdf5.Folder, name: str, steps: int) -> NDArray[Any]:
+    """An array with one row per step."""
+    plan = HISTORY_ARRAYS[name]
+    return folder.array(name, replace(plan, shape=(steps, *plan.shape[1:])))
+
+
 def _same(before: NDArray[Any], after: NDArray[Any]) -> bool:
     return before is after or np.array_equal(before, after)
 
@@ -105,7 +100,7 @@ def _same(before: NDArray[Any], after: NDArray[Any]) -> bool:
 def _split(folder: hdf5.Folder, name: str, lengths: NDArray[np.integer]) -> list[NDArray[Any]]:
     """A column of all steps, cut into one view per step; empty where a step did not change it."""
     total = int(lengths.sum(dtype=np.int64))
-    plan = STORED[name]
+    plan = HISTORY_ARRAYS[name]
     column = values.from_stored(folder, name, replace(plan, shape=(total, *plan.shape[1:])))
     ends = np.cumsum(lengths, dtype=np.int64).tolist()
     starts = [0, *ends[:-1]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from eie.elements import MAX_ELEMENTS
@@ -10,8 +12,8 @@ from eie.files.hdf5 import Array
 FORMAT = "editable-image-elements"
 VERSION = (1, 0)
 
-MAX_PIXELS = 200_000_000
-"""Most pixels of a photo, and of all label maps of a file together."""
+MAX_PIXELS = 178_000_000
+"""Most pixels of a photo, and of all label maps of a file together; Pillow stops there too."""
 
 MAX_SOURCES = 1024
 MAX_STEPS = 1 << 17
@@ -26,14 +28,20 @@ U8, U16, I32 = np.dtype("u1"), np.dtype("<u2"), np.dtype("<i4")
 F16, F32, F64 = np.dtype("<f2"), np.dtype("<f4"), np.dtype("<f8")
 
 BYTES = Array(U8, (None,), MAX_TEXT)
-
-LABEL_MAP = Array(U16, (None, None), MAX_PIXELS, tiled=True, level=1)
-PIXELS = Array(U8, (None, None, None), 4 * MAX_PIXELS, tiled=True, level=1)
 HOME_BOX = Array(F64, (None, 4), 4 * MAX_ELEMENTS)
-AFFINITY = Array(F16, (None, None), MAX_MATRIX, tiled=True, level=1)
-EMBEDDINGS = Array(F32, (None, None), MAX_MATRIX, level=1)
 
-COLUMNS: dict[str, Array] = {
+SOURCE_ARRAYS = {
+    "label_map": Array(U16, (None, None), MAX_PIXELS, tiled=True, level=1),
+    "home_box": HOME_BOX,
+    "pixels": Array(U8, (None, None, None), 4 * MAX_PIXELS, tiled=True, level=1),
+    "affinity": Array(F16, (None, None), MAX_MATRIX, tiled=True, level=1),
+    "embeddings": Array(F32, (None, None), MAX_MATRIX, level=1),
+    "icc": BYTES,
+    "exif": BYTES,
+}
+"""/sources/K; label_map and home_box are always there."""
+
+COLUMNS = {
     "id": Array(I32, (None,), MAX_ELEMENTS),
     "source": Array(I32, (None,), MAX_ELEMENTS),
     "patch": Array(I32, (None,), MAX_ELEMENTS),
@@ -44,5 +52,21 @@ COLUMNS: dict[str, Array] = {
 }
 """The columns of the element table, in the order that /history/changed uses."""
 
+ELEMENT_ARRAYS = {**COLUMNS, "home_box": HOME_BOX}
+"""/elements; all are always there."""
+
 STEPS = Array(I32, (None,), MAX_STEPS)
-CHANGED = Array(U8, (None, len(COLUMNS)), MAX_STEPS * len(COLUMNS))
+
+HISTORY_ARRAYS = {
+    "operations": BYTES,
+    "sources": STEPS,
+    "rows": STEPS,
+    "groups": BYTES,
+    "changed": Array(U8, (None, len(COLUMNS)), MAX_STEPS * len(COLUMNS)),
+    # The columns of all steps, one after the other.
+    **{
+        name: replace(column, limit=MAX_HISTORY_ROWS * (column.limit // MAX_ELEMENTS))
+        for name, column in COLUMNS.items()
+    },
+}
+"""/history; all are there if it is."""

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.files import hdf5
-from eie.files.layout import MAX_PIXELS, PIXELS
+from eie.files.layout import MAX_PIXELS, SOURCE_ARRAYS
+
+PIXELS = SOURCE_ARRAYS["pixels"]
 
 
 class StoredPixels:
@@ -35,6 +37,11 @@ class StoredPixels:
     @property
     def dtype(self) -> np.dtype[Any]:
         return np.dtype(np.uint8)
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes that the packed pixels take in the file."""
+        return int(self._dataset.id.get_storage_size())
 
     def __getitem__(self, region: Any) -> NDArray[np.uint8]:
         """The pixels of a region given by slices or integers."""
