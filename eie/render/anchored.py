@@ -152,7 +152,7 @@ def compose(scene: Scene, fill: Picture | None) -> Picture:
 
 def _mix(under: Picture, over: Picture, share: NDArray[np.floating]) -> Picture:
     """(n, C) colours, `share` of them from `over`."""
-    return np.rint(under * (1 - share) + over * share).astype(np.uint8)
+    return np.asarray(np.rint(under * (1 - share) + over * share), dtype=np.uint8)
 
 
 def _revealed(elements: ElementSet) -> Picture:

@@ -161,7 +161,7 @@ def paint(
     window = window or Window.of(canvas)
     opaque = np.zeros(canvas.shape[:2], dtype=bool)
     for layer in layers:
-        hidden = _hiding_patches(elements, layer.z)
+        hidden = hiding_patches(elements, layer.z)
         for tile in _tiles(layer, elements.sources[layer.source], window):
             stamp = _stamp(layer, elements.sources[layer.source], pixels(layer.source), tile)
             if stamp is None:
@@ -176,7 +176,7 @@ def paint(
     return opaque
 
 
-def _hiding_patches(elements: ElementSet, z: int) -> Mask | None:
+def hiding_patches(elements: ElementSet, z: int) -> Mask | None:
     """(P,) bool, the patches of source 0 whose untouched elements hide a layer at `z`, if any."""
     nearer = elements.untouched & (elements.table.z > z)
     if not nearer.any():
@@ -347,7 +347,7 @@ def _feather_curve() -> Picture:
 
 def _times(cover: Picture, alpha: Picture) -> Picture:
     product = cover.astype(np.uint16) * alpha  # at most 255²
-    return ((product + 127) // 255).astype(np.uint8)
+    return np.asarray((product + 127) // 255, dtype=np.uint8)
 
 
 def _without_rim(colour: Picture, mask: Mask, cover: Picture) -> Picture:
