@@ -117,7 +117,9 @@ def open_bytes(data: bytes, origin: str) -> h5py.File:
 
 def create() -> h5py.File:
     """A file in memory whose metadata carries checksums; `image` gives its bytes."""
-    return h5py.File.in_memory(libver=("v110", "v110"), block_size=1 << 22)
+    # Without a chunk cache every chunk is stored when it is written, in the order of writing, so
+    # that chunks which are packed here and chunks which are copied packed make the same file.
+    return h5py.File.in_memory(libver=("v110", "v110"), block_size=1 << 22, rdcc_nbytes=0)
 
 
 def image(file: h5py.File) -> bytes:
