@@ -103,8 +103,8 @@ def undo(elements: ElementSet, steps: int = 1) -> ElementSet:
     recorded = len(elements.history)
     if steps > recorded:
         raise UsageError(
-            f"{steps} to undo, but {recorded or 'no'} edits are recorded",
-            hint="eie info F.h5 tells them",
+            f"cannot undo {steps}: {recorded or 'no'} edits are recorded",
+            hint="eie info F.h5 lists them",
         )
     before = elements.history[-steps]
     return replace(

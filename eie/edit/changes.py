@@ -35,6 +35,7 @@ def centre_of(elements: ElementSet, rows: Rows) -> NDArray[np.float64]:
 
 
 def shifted(elements: ElementSet, rows: Rows, shift: NDArray[np.float64]) -> ElementSet:
+    """The set with elements moved by (2,) pixels, rounded to the grid."""
     box = elements.table.box[rows]
     box[:, :2] += np.round(shift / _GRID) * _GRID
     return placed(elements, rows, box)

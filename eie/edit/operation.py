@@ -32,7 +32,10 @@ class Operation(ABC):
 
     def __post_init__(self) -> None:
         for field_ in fields(self):
-            field_.metadata["parse"](getattr(self, field_.name))
+            text = getattr(self, field_.name)
+            if not _is_text(text):
+                raise UsageError(f"{self.name}'s {field_.name} is not a text: {text!r}")
+            field_.metadata["parse"](text)
 
     @classmethod
     def metavars(cls) -> tuple[str, ...]:
@@ -84,3 +87,14 @@ class Operation(ABC):
 
     def __str__(self) -> str:
         return " ".join([self.name, *(getattr(self, field_.name) for field_ in fields(self))])
+
+
+def _is_text(value: object) -> bool:
+    """Whether a value is a string that a file can hold: a name typed in bytes may be none."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -35,7 +35,7 @@ def _parse_direction(text: str) -> str:
 
 
 def _parse_file(text: str) -> str:
-    if not isinstance(text, str) or not text or "\0" in text:
+    if not text or "\0" in text:
         raise UsageError(f"{text!r} is not the name of a file")
     return text
 
@@ -58,7 +58,7 @@ class Move(Operation):
 
     def apply(self, elements: ElementSet) -> ElementSet:
         shift = parse_shift(self.shift).shift_on(elements.canvas)
-        return shifted(elements, rows_of(elements, self.selection), shift)
+        return shifted(elements, _rows(elements, self.selection), shift)
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class To(Operation):
     place: str = argument("x,y", parse_point)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        rows = rows_of(elements, self.selection)
+        rows = _rows(elements, self.selection)
         target = parse_point(self.place).on(elements.canvas)
         return shifted(elements, rows, whole_pixels(target - centre_of(elements, rows)))
 
@@ -87,7 +87,7 @@ class Scale(Operation):
     factor: str = argument("f|fx,fy", parse_factors)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        rows = rows_of(elements, self.selection)
+        rows = _rows(elements, self.selection)
         factors, centre = parse_factors(self.factor), centre_of(elements, rows)
         box = elements.table.box[rows]
         place = centre + (box[:, :2] - centre) * factors
@@ -102,7 +102,7 @@ class Delete(Operation):
     selection: str = argument("SEL", parse_selection)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        return changed(elements, rows_of(elements, self.selection), visible=False)
+        return changed(elements, _rows(elements, self.selection), visible=False)
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Copy(Operation):
     shift: str = argument("dx,dy", parse_shift)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        rows = rows_of(elements, self.selection)
+        rows = _rows(elements, self.selection)
         originals = elements.table.take(far_to_near(elements, rows))
         copied = appended(elements, originals, above=int(originals.z.max()))
         added = np.arange(len(elements), len(copied))
@@ -169,7 +169,7 @@ class Swap(Operation):
     other: str = argument("SEL", parse_selection)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        rows, others = rows_of(elements, self.selection), rows_of(elements, self.other)
+        rows, others = _rows(elements, self.selection), _rows(elements, self.other)
         both = np.intersect1d(rows, others)
         if len(both):
             raise UsageError(
@@ -188,7 +188,7 @@ class Front(Operation):
     selection: str = argument("SEL", parse_selection)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        rows = far_to_near(elements, rows_of(elements, self.selection))
+        rows = far_to_near(elements, _rows(elements, self.selection))
         others = np.delete(elements.table.z, rows)
         if not len(others):
             return elements
@@ -203,7 +203,7 @@ class Back(Operation):
     selection: str = argument("SEL", parse_selection)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        rows = far_to_near(elements, rows_of(elements, self.selection))
+        rows = far_to_near(elements, _rows(elements, self.selection))
         others = np.delete(elements.table.z, rows)
         if not len(others):
             return elements
@@ -219,7 +219,7 @@ class Flip(Operation):
     direction: str = argument("h|v", _parse_direction)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        rows = rows_of(elements, self.selection)
+        rows = _rows(elements, self.selection)
         axis = "hv".index(self.direction)
         box, flip = elements.table.box[rows], elements.table.flip[rows]
         box[:, axis] = 2 * centre_of(elements, rows)[axis] - box[:, axis]
@@ -239,7 +239,7 @@ class Appearance(Operation):
     of: str = argument("FROM", parse_selection)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        rows, models = rows_of(elements, self.selection), rows_of(elements, self.of)
+        rows, models = _rows(elements, self.selection), _rows(elements, self.of)
         if len(models) not in (1, len(rows)):
             raise UsageError(
                 f"{len(rows)} elements cannot take the appearance of {len(models)}",
@@ -277,7 +277,7 @@ class Paste(Operation):
         from eie.files import load  # h5py is slow to import and wanted by no other operation
 
         other = load(self.file)
-        rows = far_to_near(other, rows_of(other, self.selection))
+        rows = far_to_near(other, _rows(other, self.selection))
         guests = other.table.take(rows)
         sources = list(elements.sources)
         index_here = np.zeros(len(other.sources), dtype=np.int32)
@@ -300,7 +300,7 @@ class Group(Operation):
     selection: str = argument("SEL", parse_selection)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        members = elements.table.id[rows_of(elements, self.selection)]
+        members = elements.table.id[_rows(elements, self.selection)]
         groups = {**elements.groups, self.group: tuple(members.tolist())}
         return replace(elements, groups=MappingProxyType(groups))
 
@@ -373,7 +373,8 @@ def split_file_and_selection(text: str) -> tuple[str, str]:
     )
 
 
-def rows_of(elements: ElementSet, selection: str) -> Rows:
+def _rows(elements: ElementSet, selection: str) -> Rows:
+    """The rows that a selection chooses among the visible elements."""
     return parse_selection(selection).rows(elements)
 
 

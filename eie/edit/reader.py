@@ -23,8 +23,6 @@ class Reader:
     """
 
     def __init__(self, text: str, what: str, grammar: str) -> None:
-        if not isinstance(text, str):
-            raise UsageError(f"{text!r} is not a text", where=what, hint=grammar)
         self.text = text
         self.what = what
         self.grammar = grammar

@@ -57,7 +57,7 @@ _TILDE = re.compile("~")
 _JOINER = re.compile(r"[+-]")
 _QUOTED = re.compile(r'"([^"]+)"|\'([^\']+)\'')
 _FILE = re.compile(
-    r"([^\"'\s].*?\.(?:png|jpe?g|webp|tiff?|bmp))(?=\s*(?:[+-]|$))", re.IGNORECASE | re.DOTALL
+    r"([^\"'\s].*?\.(?:png|jpe?g|webp|tiff?))(?=\s*(?:[+-]|$))", re.IGNORECASE | re.DOTALL
 )
 _NAME = re.compile(r"(\w[\w.]*)")
 
@@ -278,7 +278,7 @@ def parse_group_name(text: str) -> str:
     Raises:
         UsageError: it is something else.
     """
-    if not isinstance(text, str) or not re.fullmatch(r"\w(?:[\w. -]{0,62}[\w.-])?", text):
+    if not re.fullmatch(r"\w(?:[\w. -]{0,62}[\w.-])?", text):
         raise UsageError(
             f"{text!r} cannot be a group's name",
             hint="letters, digits, _ . - and blanks, beginning with a letter or digit, at most 64",

@@ -1,0 +1,204 @@
+"""What holds for every edit: it can be undone, recorded, replayed, and leaves a valid set."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eie.edit import (
+    Appearance,
+    Back,
+    Copy,
+    Delete,
+    Drag,
+    Flip,
+    Front,
+    Group,
+    Move,
+    Operation,
+    Paste,
+    Reset,
+    Restore,
+    Scale,
+    Swap,
+    To,
+    edit,
+    read_script,
+    reset,
+    script_of,
+    undo,
+)
+from eie.elements import ElementSet, validate
+from eie.errors import UsageError
+from eie.files import dump, load
+
+PASTED = "a file of the session"
+
+selections = st.sampled_from(
+    ["0", "3,7,20-23", "all", "all-5", "@31,12", "object@15,15", "object@50%,50%~0.3",
+     "box:0,0,50%,50%", "group:dog", "group:dog+1"]
+)  # fmt: skip
+numbers = st.one_of(
+    st.integers(-80, 80).map(str),
+    st.floats(-80, 80).map(lambda value: f"{value:+.5f}"),
+    st.integers(-150, 150).map(lambda value: f"{value}%"),
+)
+points = st.tuples(numbers, numbers).map(",".join)
+factors = st.floats(0.2, 3).map(lambda value: f"{value:.4f}")
+operations = st.one_of(
+    st.builds(Move, selections, points),
+    st.builds(To, selections, points),
+    st.builds(Scale, selections, factors),
+    st.builds(Delete, selections),
+    st.builds(Restore, selections),
+    st.builds(Copy, selections, points),
+    st.builds(Drag, st.just("15,15"), points),
+    st.builds(Swap, selections, selections),
+    st.builds(Front, selections),
+    st.builds(Back, selections),
+    st.builds(Flip, selections, st.sampled_from("hv")),
+    st.builds(Appearance, selections, selections),
+    st.builds(Paste, st.just(PASTED), selections, points),
+    st.builds(Group, st.just("dog"), selections),
+    st.just(Reset()),
+)
+
+
+def apply_possible(
+    elements: ElementSet, wanted: list[Operation], other_file: str
+) -> list[ElementSet]:
+    """The sets after each of the operations that mean something at their turn."""
+    states = [elements]
+    for operation in wanted:
+        if isinstance(operation, Paste):
+            operation = replace(operation, file=other_file)
+        try:
+            states.append(edit(states[-1], [operation]))
+        except UsageError:
+            continue
+    return states
+
+
+def assert_same(one: ElementSet, other: ElementSet) -> None:
+    assert one.table.equals(other.table)
+    assert one.groups == other.groups
+    assert len(one.sources) == len(other.sources)
+    for mine, yours in zip(one.sources, other.sources, strict=True):
+        assert mine is yours or np.array_equal(np.asarray(mine.pixels), np.asarray(yours.pixels))
+    assert [step.operation for step in one.history] == [step.operation for step in other.history]
+
+
+@settings(max_examples=150, deadline=None)
+@given(wanted=st.lists(operations, max_size=8))
+def test_every_state_is_valid_and_every_edit_can_be_undone(
+    quilt: ElementSet, other_file: str, wanted: list[Operation]
+) -> None:
+    states = apply_possible(quilt, wanted, other_file)
+    for state in states:
+        validate(state)
+    last = states[-1]
+    for steps, state in enumerate(reversed(states[:-1]), 1):
+        assert_same(undo(last, steps), state)
+    for before, after in pairwise(states):
+        assert_same(undo(after), before)
+    assert_same(undo(reset(last)), last)
+    if len(states) > 1:
+        assert undo(last, len(states) - 1).history == ()
+        assert reset(last).table.equals(quilt.table)
+
+
+@settings(max_examples=60, deadline=None)
+@given(wanted=st.lists(operations, max_size=6))
+def test_a_replayed_script_gives_what_the_edit_gave(
+    quilt: ElementSet, other_file: str, wanted: list[Operation]
+) -> None:
+    edited = apply_possible(quilt, wanted, other_file)[-1]
+    text = json.dumps(script_of(edited))
+    assert_same(edit(quilt, read_script(text)), edited)
+    stored = load(dump(edited))
+    assert_same(stored, edited)
+    assert script_of(stored) == json.loads(text)
+
+
+@settings(deadline=None)
+@given(wanted=st.lists(operations, max_size=4), shift=points)
+def test_there_and_back_is_where_it_began(
+    quilt: ElementSet, other_file: str, wanted: list[Operation], shift: str
+) -> None:
+    last = apply_possible(quilt, wanted, other_file)[-1]
+    edited = edit(last, [Copy("0-23", "1,1"), Group("these", "all-3")])
+    x, y = (part.removeprefix("+") for part in shift.split(","))
+    way_back = ",".join(n.removeprefix("-") if n[0] == "-" else f"-{n}" for n in (x, y))
+    moved = edit(edited, [Move("group:these", shift)])
+    back = edit(moved, [Move("group:these", way_back)])
+    if "%" not in shift:
+        np.testing.assert_array_equal(back.table.box, edited.table.box)
+    flipped = edit(moved, [Flip("group:these", "h"), Flip("group:these", "h")])
+    assert flipped.table.equals(moved.table)
+
+
+@settings(deadline=None)
+@given(wanted=st.lists(operations, max_size=4), z=st.lists(st.integers(-2, 2), min_size=24))
+def test_front_and_back_keep_everything_else(
+    quilt: ElementSet, other_file: str, wanted: list[Operation], z: list[int]
+) -> None:
+    layered = replace(quilt, table=quilt.table.set(np.arange(24), z=z[:24]))
+    edited = apply_possible(layered, wanted, other_file)[-1]
+    order = edited.table.id[edited.paint_order]
+    chosen = np.isin(order, [3, 7, 20, 21, 22, 23])
+    front = edit(edited, [Front("3,7,20-23")])
+    assert front.table.id[front.paint_order].tolist() == [*order[~chosen], *order[chosen]]
+    back = edit(edited, [Back("3,7,20-23")])
+    assert back.table.id[back.paint_order].tolist() == [*order[chosen], *order[~chosen]]
+
+
+def test_a_failing_operation_is_named_and_changes_nothing(quilt: ElementSet) -> None:
+    with pytest.raises(UsageError, match=r"^move 99 \+1,0: there is no element 99"):
+        edit(quilt, [Delete("0"), Move("99", "+1,0")])
+    assert quilt.table.visible.all()
+
+
+def test_what_is_recorded_is_what_was_typed(quilt: ElementSet) -> None:
+    edited = edit(quilt, [Move("object@15,15", "+5%,0"), Drag("15,15", "20,20")])
+    assert [step.operation for step in edited.history] == [
+        {"operation": "move", "selection": "object@15,15", "shift": "+5%,0"},
+        {"operation": "drag", "start": "15,15", "end": "20,20"},
+    ]
+
+
+def test_a_tolerance_is_recorded_with_the_objects_it_shaped(quilt: ElementSet) -> None:
+    wanted = [Move("object@15,15+object@1,1~0.2", "+5,0"), Delete("3"), Drag("25,15", "26,15")]
+    edited = edit(quilt, wanted, tolerance=0.05)
+    assert [step.operation for step in edited.history] == [
+        {
+            "operation": "move",
+            "selection": "object@15,15~0.05+object@1,1~0.2",
+            "shift": "+5,0",
+        },
+        {"operation": "delete", "selection": "3"},
+        {"operation": "drag", "start": "25,15~0.05", "end": "26,15"},
+    ]
+    assert_same(edit(quilt, read_script(json.dumps(script_of(edited)))), edited)
+    with pytest.raises(UsageError, match="tolerance"):
+        edit(quilt, wanted, tolerance=1.5)
+
+
+@pytest.mark.parametrize("steps", [0, -1, 3])
+def test_only_what_was_done_can_be_undone(quilt: ElementSet, steps: int) -> None:
+    edited = edit(quilt, [Delete("0"), Delete("1")])
+    with pytest.raises(UsageError):
+        undo(edited, steps)
+    with pytest.raises(UsageError, match="no edits"):
+        undo(quilt)
+
+
+def test_columns_that_do_not_change_are_shared(quilt: ElementSet) -> None:
+    moved = edit(quilt, [Move("0", "1,1")])
+    assert moved.table.z is quilt.table.z
+    assert moved.history[0].table is quilt.table
