@@ -1,0 +1,55 @@
+# make demo        decompose, edit and render an example photo, and say where the picture is
+# make test        the whole test suite; make test-slow adds full-size models with random weights
+# make check       linters and types
+# make bench       the benchmarks, into build/bench/*.json
+# make help-pages  regenerate docs/commands.md from the commands' own help
+
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.eie-runtime
+DEVELOPMENT := $(VENV)/.eie-development
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+
+PHOTO := examples/rocket.jpg
+DEMO := build/demo
+
+.PHONY: demo test test-slow check bench help-pages clean
+
+demo: $(RUNTIME)
+	@mkdir -p $(DEMO)
+	$(BIN)/eie decompose $(PHOTO) -o $(DEMO)/elements.h5
+	$(BIN)/eie edit $(DEMO)/elements.h5 --move object@322,250 -160,0 -o $(DEMO)/edited.h5
+	$(BIN)/eie render $(DEMO)/edited.h5 -o $(DEMO)/edited.png
+	@echo "The edited photo is $(CURDIR)/$(DEMO)/edited.png (before: $(PHOTO))"
+
+test: $(DEVELOPMENT)
+	$(BIN)/python -m pytest -n 2
+
+test-slow: $(DEVELOPMENT)
+	$(BIN)/python -m pytest -m slow
+
+check: $(DEVELOPMENT)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(DEVELOPMENT)
+	$(BIN)/python -m benchmarks --output build/bench
+
+help-pages: $(RUNTIME)
+	$(BIN)/python docs/commands.py
+
+clean:
+	rm -rf build
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) --editable .
+	@touch $@
+
+$(DEVELOPMENT): $(RUNTIME)
+	$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@

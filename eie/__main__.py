@@ -1,0 +1,5 @@
+"""`python -m eie` is the `eie` command."""
+
+from eie.cli import main
+
+main()

@@ -1,0 +1,72 @@
+"""The `eie` command: one thin file per command, each calling the library function of its name.
+
+stdout carries only what was asked for (an element file, a picture, an answer); progress, notes and
+errors go to stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+import eie
+from eie.cli import decompose, edit, info, render, show, validate
+from eie.cli.failures import explain, traceback_wanted
+
+app = typer.Typer(
+    name="eie",
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+@app.callback(invoke_without_command=True, epilog="Documentation of a command: eie COMMAND --help")
+def eie_command(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    debug: Annotated[  # noqa: ARG001 - main looks for it, so that it works when parsing fails too
+        bool, typer.Option("--debug", help="Show a traceback with an error, as EIE_TRACEBACK=1.")
+    ] = False,
+) -> None:
+    """Take a photo apart into image elements, change the elements, get a photo back.
+
+    The commands pass one element file on, by name or through a pipe:
+
+    \b
+      eie decompose p.jpg | eie edit --move object@300,200 +40,0 | eie render > out.png
+    """
+    if version:
+        sys.stdout.write(f"eie {eie.__version__}\n")
+    elif context.invoked_subcommand is None:
+        sys.stdout.write(context.get_help() + "\n")
+
+
+app.command(name="decompose")(decompose.command)
+app.command(name="edit", cls=edit.EditCommand)(edit.command)
+app.command(name="render")(render.command)
+app.command(name="show")(show.command)
+app.command(name="info")(info.command)
+app.command(name="validate")(validate.command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code.
+
+    0 done, 1 a bug, 2 usage, 3 bad input file, 4 missing model or dependency, 5 out of memory or
+    disk; 130 interrupted and 141 when the reader of stdout went away, as other tools have it.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = app(arguments, prog_name="eie", standalone_mode=False)
+        sys.stdout.flush()
+    except Exception as error:
+        if traceback_wanted(arguments):
+            raise
+        line, code = explain(error)
+        sys.stderr.write(f"eie: {line}\n")
+    sys.exit(code or 0)

@@ -1,0 +1,87 @@
+"""`eie decompose`: a photo becomes an element file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+import eie
+from eie.cli.options import Device, default_of, typed
+from eie.cli.payload import named_source, note, refuse_terminal, write_elements
+from eie.cli.progress import working
+from eie.files import read_photo
+
+
+def command(
+    image: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="IMAGE",
+            help="PNG, JPEG, WebP or TIFF photo; '-' or nothing on a pipe reads standard input.",
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="F.h5", help="Element file to write; else standard output."
+        ),
+    ] = None,
+    segmenter: Annotated[
+        str | None,
+        typer.Option(
+            "--segmenter",
+            metavar="NAME|CHECKPOINT.pth",
+            help="'tiny' (embedded), 'slic' (colour only, no weights) or a Segment Anything "
+            "checkpoint: ViT-H, L or B.",
+            show_default=default_of(eie.decompose, "segmenter"),
+        ),
+    ] = None,
+    elements: Annotated[
+        int | None,
+        typer.Option(
+            "--elements",
+            metavar="N",
+            help="About how many elements.",
+            show_default=default_of(eie.decompose, "elements"),
+        ),
+    ] = None,
+    beta: Annotated[
+        float | None,
+        typer.Option(
+            "--beta",
+            metavar="B",
+            help="Weight of nearness against affinity; larger gives more even patches.",
+            show_default=default_of(eie.decompose, "beta"),
+        ),
+    ] = None,
+    no_pixels: Annotated[
+        bool,
+        typer.Option(
+            "--no-pixels", help="Leave the photo's pixels out; only --free can then render it."
+        ),
+    ] = False,
+    device: Device = None,
+) -> None:
+    """Take a photo apart into image elements.
+
+    Elements are patches of the photo, each with an appearance, a place and a size.
+
+    \b
+      eie decompose photo.jpg -o photo.h5
+      eie decompose photo.jpg --segmenter slic --elements 400 -o photo.h5
+    """
+    refuse_terminal(output)
+    source, name = named_source(image)
+    photo = read_photo(source, name)
+    with working("decomposing") as report:
+        made = eie.decompose(
+            photo,
+            progress=report,
+            **typed(segmenter=segmenter, elements=elements, beta=beta, device=device),
+        )
+    if no_pixels:
+        made = replace(made, sources=tuple(replace(s, pixels=None) for s in made.sources))
+    write_elements(made, output)
+    note(f"{name}: {len(made)} elements")

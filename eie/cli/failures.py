@@ -1,0 +1,38 @@
+"""Every failure is one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+
+import typer
+
+from eie.errors import EieError, ResourceError, UsageError
+
+BUG = 1
+
+
+def traceback_wanted(arguments: Sequence[str]) -> bool:
+    """Whether the user asked for tracebacks by --debug before the command or by EIE_TRACEBACK."""
+    return "--debug" in arguments or os.environ.get("EIE_TRACEBACK", "0") not in ("", "0")
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """The line and the exit code for anything that a command may raise."""
+    if isinstance(error, EieError):
+        return str(error), error.exit_code
+    if isinstance(error, typer.TyperException):
+        message = " ".join(error.format_message().split())
+        return f"{message} (see {_help_command(error)})", UsageError.exit_code
+    if isinstance(error, MemoryError):
+        return "out of memory (try a smaller photo or fewer elements)", ResourceError.exit_code
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full: {error.strerror}", ResourceError.exit_code
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"this is a bug, please report it: {what} (EIE_TRACEBACK=1 shows where)", BUG
+
+
+def _help_command(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"{context.command_path if context else 'eie'} --help"

@@ -1,0 +1,79 @@
+"""Options that commands share, and where defaults come from.
+
+Defaults live in the library: an option that was not typed is None here and is not passed on.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+
+def typed(**options: Any) -> dict[str, Any]:
+    """The options that the user typed: flags that are set, and values that are not None."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def default_of(function: Callable[..., Any], parameter: str) -> str:
+    """The library's default of a parameter, for the help text."""
+    return str(inspect.signature(function).parameters[parameter].default)
+
+
+ElementFile = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="F.h5", help="Element file; '-' or nothing on a pipe reads standard input."
+    ),
+]
+
+OutputElements = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="F.h5",
+        help="Element file to write; '-' is standard output. Without it a file named as input is "
+        "changed in place, and a piped one goes to standard output.",
+    ),
+]
+
+OutputPicture = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="OUT.png",
+        help="Picture to write, its format told by the extension; '-' is standard output.",
+    ),
+]
+
+PictureFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--format", metavar="FORMAT", help="png, jpeg, webp or tiff, whatever the extension says."
+    ),
+]
+
+Quality = Annotated[
+    int | None,
+    typer.Option(
+        "--quality", metavar="1-100", min=1, max=100, help="Of JPEG (95) and WebP (lossless)."
+    ),
+]
+
+Metadata = Annotated[
+    bool | None,
+    typer.Option(
+        "--metadata/--no-metadata",
+        help="Whether the picture keeps the photo's EXIF block and records how it was made.",
+        show_default="--metadata",
+    ),
+]
+
+Device = Annotated[
+    str | None,
+    typer.Option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1, mps …"),
+]

@@ -1,0 +1,122 @@
+"""Element files, pictures and answers in and out of a command: by name, by `-`, through a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import typer
+
+import eie
+from eie.elements import ElementSet
+from eie.errors import UsageError
+from eie.files import encode_photo, photo_format, write_atomically
+from eie.files.streams import STREAM, read_input, write_output
+
+if TYPE_CHECKING:
+    from eie.files.images import Photo
+
+CLOSED_PIPE = 141
+"""Exit code when the reader of standard output went away: 128 + SIGPIPE, as a shell reports it."""
+
+
+def is_stream(name: str | None) -> bool:
+    """Whether a file argument means standard input or output."""
+    return name is None or name == STREAM
+
+
+def refuse_terminal(output: str | None) -> None:
+    """Stop before the work if its binary result would land on a terminal.
+
+    Raises:
+        UsageError: the output is standard output, and that is a terminal.
+    """
+    if is_stream(output) and sys.stdout is not None and sys.stdout.isatty():
+        raise UsageError(
+            "binary data does not go to a terminal",
+            where="standard output",
+            hint="name a file with -o, or pipe the output on",
+        )
+
+
+def write_payload(payload: bytes) -> None:
+    """Write bytes to standard output; when its reader went away, leave quietly as Unix tools do."""
+    try:
+        write_output(payload)
+    except BrokenPipeError:
+        raise typer.Exit(CLOSED_PIPE) from None
+
+
+def answer(text: str) -> None:
+    """Write a line or more of text to standard output, which may be a terminal."""
+    if sys.stdout is not None and sys.stdout.isatty():
+        sys.stdout.write(f"{text}\n")
+    else:
+        write_payload(f"{text}\n".encode())
+
+
+def note(text: str) -> None:
+    """Write a line to standard error."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"{text}\n")
+
+
+class Origin(NamedTuple):
+    """What the readers of files take: a path or the content, and its name in messages."""
+
+    source: str | bytes
+    name: str
+
+
+def named_source(file: str | None) -> Origin:
+    """The named file, or the content of standard input."""
+    if file is None or file == STREAM:
+        return Origin(read_input(), "standard input")
+    return Origin(file, file)
+
+
+def read_elements(file: str | None) -> ElementSet:
+    """The set in a named element file, or in the one on standard input."""
+    source, name = named_source(file)
+    return eie.load(source, origin=name)
+
+
+def write_elements(elements: ElementSet, output: str | None) -> None:
+    """Write an element file: by name, atomically, or to standard output."""
+    if output is None or output == STREAM:
+        write_payload(eie.dump(elements))
+    else:
+        eie.save(elements, output)
+
+
+def picture_format(output: str | None, format: str | None) -> str:
+    """The format to write: the one asked for, else the file's extension, else PNG.
+
+    Raises:
+        UsageError: no such format, or the output is a terminal.
+    """
+    refuse_terminal(output)
+    if format is not None:
+        return photo_format(f"picture.{format}")
+    return "PNG" if output is None or output == STREAM else photo_format(output)
+
+
+def write_picture(photo: Photo, output: str | None, format: str, **settings: Any) -> None:
+    """Write a picture: by name, atomically, or to standard output."""
+    payload = encode_photo(photo, format, **settings)
+    if output is None or output == STREAM:
+        write_payload(payload)
+    else:
+        with write_atomically(Path(output)) as handle:
+            handle.write(payload)
+
+
+def change_elements(
+    file: str | None, output: str | None, change: Callable[[ElementSet], ElementSet]
+) -> None:
+    """Read a set, change it and write it to `output`, or without one to where it came from."""
+    target = file if output is None else output
+    refuse_terminal(target)
+    write_elements(change(read_elements(file)), target)
