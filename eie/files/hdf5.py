@@ -21,6 +21,7 @@ from h5py import h5a, h5d, h5g, h5l, h5o, h5s, h5t, h5z
 from numpy.typing import NDArray
 
 from eie.errors import BadInputError, UsageError
+from eie.files import chunks
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -28,8 +29,7 @@ OLDEST_SUPERBLOCK = 2
 """The first superblock with a checksum; files that have it carry checksums in all metadata."""
 
 MAX_CHUNK = 1 << 18
-"""Most bytes of an unpacked chunk. Deflate packs at most 1032 to 1, and a stored chunk may be but a
-quarter larger than it unpacks to (noise grows), so a hostile chunk takes some 300 MB at worst."""
+"""Most bytes of an unpacked chunk."""
 
 MAX_ATTRIBUTE = 1 << 15
 """Most bytes of an attribute; beyond 64 KiB HDF5 would store it where no checksum covers it."""
@@ -58,7 +58,7 @@ def reading(node: str, origin: str) -> Iterator[None]:
     except FOREIGN_ERRORS as error:
         reason = error.args[0] if error.args else type(error).__name__
         raise BadInputError(
-            f"the data is damaged or not readable: {reason}", where=f"reading {node} in {origin}"
+            f"damaged or not readable: {reason}", where=f"reading {node} in {origin}"
         ) from error
 
 
@@ -99,7 +99,10 @@ def open_path(path: Path, origin: str) -> h5py.File:
     """Open a file for reading; its arrays are read when they are asked for."""
     try:
         with path.open("rb") as handle:
-            _check_signature(handle.read(9), origin)
+            head = handle.read(9)
+            _check_signature(head, origin)
+            if not path.is_file():  # a pipe, as in `eie info <(…)`, can be read but once
+                return open_bytes(head + handle.read(), origin)
     except OSError as error:
         raise BadInputError(f"cannot be read: {error.strerror}", where=origin) from error
     with reading("/", origin):
@@ -170,17 +173,18 @@ class Folder:
         self._check_link(name)
         with reading(self.node(name), self.origin):
             opened = h5o.open(self.group.id, name.encode())
-            if not isinstance(opened, h5g.GroupID):
-                raise ValueError("expected a group")
-            return Folder(h5py.Group(opened), self.origin)
+        if not isinstance(opened, h5g.GroupID):
+            raise refuse("expected a group", self.node(name), self.origin)
+        return Folder(h5py.Group(opened), self.origin)
 
     def dataset(self, name: str, expected: Array) -> h5py.Dataset:
         """The array of that name, checked but not read."""
         self._check_link(name)
         with reading(self.node(name), self.origin):
             opened = h5o.open(self.group.id, name.encode())
-            if not isinstance(opened, h5d.DatasetID):
-                raise ValueError("expected an array")
+        if not isinstance(opened, h5d.DatasetID):
+            raise refuse("expected an array", self.node(name), self.origin)
+        with reading(self.node(name), self.origin):
             problem = _problem(opened, expected)
         if problem:
             raise refuse(problem, self.node(name), self.origin)
@@ -190,8 +194,7 @@ class Folder:
         """The values of the array of that name."""
         dataset = self.dataset(name, expected)
         with reading(self.node(name), self.origin):
-            values: NDArray[Any] = dataset[()]
-        return values
+            return chunks.read(dataset)
 
     def text(self, name: str) -> str:
         """A text attribute of the group."""
@@ -204,7 +207,7 @@ class Folder:
     def _check_link(self, name: str) -> None:
         with reading(self.node(name), self.origin):
             if name.encode() not in self.group.id:
-                raise ValueError("it is missing")
+                raise refuse("it is missing", self.node(name), self.origin)
             kind = self.group.id.links.get_info(name.encode()).type
         if kind != h5l.TYPE_HARD:
             what = {h5l.TYPE_SOFT: "a soft link", h5l.TYPE_EXTERNAL: "a link into another file"}
@@ -214,12 +217,12 @@ class Folder:
 
 def read_text(node: h5py.Group | h5py.Dataset, name: str, origin: str) -> str:
     """A text attribute of a group or array."""
-    with _attribute(node, name, origin) as attribute:
+    with _attribute(node, name, origin) as (attribute, where):
         kind = attribute.get_type()
         if not isinstance(kind, h5t.TypeStringID) or kind.is_variable_str():
-            raise ValueError("expected text of fixed length")
+            raise refuse("expected text of fixed length", where, origin)
         if attribute.shape != () or kind.get_size() > MAX_ATTRIBUTE:
-            raise ValueError(f"expected one text of at most {MAX_ATTRIBUTE} bytes")
+            raise refuse(f"expected one text of at most {MAX_ATTRIBUTE} bytes", where, origin)
         value = np.empty((), dtype=f"S{kind.get_size()}")
         attribute.read(value, mtype=kind)
         return bytes(value[()]).decode()
@@ -227,20 +230,23 @@ def read_text(node: h5py.Group | h5py.Dataset, name: str, origin: str) -> str:
 
 def read_integers(node: h5py.Group, name: str, count: int, origin: str) -> tuple[int, ...]:
     """An attribute of `count` integers."""
-    with _attribute(node, name, origin) as attribute:
+    with _attribute(node, name, origin) as (attribute, where):
         if attribute.shape != (count,) or attribute.get_type() != h5t.STD_I64LE:
-            raise ValueError(f"expected {count} integers of 64 bits")
+            raise refuse(f"expected {count} integers of 64 bits", where, origin)
         values = np.empty(count, dtype=np.int64)
         attribute.read(values)
         return tuple(values.tolist())
 
 
 @contextmanager
-def _attribute(node: h5py.Group | h5py.Dataset, name: str, origin: str) -> Iterator[h5a.AttrID]:
-    with reading(f"attribute {name} of {node.name}", origin):
+def _attribute(
+    node: h5py.Group | h5py.Dataset, name: str, origin: str
+) -> Iterator[tuple[h5a.AttrID, str]]:
+    where = f"attribute {name} of {node.name}"
+    with reading(where, origin):
         if not h5a.exists(node.id, name.encode()):
-            raise ValueError("it is missing")
-        yield h5a.open(node.id, name.encode())
+            raise refuse("it is missing", where, origin)
+        yield h5a.open(node.id, name.encode()), where
 
 
 def _problem(dataset: h5d.DatasetID, expected: Array) -> str | None:

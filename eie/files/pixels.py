@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.files import hdf5
+from eie.files import chunks, hdf5
 from eie.files.layout import MAX_PIXELS, SOURCE_ARRAYS
 
 PIXELS = SOURCE_ARRAYS["pixels"]
@@ -17,7 +17,7 @@ PIXELS = SOURCE_ARRAYS["pixels"]
 class StoredPixels:
     """(H, W, C) uint8 pixels of a source, read from the open file at every use.
 
-    Satisfies :class:`eie.elements.Pixels`; `stored[10:20, 30:40]` reads a region. The file stays
+    Satisfies :class:`eie.elements.Pixels`; `stored[10:20, 30:40, :]` reads a region. The file stays
     open as long as the pixels are in use. Reading raises `BadInputError` where the file is damaged.
 
     Args:
@@ -43,10 +43,10 @@ class StoredPixels:
         """Bytes that the packed pixels take in the file."""
         return int(self._dataset.id.get_storage_size())
 
-    def __getitem__(self, region: Any) -> NDArray[np.uint8]:
-        """The pixels of a region given by slices or integers."""
+    def __getitem__(self, region: tuple[slice, ...]) -> NDArray[np.uint8]:
+        """The pixels of a region: one slice of step 1 for rows, columns and channels each."""
         with hdf5.reading(self._node, self._origin):
-            values: NDArray[np.uint8] = self._dataset[region]
+            values: NDArray[np.uint8] = chunks.read(self._dataset, region).view(np.uint8)
         return values
 
     def __array__(
@@ -54,7 +54,7 @@ class StoredPixels:
     ) -> NDArray[np.uint8]:
         if copy is False:
             raise ValueError("stored pixels are read from their file, which makes a copy")
-        values = self[()]
+        values = self[:, :, :]
         return values if dtype is None else values.astype(dtype, copy=False)
 
     def copy_into(self, group: h5py.Group, name: str) -> None:

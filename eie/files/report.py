@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import h5py
-import numpy as np
 
 from eie.elements import ElementSet, Source
 from eie.errors import BadInputError
-from eie.files import element_file, hdf5
+from eie.files import chunks, element_file, hdf5
 from eie.files.layout import BYTES, ELEMENT_ARRAYS, HISTORY_ARRAYS, SOURCE_ARRAYS
 from eie.files.pixels import StoredPixels
 
@@ -194,7 +193,7 @@ def _read_through(folder: hdf5.Folder, name: str, expected: hdf5.Array) -> None:
     dataset = folder.dataset(name, expected)
     with hdf5.reading(folder.node(name), folder.origin):
         for region in hdf5.tiles(dataset):
-            np.asarray(dataset[region])
+            chunks.read(dataset, region)
 
 
 def _history_notes(elements: ElementSet) -> Iterator[Finding]:

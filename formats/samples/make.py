@@ -1,0 +1,377 @@
+"""Make the sample element files: `python formats/samples/make.py [FOLDER]`.
+
+`good/VERSION-NAME.h5` is written once per released version of the format and then kept, so that
+later readers are tested against it; run this script only when the version changes. `bad/NAME.h5`
+breaks one rule of `element-file.md` each; `bad/messages.json` says which, and what a reader says.
+
+The photos are scikit-image's `chelsea` (the cat) and `rocket`, both CC0, scaled down.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import skimage.data
+from skimage.segmentation import slic
+from skimage.transform import resize
+
+from eie.elements import Edit, ElementSet, ElementTable, Embeddings, Source
+from eie.files import dump, hdf5
+from eie.files.layout import BYTES, COLUMNS, HISTORY_ARRAYS, HOME_BOX, SOURCE_ARRAYS, VERSION
+
+HERE = Path(__file__).parent
+
+
+# Good files ---------------------------------------------------------------------------------------
+
+
+def photo(name: str, height: int, width: int) -> np.ndarray:
+    """A photo of scikit-image, (height, width, 3) uint8."""
+    scaled = resize(getattr(skimage.data, name)(), (height, width), anti_aliasing=True)
+    return np.round(scaled * 255).astype(np.uint8)
+
+
+def source(pixels: np.ndarray, patches: int, **attributes: Any) -> Source:
+    """A photo cut by SLIC; the affinity is made of the patches' mean colours."""
+    _, labels = np.unique(slic(pixels, n_segments=patches, start_label=0), return_inverse=True)
+    labels = labels.reshape(pixels.shape[:2])
+    count = labels.max() + 1
+    colour = np.array([pixels[labels == patch].mean(axis=0) for patch in range(count)])
+    distance = np.linalg.norm(colour[:, None] - colour[None], axis=-1)
+    affinity = np.exp(-distance / 40).astype(np.float32)
+    return Source.from_label_map(labels, pixels=pixels, affinity=affinity, **attributes)
+
+
+def minimal() -> ElementSet:
+    """Two patches of 8 × 6 grey pixels and nothing optional but the pixels."""
+    labels = np.repeat([[0, 0, 0, 1, 1, 1]], 8, axis=0)
+    pixels = (np.arange(48).reshape(8, 6, 1) * 5).astype(np.uint8)
+    return ElementSet.from_source(Source.from_label_map(labels, pixels=pixels))
+
+
+def cat() -> ElementSet:
+    """The cat, decomposed and encoded."""
+    cut = source(photo("chelsea", 64, 96), 24, icc=b"a profile", exif=b"Exif\0\0a block")
+    values = np.linspace(-1, 1, cut.patches * 16, dtype=np.float32).reshape(-1, 16)
+    cut = replace(cut, embeddings=Embeddings(values, encoder="tiny", encoder_hash="0123abcd" * 8))
+    return ElementSet.from_source(
+        cut, decomposition={"segmenter": "slic", "elements": 24}, prompt="a cat"
+    )
+
+
+def edited() -> ElementSet:
+    """The cat after a move, a group and a deletion."""
+    elements = cat()
+    box = elements.table.box[3] + [12, 4, 0, 0]
+    moved = elements.table.set(np.array([3]), box=box, z=1)
+    deleted = moved.set(np.array([5]), visible=False)
+    eyes = {"eyes": (3, 4)}
+    steps = (
+        Edit({"move": ["3", "12,4"]}, elements.table, {}, 1),
+        Edit({"group": ["eyes", "3,4"]}, moved, {}, 1),
+        Edit({"delete": ["5"]}, moved, eyes, 1),
+    )
+    return replace(elements, table=deleted, groups=eyes, history=steps)
+
+
+def composition() -> ElementSet:
+    """A piece of the rocket, flipped and half its size, pasted on the cat."""
+    elements = cat()
+    rocket = source(photo("rocket", 40, 60), 12)
+    piece = ElementTable.at_home(1, rocket.home_box, first_id=len(elements)).take(np.array([4, 5]))
+    piece = piece.set(np.array([0, 1]), box=piece.box * 0.5, flip=[True, False], z=1)
+    paste = Edit({"paste": ["rocket.h5:4,5", "20,20"]}, elements.table, {}, 1)
+    return replace(
+        elements,
+        sources=(*elements.sources, rocket),
+        table=elements.table.append(piece),
+        history=(paste,),
+    )
+
+
+def without_pixels() -> ElementSet:
+    """The cat as `eie decompose --no-pixels` leaves it."""
+    elements = cat()
+    return replace(elements, sources=(replace(elements.sources[0], pixels=None),))
+
+
+GOOD: dict[str, Callable[[], ElementSet]] = {
+    "minimal": minimal,
+    "photo": cat,
+    "edited": edited,
+    "composition": composition,
+    "no-pixels": without_pixels,
+}
+
+
+# Bad files ----------------------------------------------------------------------------------------
+
+
+def put(file: h5py.File, node: str, values: np.ndarray, plan: hdf5.Array) -> None:
+    """Replace an array, in the packing of the format."""
+    folder, name = node.rsplit("/", 1)
+    group = file[folder or "/"]
+    if name in group:
+        del group[name]
+    hdf5.write_array(group, name, values, plan)
+
+
+def put_column(name: str, values: Any) -> Callable[[h5py.File], None]:
+    """Replace a column of the table."""
+    plan = COLUMNS[name]
+    return lambda file: put(file, f"/elements/{name}", np.array(values, dtype=plan.dtype), plan)
+
+
+def put_text(node: str, text: str) -> Callable[[h5py.File], None]:
+    plan = HISTORY_ARRAYS["operations"] if "history" in node else BYTES
+    return lambda file: put(file, node, np.frombuffer(text.encode(), dtype=np.uint8), plan)
+
+
+def put_attribute(name: str, text: str) -> Callable[[h5py.File], None]:
+    return lambda file: hdf5.write_text(file.attrs, name, text)
+
+
+def put_label_map(values: np.ndarray) -> Callable[[h5py.File], None]:
+    return lambda file: put(
+        file, "/sources/0/label_map", values.astype(np.uint16), SOURCE_ARRAYS["label_map"]
+    )
+
+
+def recreate(node: str, **options: Any) -> Callable[[h5py.File], None]:
+    """Replace an array by one that h5py is told how to make."""
+
+    def change(file: h5py.File) -> None:
+        values = file[node][()]
+        del file[node]
+        file.create_dataset(node, **{"data": values, **options})
+
+    return change
+
+
+def soft_link(file: h5py.File) -> None:
+    del file["elements/home_box"]
+    file["elements/home_box"] = h5py.SoftLink("/sources/0/home_box")
+
+
+def external_link(file: h5py.File) -> None:
+    del file["sources/0/pixels"]
+    file["sources/0/pixels"] = h5py.ExternalLink("secret.h5", "/sources/0/pixels")
+
+
+def virtual_dataset(file: h5py.File) -> None:
+    shape = file["sources/0/pixels"].shape
+    plan = h5py.VirtualLayout(shape=shape, dtype="u1")
+    plan[...] = h5py.VirtualSource("secret.h5", "pixels", shape=shape)
+    del file["sources/0/pixels"]
+    file.create_virtual_dataset("sources/0/pixels", plan)
+
+
+def object_reference(file: h5py.File) -> None:
+    del file["elements/z"]
+    references = np.array([file.ref, file.ref], dtype=h5py.ref_dtype)
+    file.create_dataset("elements/z", data=references, dtype=h5py.ref_dtype)
+
+
+def gigantic_shape(file: h5py.File) -> None:
+    del file["sources/0/label_map"]
+    file.create_dataset(
+        "sources/0/label_map", (10**6, 10**6), "<u2", chunks=(256, 256), compression=1,
+        fletcher32=True,
+    )  # fmt: skip
+
+
+def missing_chunks(file: h5py.File) -> None:
+    del file["sources/0/pixels"]
+    hdf5.new_dataset(file["sources/0"], "pixels", (8, 6, 1), SOURCE_ARRAYS["pixels"])
+
+
+def oversized_chunk(file: h5py.File) -> None:
+    missing_chunks(file)
+    file["sources/0/pixels"].id.write_direct_chunk((0, 0, 0), bytes(10_000))
+
+
+def huge_chunks(file: h5py.File) -> None:
+    recreate("sources/0/pixels", data=np.zeros((600, 600, 1), np.uint8), chunks=(600, 600, 1),
+             compression=9, fletcher32=True)(file)  # fmt: skip
+
+
+def too_many_chunks(file: h5py.File) -> None:
+    del file["sources/0/label_map"]
+    file.create_dataset(
+        "sources/0/label_map", (10**4, 10**4), "<u2", chunks=(1, 1), compression=1, fletcher32=True
+    )  # fmt: skip
+
+
+def extra_source(file: h5py.File) -> None:
+    file["sources"].move("0", "1")
+
+
+def variable_text(file: h5py.File) -> None:
+    del file.attrs["prompt"]
+    file.attrs["prompt"] = "text of variable length"
+
+
+def long_text(file: h5py.File) -> None:
+    file.attrs["prompt"] = np.bytes_("a" * 40_000)
+
+
+def history_of(**arrays: Any) -> Callable[[h5py.File], None]:
+    """A history of one move, with some arrays replaced."""
+
+    def change(file: h5py.File) -> None:
+        line = b'{"move":["0","1,0"]}\n'
+        parts = {
+            "operations": line, "groups": b"null\n", "sources": [1], "rows": [2],
+            "changed": [[0] * 7], **{name: np.empty((0, *plan.shape[1:])) for name, plan
+                                     in COLUMNS.items()}, **arrays,
+        }  # fmt: skip
+        group = file.create_group("history")
+        for name, values in parts.items():
+            if isinstance(values, bytes):
+                values = np.frombuffer(values, dtype=np.uint8)
+            plan = HISTORY_ARRAYS[name]
+            hdf5.write_array(group, name, np.array(values, dtype=plan.dtype), plan)
+
+    return change
+
+
+HOME = minimal().sources[0].home_box
+LABELS = minimal().sources[0].label_map
+ZEROS = np.zeros((2, 4))
+
+# name: (rule, what the reader says, the change to the minimal file)
+CHANGED: dict[str, tuple[str, str, Callable[[h5py.File], None]]] = {
+    "soft-link": ("E02", "a soft link is not allowed", soft_link),
+    "external-link": ("E02", "a link into another file is not allowed", external_link),
+    "external-storage": ("E03", "values stored in another file", recreate(
+        "sources/0/pixels", external=[("secret.bin", 0, 48)])),
+    "virtual-dataset": ("E03", "a virtual array is not allowed", virtual_dataset),
+    "contiguous": ("E04", "the values are not in chunks", recreate("elements/box")),
+    "unknown-filter": ("E04", "HDF5 filter 32000 is not allowed", recreate(
+        "elements/box", chunks=(2, 4), compression="lzf", fletcher32=True)),
+    "no-checksum": ("E04", "carry no checksum", recreate(
+        "elements/box", chunks=(2, 4), compression=1)),
+    "huge-chunks": ("E05", "a chunk holds 360000 bytes, allowed are 262144", huge_chunks),
+    "too-many-chunks": ("E05", "100000000 chunks, allowed are 16384", too_many_chunks),
+    "missing-chunks": ("E05", "0 of 1 chunks are stored", missing_chunks),
+    "oversized-chunk": ("E05", "a stored chunk is larger", oversized_chunk),
+    "wrong-type": ("E06", "the type is not uint16", recreate(
+        "sources/0/label_map", dtype="<i4", chunks=(8, 6), fletcher32=True)),
+    "object-reference": ("E06", "the type is not int32", object_reference),
+    "not-an-array": ("E06", "expected an array", lambda file: (
+        file["elements"].pop("z"), file.create_group("elements/z"))),
+    "wrong-shape": ("E07", "the shape is (2, 3) instead of (any, 4)", recreate(
+        "elements/box", data=np.ones((2, 3)), chunks=(2, 3), fletcher32=True)),
+    "gigantic-shape": ("E07", "1000000000000 values are declared", gigantic_shape),
+    "missing-array": ("E07", "it is missing", lambda file: file["elements"].pop("z")),
+    "variable-text": ("E08", "expected text of fixed length", variable_text),
+    "long-text": ("E08", "at most 32768 bytes", long_text),
+    "unknown-node": ("E11", "has no such node", lambda file: file.create_group("elements/colour")),
+    "other-format": ("E20", "the format is not", put_attribute("format", "a-cookbook")),
+    "no-format": ("E20", "it is missing", lambda file: file.attrs.pop("format")),
+    "newer-major": ("E21", "upgrade eie", put_attribute("version", "2.0")),
+    "odd-version": ("E21", "'one' is not a version", put_attribute("version", "one")),
+    "canvas-mismatch": ("E22", "the canvas is (9, 6)", lambda file: file.attrs.create(
+        "canvas", np.array([9, 6], dtype="<i8"))),
+    "decomposition-not-json": ("E23", "not readable", put_attribute("decomposition", "{")),
+    "no-source-0": ("E30", "expected groups 0, 1", extra_source),
+    "label-without-patch": ("E31", "label 2 but only 2 patches", put_label_map(LABELS + 1)),
+    "patch-without-pixels": ("E31", "patch 0 has no pixels", put_label_map(LABELS * 0 + 1)),
+    "home-box-mismatch": ("E32", "boxes do not fit the label map", lambda file: put(
+        file, "/sources/0/home_box", HOME + 1, HOME_BOX)),
+    "pixels-mismatch": ("E33", "does not fit a label map", lambda file: put(
+        file, "/sources/0/pixels", np.zeros((6, 8, 3), np.uint8), SOURCE_ARRAYS["pixels"])),
+    "five-channels": ("E33", "the shape is (8, 6, 5)", lambda file: put(
+        file, "/sources/0/pixels", np.zeros((8, 6, 5), np.uint8), SOURCE_ARRAYS["pixels"])),
+    "affinity-mismatch": ("E34", "does not fit 2 patches", lambda file: put(
+        file, "/sources/0/affinity", np.zeros((3, 3), np.float16), SOURCE_ARRAYS["affinity"])),
+    "embeddings-without-encoder": ("E35", "it is missing", lambda file: put(
+        file, "/sources/0/embeddings", np.zeros((2, 3), np.float32), SOURCE_ARRAYS["embeddings"])),
+    "column-lengths": ("E40", "shape (3,) instead of (2,)", put_column("z", [0, 0, 0])),
+    "duplicate-id": ("E41", "ids must be unique", put_column("id", [1, 1])),
+    "unknown-source": ("E42", "source is not in the file", put_column("source", [0, 1])),
+    "unknown-patch": ("E42", "patch is not in its source", put_column("patch", [0, 2])),
+    "nan-box": ("E43", "a box is not finite", put_column("box", ZEROS + np.nan)),
+    "flat-box": ("E43", "a box has no size", put_column("box", ZEROS)),
+    "visible-two": ("E44", "neither 0 nor 1", put_column("visible", [1, 2])),
+    "elements-home-box-mismatch": ("E45", "do not fit those of the sources", lambda file: put(
+        file, "/elements/home_box", HOME + 1, HOME_BOX)),
+    "group-of-unknown": ("E50", "element 7 does not exist", put_text("/groups", '{"a":[7]}\n')),
+    "groups-not-lists": ("E50", "expected lists of element ids", put_text("/groups", '{"a":1}\n')),
+    "operations-not-json": ("E60", "not readable", history_of(operations=b"move 3\n")),
+    "operation-nan": ("E60", "NaN is not a JSON number", history_of(operations=b'{"a":NaN}\n')),
+    "history-rows": ("E61", "instead of (1,)", history_of(rows=[2, 2])),
+    "history-groups": ("E61", "2 lines for 1 steps", history_of(groups=b"null\nnull\n")),
+    "history-columns": ("E62", "the shape is (0,) instead of (2,)", history_of(
+        changed=[[0, 0, 0, 0, 1, 0, 0]])),
+    "history-lengths": ("E62", "columns of step 0 differ in length", history_of(rows=[1])),
+    "history-table": ("E63", "/history/0/patch", history_of(
+        changed=[[0, 0, 1, 0, 0, 0, 0]], patch=[0, 9])),
+    "history-sources": ("E63", "3 sources recorded", history_of(sources=[3])),
+}  # fmt: skip
+
+
+def truncated(data: bytes) -> bytes:
+    return data[: len(data) * 2 // 3]
+
+
+def flipped_bit(data: bytes) -> bytes:
+    """One bit of the packed pixels."""
+    with h5py.File.in_memory(data) as file:
+        at = file["sources/0/pixels"].id.get_chunk_info(0).byte_offset + 5
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+def old_superblock(_: bytes) -> bytes:
+    with h5py.File.in_memory(libver="earliest") as file:
+        return hdf5.image(file)
+
+
+# name: (rule, what the reader says, the bytes made of those of the minimal file)
+REWRITTEN: dict[str, tuple[str, str, Callable[[bytes], bytes]]] = {
+    "empty": ("E01", "the file is empty", lambda _: b""),
+    "text": ("E01", "not an HDF5 file", lambda _: b"An element file is made by `eie decompose`.\n"),
+    "user-block": ("E01", "not an HDF5 file", lambda data: bytes(512) + data),
+    "old-superblock": ("E01", "a version without checksums", old_superblock),
+    "truncated": ("E12", "truncated", truncated),
+    "flipped-bit": ("E12", "/sources/0/pixels", flipped_bit),
+}
+
+
+def write_good(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, make in GOOD.items():
+        path = folder / f"{VERSION[0]}.{VERSION[1]}-{name}.h5"
+        path.write_bytes(dump(make()))
+
+
+def write_bad(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    base = dump(minimal())
+    for name, (_, _, rewrite) in REWRITTEN.items():
+        (folder / f"{name}.h5").write_bytes(rewrite(base))
+    for name, (_, _, change) in CHANGED.items():
+        path = folder / f"{name}.h5"
+        path.write_bytes(base)
+        with h5py.File(path, "r+", libver=("v110", "v110")) as file:
+            change(file)
+    messages = {
+        f"{name}.h5": {"rule": rule, "message": message}
+        for name, (rule, message, _) in sorted({**REWRITTEN, **CHANGED}.items())
+    }
+    (folder / "messages.json").write_text(json.dumps(messages, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
+    write_good(target / "good")
+    write_bad(target / "bad")
