@@ -1,0 +1,373 @@
+"""The embedded segmenter `tiny`: a segment_anything `Sam` small enough for a laptop CPU.
+
+pixels ⇒ pyramid features ⇒ image embedding (stride 4) ⇒ mask features (stride 2)
+points ⇒ tokens ⇒ one mask vector each;  s(m, n) = mask feature of pixel m · mask vector of query n
+
+It differs from the large SAMs in two parts only. The image encoder is a feature pyramid on
+EfficientNet-Lite0, and the decoder's transformer never updates the image, so that all prompts of
+an image share its embedding and its mask features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from segment_anything.modeling import MaskDecoder, PromptEncoder, Sam
+from segment_anything.modeling.common import MLPBlock
+from segment_anything.modeling.mask_decoder import MLP
+from segment_anything.modeling.transformer import Attention
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+# Normalisation of the ImageNet weights that the image encoder starts from.
+PIXEL_MEAN = (127.0, 127.0, 127.0)
+PIXEL_STD = (128.0, 128.0, 128.0)
+
+# EfficientNet-Lite0: expansion, channels, blocks, kernel, stride of every stage.
+LITE0_STEM = 32
+LITE0_STAGES = (
+    (1, 16, 1, 3, 1),
+    (6, 24, 2, 3, 2),
+    (6, 40, 2, 5, 2),
+    (6, 80, 3, 3, 2),
+    (6, 112, 3, 5, 1),
+    (6, 192, 4, 5, 2),
+    (6, 320, 1, 3, 1),
+)
+# Stages whose output is the last one at strides 2, 4, 8, 16 and 32.
+LITE0_PYRAMID = (0, 1, 2, 4, 6)
+# Standard deviation of these on photos under the ImageNet weights.
+LITE0_DEVIATION = (6.2, 8.1, 6.9, 5.6, 2.7)
+
+EMBEDDING_STRIDE = 4
+MASK_STRIDE = 2
+
+
+@dataclass(frozen=True)
+class TinySamConfig:
+    """Sizes of the tiny segmenter.
+
+    img_size: side of the padded square input, a multiple of 32.
+    width: channels C of the image embedding and of the prompt tokens.
+    mask_width: channels of the mask features and the mask vectors.
+    depth, heads, mlp_width: layers, attention heads and hidden units of the prompt transformer.
+    """
+
+    img_size: int = 512
+    width: int = 96
+    mask_width: int = 32
+    depth: int = 2
+    heads: int = 4
+    mlp_width: int = 256
+
+
+class SameConv2d(nn.Conv2d):
+    """Convolution with TensorFlow's SAME padding: the extra row and column lie at the far end."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        padding: list[int] = []
+        for size, kernel, stride in zip(
+            reversed(x.shape[-2:]), reversed(self.kernel_size), reversed(self.stride), strict=True
+        ):
+            total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+            padding += [total // 2, total - total // 2]
+        if padding[0] == padding[1] and padding[2] == padding[3]:
+            return F.conv2d(
+                x, self.weight, self.bias, self.stride, (padding[2], padding[0]), 1, self.groups
+            )
+        return F.conv2d(F.pad(x, padding), self.weight, self.bias, self.stride, 0, 1, self.groups)
+
+
+class InvertedResidual(nn.Module):
+    """MobileNetV2's block; batch normalisation is folded into the convolutions."""
+
+    def __init__(
+        self, channels_in: int, channels: int, expansion: int, kernel: int, stride: int
+    ) -> None:
+        super().__init__()
+        hidden = channels_in * expansion
+        self.expand = nn.Conv2d(channels_in, hidden, 1) if expansion > 1 else None
+        self.depthwise = SameConv2d(hidden, hidden, kernel, stride, groups=hidden)
+        self.project = nn.Conv2d(hidden, channels, 1)
+        self.residual = stride == 1 and channels_in == channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x if self.expand is None else F.relu6(self.expand(x))
+        y = self.project(F.relu6(self.depthwise(y)))
+        return x + y if self.residual else y
+
+
+class EfficientNetLite0(nn.Module):
+    """EfficientNet-Lite0 without its classifier, every convolution with a bias (folded norms)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = SameConv2d(3, LITE0_STEM, 3, 2)
+        self.stages = nn.ModuleList()
+        channels_in = LITE0_STEM
+        for expansion, channels, blocks, kernel, stride in LITE0_STAGES:
+            stage = nn.Sequential()
+            for block in range(blocks):
+                stage.append(
+                    InvertedResidual(
+                        channels_in, channels, expansion, kernel, stride if block == 0 else 1
+                    )
+                )
+                channels_in = channels
+            self.stages.append(stage)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) normalised pixels ⇒ features at strides 2, 4, 8, 16, 32."""
+        x = F.relu6(self.stem(x))
+        features = []
+        for index, stage in enumerate(self.stages):
+            x = stage(x)
+            if index in LITE0_PYRAMID:
+                features.append(x)
+        return features
+
+
+class ResidualBlock(nn.Module):
+    """Two 3×3 convolutions around which the input is carried."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv2(F.relu(self.conv1(F.relu(x))))
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Layer normalisation over the channels of (B, C, H, W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class PyramidImageEncoder(nn.Module):
+    """Top-down feature pyramid on EfficientNet-Lite0, to one embedding map at stride 4.
+
+    What is finer than stride 4 (stride-2 features and the pixels themselves) enters unshuffled
+    into channels, so that the mask features can follow borders to the pixel.
+    """
+
+    def __init__(self, img_size: int, width: int) -> None:
+        super().__init__()
+        self.img_size = img_size
+        self.backbone = EfficientNetLite0()
+        stride2, stride4, *coarse = (LITE0_STAGES[stage][1] for stage in LITE0_PYRAMID)
+        fine = stride4 + 4 * stride2 + 3 * EMBEDDING_STRIDE**2
+        self.fine = nn.Conv2d(fine, width, 3, padding=1)
+        self.lateral = nn.ModuleList(nn.Conv2d(channels, width, 1) for channels in coarse)
+        self.refine = nn.ModuleList(ResidualBlock(width) for _ in coarse)
+        self.fuse = nn.Sequential(ResidualBlock(width), ResidualBlock(width))
+        self.norm = ChannelNorm(width)
+        self._scale_to_backbone(stride2, stride4)
+
+    @torch.no_grad()
+    def _scale_to_backbone(self, stride2: int, stride4: int) -> None:
+        """Begin with unit activations for the backbone's large ones."""
+        for lateral, deviation in zip(self.lateral, LITE0_DEVIATION[2:], strict=True):
+            lateral.weight /= deviation
+        self.fine.weight[:, :stride4] /= LITE0_DEVIATION[1]
+        self.fine.weight[:, stride4 : stride4 + 4 * stride2] /= LITE0_DEVIATION[0]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) normalised pixels, sides multiples of 32 ⇒ (B, C, H/4, W/4)."""
+        stride2, stride4, *coarse = self.backbone(x)
+        top: Tensor | None = None
+        for features, lateral, refine in zip(
+            reversed(coarse), reversed(self.lateral), reversed(self.refine), strict=True
+        ):
+            level = lateral(features)  # (B, C, H/s, W/s), s = 32, 16, 8
+            if top is not None:
+                level = level + F.interpolate(top, scale_factor=2.0, mode="nearest")
+            top = refine(level)
+        fine = torch.cat(
+            [
+                stride4,  # (B, 24, H/4, W/4)
+                F.pixel_unshuffle(stride2, 2),  # (B, 64, H/4, W/4)
+                F.pixel_unshuffle(x, EMBEDDING_STRIDE),  # (B, 48, H/4, W/4)
+            ],
+            dim=1,
+        )
+        level = self.fine(fine)  # (B, C, H/4, W/4)
+        level = level + F.interpolate(top, scale_factor=2.0, mode="bilinear")
+        return self.norm(self.fuse(level))
+
+
+class FusedAttention(Attention):
+    """segment_anything's attention layer through PyTorch's fused kernel."""
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        q = self._separate_heads(self.q_proj(q), self.num_heads)  # (B, heads, Q, c)
+        k = self._separate_heads(self.k_proj(k), self.num_heads)  # (B, heads, K, c)
+        v = self._separate_heads(self.v_proj(v), self.num_heads)  # (B, heads, K, c)
+        out = F.scaled_dot_product_attention(q, k, v)
+        return self.out_proj(self._recombine_heads(out))  # (B, Q, C)
+
+
+class PointReader(nn.Module):
+    """Reads the image where a prompt's point lies.
+
+    Point and image share one positional encoding, whose inner product falls off as a Gaussian of
+    their distance; a softmax over it is a window around the point. It is a few pixels wide at
+    the start and learns its width.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.log_sharpness = nn.Parameter(torch.zeros(()))
+        self.project = nn.Linear(width, width)
+
+    def forward(self, points: Tensor, keys: Tensor, key_pe: Tensor) -> Tensor:
+        """points (I, P, C), keys and key_pe (I, K, C) ⇒ (I, P, C)."""
+        # The logits reach far beyond what bfloat16 resolves.
+        with torch.autocast(points.device.type, enabled=False):
+            sharpness = self.log_sharpness.float().exp()
+            logits = sharpness * points.float() @ key_pe.float().transpose(1, 2)  # (I, P, K)
+            window = logits.softmax(dim=-1).to(keys.dtype)
+        return self.project(window @ keys)
+
+
+class SharedImageLayer(nn.Module):
+    """SAM's two-way block without its image-to-token half."""
+
+    def __init__(self, width: int, heads: int, mlp_width: int) -> None:
+        super().__init__()
+        self.self_attn = FusedAttention(width, heads)
+        self.norm1 = nn.LayerNorm(width)
+        self.cross_attn_token_to_image = FusedAttention(width, heads)
+        self.norm2 = nn.LayerNorm(width)
+        self.mlp = MLPBlock(width, mlp_width, nn.GELU)
+        self.norm3 = nn.LayerNorm(width)
+
+    def forward(self, queries: Tensor, query_pe: Tensor, keys: Tensor, key_pe: Tensor) -> Tensor:
+        """queries, query_pe (P, T, C); keys, key_pe (I, K, C), I dividing P ⇒ (P, T, C)."""
+        q = queries + query_pe
+        queries = self.norm1(queries + self.self_attn(q=q, k=q, v=queries))
+        q = (queries + query_pe).view(keys.shape[0], -1, keys.shape[2])  # (I, P/I·T, C)
+        read = self.cross_attn_token_to_image(q=q, k=keys + key_pe, v=keys)
+        queries = self.norm2(queries + read.view(queries.shape))
+        return self.norm3(queries + self.mlp(queries))
+
+
+class SharedImageTransformer(nn.Module):
+    """Prompt transformer that reads the image and never writes to it.
+
+    Called as segment_anything's `TwoWayTransformer`; the image may also have a smaller batch than
+    the prompts, each image then serving an equal run of consecutive prompts.
+    """
+
+    POINT_POOL = 2
+    IMAGE_POOL = 4
+
+    def __init__(
+        self, width: int, depth: int, heads: int, mlp_width: int, output_tokens: int
+    ) -> None:
+        super().__init__()
+        self.output_tokens = output_tokens
+        self.point_reader = PointReader(width)
+        self.layers = nn.ModuleList(SharedImageLayer(width, heads, mlp_width) for _ in range(depth))
+
+    def forward(
+        self, image_embedding: Tensor, image_pe: Tensor, point_embedding: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Image (I, C, h, w), its encoding (I, C, h, w), tokens (P, T, C), I dividing P.
+
+        The first `output_tokens` tokens of every prompt are the decoder's own, the rest points.
+        Returns the tokens (P, T, C) and the image unchanged, as (I, h·w, C).
+        """
+        images, width = image_embedding.shape[:2]
+        tokens = point_embedding.shape[1]
+
+        points = point_embedding[:, self.output_tokens :]  # (P, T - O, C)
+        read = self.point_reader(
+            points.reshape(images, -1, width),
+            _pooled(image_embedding, self.POINT_POOL),
+            _pooled(image_pe, self.POINT_POOL),
+        )  # (I, P/I·(T - O), C)
+        read = F.pad(read.view(points.shape), (0, 0, tokens - points.shape[1], 0))  # (P, T, C)
+        queries = point_embedding + read
+
+        keys = _pooled(image_embedding, self.IMAGE_POOL)  # (I, K, C)
+        key_pe = _pooled(image_pe, self.IMAGE_POOL)  # (I, K, C)
+        for layer in self.layers:
+            queries = layer(queries, point_embedding, keys, key_pe)
+        return queries, image_embedding.flatten(2).transpose(1, 2)
+
+
+def _pooled(x: Tensor, factor: int) -> Tensor:
+    """(I, C, h, w) ⇒ (I, h·w / factor², C), means of factor × factor positions."""
+    return F.avg_pool2d(x, factor).flatten(2).transpose(1, 2)
+
+
+class TinyMaskDecoder(MaskDecoder):
+    """SAM's mask decoder with one mask a prompt, mask features at stride 2 and a shared image."""
+
+    def __init__(self, config: TinySamConfig) -> None:
+        super().__init__(
+            transformer_dim=config.width,
+            transformer=SharedImageTransformer(
+                config.width, config.depth, config.heads, config.mlp_width, output_tokens=2
+            ),
+            num_multimask_outputs=0,
+            iou_head_hidden_dim=config.width,
+        )
+        fine = 2 * config.mask_width
+        self.output_upscaling = nn.Sequential(
+            nn.ConvTranspose2d(config.width, fine, kernel_size=2, stride=2),
+            nn.ReLU(),
+            nn.Conv2d(fine, config.mask_width, 3, padding=1),
+        )
+        self.output_hypernetworks_mlps = nn.ModuleList(
+            [MLP(config.width, config.width, config.mask_width, 3)]
+        )
+
+    def predict_masks(
+        self,
+        image_embeddings: Tensor,
+        image_pe: Tensor,
+        sparse_prompt_embeddings: Tensor,
+        dense_prompt_embeddings: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Mask logits (P, 1, 2h, 2w) and their estimated IoU (P, 1) for P prompts.
+
+        image_embeddings, image_pe: (I, C, h, w) and (1 or I, C, h, w), I dividing P: each image
+        serves an equal run of consecutive prompts. dense_prompt_embeddings: (P or I, C, h, w);
+        prompts of one image share its first one, because they share the image.
+        """
+        images = image_embeddings.shape[0]
+        prompts = sparse_prompt_embeddings.shape[0]
+        own = torch.cat([self.iou_token.weight, self.mask_tokens.weight])  # (2, C)
+        tokens = torch.cat([own.expand(prompts, -1, -1), sparse_prompt_embeddings], dim=1)
+
+        dense = dense_prompt_embeddings[:: dense_prompt_embeddings.shape[0] // images]
+        image = image_embeddings + dense  # (I, C, h, w)
+        hidden, _ = self.transformer(image, image_pe.expand_as(image), tokens)  # (P, T, C)
+
+        upscaled = self.output_upscaling(image)  # (I, c, 2h, 2w)
+        vectors = self.output_hypernetworks_mlps[0](hidden[:, 1])  # (P, c)
+        masks = vectors.view(images, -1, vectors.shape[1]) @ upscaled.flatten(2)  # (I, P/I, 4hw)
+        iou = self.iou_prediction_head(hidden[:, 0])  # (P, 1)
+        return masks.reshape(prompts, 1, *upscaled.shape[-2:]), iou
+
+
+def build_tiny_sam(config: TinySamConfig = TinySamConfig()) -> Sam:
+    """An untrained tiny segmenter; `eie.models.segmenter` loads the embedded weights into it."""
+    embedding_size = config.img_size // EMBEDDING_STRIDE
+    return Sam(
+        image_encoder=PyramidImageEncoder(config.img_size, config.width),
+        prompt_encoder=PromptEncoder(
+            embed_dim=config.width,
+            image_embedding_size=(embedding_size, embedding_size),
+            input_image_size=(config.img_size, config.img_size),
+            mask_in_chans=16,
+        ),
+        mask_decoder=TinyMaskDecoder(config),
+        pixel_mean=list(PIXEL_MEAN),
+        pixel_std=list(PIXEL_STD),
+    )

@@ -1,0 +1,1 @@
+"""Training of the embedded models: one loop, one module per stage."""

@@ -1,0 +1,196 @@
+"""Data of stage 1: photos decomposed once, then random crops and edits of geometry.
+
+A crop is stretched, mirrored and resized at random, and the elements' boxes with it, so that the
+decoder sees every element at many sizes while its patch stays what it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eie.elements import Source
+from eie.geometry import corners
+
+
+@dataclass(frozen=True)
+class CropSettings:
+    """How training crops are drawn.
+
+    crop: side of a crop in pixels, a multiple of 32.
+    batch: crops a batch.
+    working_size: short side of the photos that are decomposed, in pixels.
+    elements: numbers of elements to decompose into; each photo takes one of them in turn.
+    zoom: largest factor of enlarging or shrinking.
+    stretch: largest ratio between the factors along x and y.
+    """
+
+    crop: int = 256
+    batch: int = 8
+    working_size: int = 512
+    elements: tuple[int, ...] = (256, 256, 128, 384)
+    zoom: float = 1.6
+    stretch: float = 1.25
+
+
+@dataclass(frozen=True, eq=False)
+class Decomposed:
+    """A photo of the training set: pixels (H, W, 3) uint8, boxes (P, 4), patches (P, 4, S, S) uint8."""
+
+    pixels: np.ndarray
+    box: np.ndarray
+    patches: np.ndarray
+
+
+class DecomposedPhotos:
+    """Photos with their elements, computed once and kept in a cache folder.
+
+    Args:
+        files: the photos.
+        cache: folder of the cache; entries are named by content and settings.
+        patch_size: side of the patches.
+        settings: of the crops.
+        segmenter: as of `eie decompose`.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[Path],
+        cache: Path,
+        patch_size: int,
+        settings: CropSettings,
+        segmenter: str,
+    ) -> None:
+        self.files, self.cache, self.patch_size = list(files), cache, patch_size
+        self.settings, self.segmenter = settings, segmenter
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Decomposed:
+        path = self._entry(index)
+        if not path.exists():
+            self._decompose(index, path)
+        with np.load(path, allow_pickle=False) as entry:
+            return Decomposed(entry["pixels"], entry["box"], entry["patches"])
+
+    def _elements(self, index: int) -> int:
+        return self.settings.elements[index % len(self.settings.elements)]
+
+    def _entry(self, index: int) -> Path:
+        stat = self.files[index].stat()
+        key = (
+            str(self.files[index].resolve()), stat.st_size, stat.st_mtime_ns, self.patch_size,
+            self.settings.working_size, self._elements(index), self.segmenter,
+        )  # fmt: skip
+        return self.cache / f"{hashlib.sha256(repr(key).encode()).hexdigest()[:24]}.npz"
+
+    def _decompose(self, index: int, path: Path) -> None:
+        from eie.decompose import decompose
+        from eie.encode.patches import cut_patches
+        from eie.files.atomic import write_atomically
+
+        pixels = _working_photo(self.files[index], self.settings)
+        elements = decompose(pixels, segmenter=self.segmenter, elements=self._elements(index))
+        source: Source = elements.sources[0]
+        patches = cut_patches(source, self.patch_size).mul(255).round().byte().numpy()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with write_atomically(path) as file:
+            np.savez(file, pixels=pixels, box=source.home_box, patches=patches)
+
+
+def _working_photo(file: Path, settings: CropSettings) -> np.ndarray:
+    """(H, W, 3) uint8, short side resized to the working size, very long ones cut to 2:1."""
+    import cv2
+
+    from eie.files.images import read_photo
+
+    pixels = read_photo(file).pixels
+    pixels = np.repeat(pixels[:, :, :1], 3, 2) if pixels.shape[2] < 3 else pixels[:, :, :3]
+    height, width = pixels.shape[:2]
+    factor = settings.working_size / min(height, width)
+    size = (max(settings.crop, round(width * factor)), max(settings.crop, round(height * factor)))
+    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    resized = cv2.resize(np.ascontiguousarray(pixels), size, interpolation=method)
+    longest = 2 * settings.working_size
+    return np.ascontiguousarray(resized[:longest, :longest])
+
+
+@dataclass(frozen=True, eq=False)
+class CropBatch:
+    """A batch of stage 1.
+
+    Attributes:
+        patches: (B, N, 4, S, S) uint8 masked RGB and mask.
+        box: (B, N, 4) float32 on the crop, in pixels.
+        visible: (B, N) bool, False for padding.
+        target: (B, 3, crop, crop) uint8.
+    """
+
+    patches: Tensor
+    box: Tensor
+    visible: Tensor
+    target: Tensor
+
+
+def draw_batch(
+    photos: DecomposedPhotos, settings: CropSettings, seed: tuple[int, ...]
+) -> CropBatch:
+    """Random crops of random photos; a pure function of the seed."""
+    random = np.random.default_rng(seed)
+    crops = [
+        _draw_crop(photos[int(random.integers(len(photos)))], settings, random)
+        for _ in range(settings.batch)
+    ]
+    most, side = max(len(box) for _, box, _ in crops), photos.patch_size
+    batch = CropBatch(
+        patches=torch.zeros(len(crops), most, 4, side, side, dtype=torch.uint8),
+        box=torch.ones(len(crops), most, 4),
+        visible=torch.zeros(len(crops), most, dtype=torch.bool),
+        target=torch.stack([torch.from_numpy(target) for *_, target in crops]),
+    )
+    for row, (patches, box, _) in enumerate(crops):
+        batch.patches[row, : len(box)] = torch.from_numpy(patches)
+        batch.box[row, : len(box)] = torch.from_numpy(box)
+        batch.visible[row, : len(box)] = True
+    return batch
+
+
+def _draw_crop(
+    photo: Decomposed, settings: CropSettings, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One crop: patches (N, 4, S, S), boxes (N, 4) float32 on it, target (3, crop, crop) uint8."""
+    import cv2
+
+    size = np.array(photo.pixels.shape[1::-1], dtype=np.float64)  # (width, height)
+    zoom = settings.zoom ** random.uniform(-1, 1)
+    factor = zoom * settings.stretch ** (random.uniform(-0.5, 0.5) * np.array([1, -1]))
+    factor = np.maximum(factor, settings.crop / size)
+    cut = np.floor(settings.crop / factor).astype(int)  # pixels of the photo, x and y
+    corner = np.array([random.integers(0, s - c + 1) for s, c in zip(size, cut, strict=True)])
+    factor = settings.crop / cut
+    x, y = (int(v) for v in corner)
+    target = photo.pixels[y : y + cut[1], x : x + cut[0]]
+    method = cv2.INTER_AREA if factor.min() < 1 else cv2.INTER_CUBIC
+    target = cv2.resize(target, (settings.crop, settings.crop), interpolation=method)
+
+    box = photo.box.astype(np.float64)
+    box[:, :2] = (box[:, :2] - corner) * factor
+    box[:, 2:] *= factor
+    edge = corners(box)
+    near = (edge[:, :2] < settings.crop).all(axis=1) & (edge[:, 2:] > 0).all(axis=1)
+    patches, box = photo.patches[near], box[near]
+    if random.random() < 0.5:
+        target, patches = target[:, ::-1], patches[..., ::-1]
+        box[:, 0] = settings.crop - box[:, 0]
+    return (
+        np.ascontiguousarray(patches),
+        box.astype(np.float32),
+        np.ascontiguousarray(np.moveaxis(target, 2, 0)),
+    )

@@ -1,0 +1,156 @@
+"""What the stages train on: folders recognised by their layout.
+
+| layout                                | taken as                              |
+|---------------------------------------|---------------------------------------|
+| `ID.jpg` beside `ID.gtK.png`, K = 0.. | photos with human segmentations       |
+| images with an alpha channel          | cut-out objects                       |
+| other images                          | plain photos                          |
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.errors import BadInputError
+
+Pixels = NDArray[np.uint8]
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+SEGMENTATION_NAME = re.compile(r"(?P<photo>.+)\.gt\d+\.png")
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentedPhoto:
+    """A photo and what people saw in it.
+
+    pixels: (H, W, 3) uint8. segmentations: (A, H, W) uint8, a label map of each annotator.
+    """
+
+    pixels: Pixels
+    segmentations: Pixels
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingImages:
+    """Everything that is trained on, decoded.
+
+    photos: (H, W, 3) uint8 each. cutouts: (H, W, 4) uint8 each, straight alpha.
+    """
+
+    segmented: tuple[SegmentedPhoto, ...] = ()
+    photos: tuple[Pixels, ...] = ()
+    cutouts: tuple[Pixels, ...] = ()
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of training images; every `held_out`-th file, from the first, is left out."""
+
+    path: Path
+    held_out: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Folder:
+        """Read `FOLDER` or `FOLDER:K`, in which every K-th file (sorted) is kept for validation."""
+        path, colon, every = text.rpartition(":")
+        if colon and every.isdecimal() and int(every) > 0:
+            return cls(Path(path), int(every))
+        return cls(Path(text))
+
+
+def read_training_images(folders: Sequence[Folder], max_side: int) -> TrainingImages:
+    """Decode all images of the folders, photos scaled down to `max_side` pixels.
+
+    Raises:
+        BadInputError: a folder is missing or holds no images, or an image cannot be read.
+    """
+    segmented: list[SegmentedPhoto] = []
+    photos: list[Pixels] = []
+    cutouts: list[Pixels] = []
+    for folder in folders:
+        for path, segmentations in _images_of(folder):
+            pixels = _decode(path)
+            if segmentations:
+                segmented.append(_segmented_photo(path, pixels, segmentations))
+            elif pixels.shape[2] == 4:
+                cutouts.append(pixels)
+            else:
+                photos.append(_scaled_down(pixels, max_side))
+    return TrainingImages(tuple(segmented), tuple(photos), tuple(cutouts))
+
+
+def photo_files(folders: Sequence[Folder]) -> list[Path]:
+    """The images of the folders, in order, those kept for validation left out.
+
+    Raises:
+        BadInputError: a folder is missing or holds no images.
+    """
+    return [path for folder in folders for path, _ in _images_of(folder)]
+
+
+def _images_of(folder: Folder) -> list[tuple[Path, list[Path]]]:
+    """Images of a folder with their segmentations, those kept for validation left out."""
+    if not folder.path.is_dir():
+        raise BadInputError("no such folder", where=str(folder.path))
+    segmentations: dict[str, list[Path]] = {}
+    images: list[Path] = []
+    for path in sorted(folder.path.iterdir()):
+        if match := SEGMENTATION_NAME.fullmatch(path.name):
+            segmentations.setdefault(match["photo"], []).append(path)
+        elif path.suffix.lower() in IMAGE_SUFFIXES:
+            images.append(path)
+    if not images:
+        raise BadInputError("the folder holds no images", where=str(folder.path))
+    return [
+        (path, segmentations.get(path.stem, []))
+        for index, path in enumerate(images)
+        if folder.held_out is None or index % folder.held_out != 0
+    ]
+
+
+def _decode(path: Path) -> Pixels:
+    """(H, W, 3) or, of an image with alpha, (H, W, 4) uint8; upright."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image)
+            return np.array(upright.convert("RGBA" if upright.has_transparency_data else "RGB"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise BadInputError(f"cannot be read as an image: {error}", where=str(path)) from error
+
+
+def _segmented_photo(path: Path, pixels: Pixels, segmentations: list[Path]) -> SegmentedPhoto:
+    from PIL import Image
+
+    labels = []
+    for segmentation in segmentations:
+        try:
+            with Image.open(segmentation) as image:
+                labels.append(np.array(image.convert("L")))
+        except (OSError, SyntaxError, ValueError) as error:
+            raise BadInputError(
+                f"cannot be read as a label map: {error}", where=str(segmentation)
+            ) from error
+        if labels[-1].shape != pixels.shape[:2]:
+            raise BadInputError(
+                f"the label map's size differs from that of {path.name}", where=str(segmentation)
+            )
+    return SegmentedPhoto(pixels[:, :, :3], np.stack(labels))
+
+
+def _scaled_down(pixels: Pixels, max_side: int) -> Pixels:
+    import cv2
+
+    height, width = pixels.shape[:2]
+    scale = max_side / max(height, width)
+    if scale >= 1:
+        return pixels
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)

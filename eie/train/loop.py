@@ -1,0 +1,286 @@
+"""The one training loop of all stages.
+
+A run folder holds `options.json`, `metrics.csv`, TensorBoard's event file, `samples/` and
+`checkpoint/` (safetensors and a JSON file). The same command resumes a run exactly: batches follow
+from the seed and the step, everything else is in the checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from eie.errors import BadInputError, UsageError
+from eie.train.log import RunLog
+
+Precision = Literal["bf16", "fp16", "no"]
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """How a stage is optimised.
+
+    steps: length of the run; the learning rate falls to nothing over it along a cosine.
+    warmup: steps over which the learning rate rises.
+    seed: of the batches and of the initial weights.
+    precision: of the matrix products and convolutions.
+    weight_decay, max_norm: of AdamW and of gradient clipping.
+    ema_decay: of the averaged weights, which are those handed out.
+    workers: processes that prepare batches.
+    log_every, sample_every, save_every: steps between log lines, pictures and checkpoints.
+    """
+
+    steps: int = 4000
+    warmup: int = 150
+    seed: int = 0
+    precision: Precision = "bf16"
+    weight_decay: float = 0.01
+    max_norm: float = 1.0
+    ema_decay: float = 0.999
+    workers: int = 1
+    log_every: int = 20
+    sample_every: int = 200
+    save_every: int = 200
+
+
+class Stage(Protocol):
+    """What one kind of training brings to the loop."""
+
+    @property
+    def model(self) -> nn.Module:
+        """The module that is trained; its state dict is what a run hands out."""
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """AdamW's parameter groups, each with its highest learning rate `lr`."""
+
+    def batch(self, step: int) -> Any:
+        """The batch of that step, a pure function of the step; runs in worker processes."""
+
+    def loss(self, model: nn.Module, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss to descend and its parts to log, all of them scalars."""
+
+    def samples(self, model: nn.Module, batch: Any) -> dict[str, np.ndarray]:
+        """Pictures (H, W, 3) uint8 of what the model makes of a batch, by name."""
+
+
+class StepBatches(torch.utils.data.Dataset[Any]):
+    """The batches from one step to another as a map-style dataset."""
+
+    def __init__(self, draw: Callable[[int], Any], first: int, last: int) -> None:
+        self.draw, self.first, self.last = draw, first, last
+
+    def __len__(self) -> int:
+        return self.last - self.first
+
+    def __getitem__(self, index: int) -> Any:
+        return self.draw(self.first + index)
+
+
+def train(
+    stage: Stage,
+    settings: LoopSettings,
+    run: Path,
+    options: dict[str, Any],
+    stop_after: int | None = None,
+) -> None:
+    """Train a stage in a run folder, or go on with the run that the folder holds.
+
+    Args:
+        stage: model, data and loss.
+        settings: of the loop.
+        run: the run folder; created if need be.
+        options: everything that determines the run, saved in it and compared on resuming.
+        stop_after: leave after that step, having saved a checkpoint; the schedule stays that of
+            the whole run.
+
+    Raises:
+        UsageError: the folder holds a run with other options.
+        BadInputError: the folder's checkpoint is damaged.
+    """
+    from accelerate import Accelerator
+    from accelerate.utils import set_seed
+
+    _claim(run, options)
+    accelerator = Accelerator(mixed_precision=settings.precision)
+    set_seed(settings.seed)
+    optimizer = torch.optim.AdamW(stage.parameter_groups(), weight_decay=settings.weight_decay)
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    model, optimizer = accelerator.prepare(stage.model, optimizer)
+    average = torch.optim.swa_utils.AveragedModel(
+        accelerator.unwrap_model(model),
+        multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.ema_decay),
+        use_buffers=False,
+    )
+    step = _restore(run, accelerator.unwrap_model(model), average, optimizer)
+    last = settings.steps if stop_after is None else min(stop_after, settings.steps)
+    show_batch = stage.batch(-1)
+
+    with RunLog(run, step, settings.steps) as log:
+        for batch in _batches(stage, settings, step, last):
+            started = time.perf_counter()
+            rate = learning_rate(step, settings)
+            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+                group["lr"] = peak * rate
+            model.train()
+            with accelerator.autocast():
+                loss, parts = stage.loss(model, batch)
+            accelerator.backward(loss)
+            norm = accelerator.clip_grad_norm_(model.parameters(), settings.max_norm)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            _update_average(average, accelerator.unwrap_model(model), step, settings.ema_decay)
+            step += 1
+
+            numbers = {"loss": loss, **parts, "gradient_norm": norm}
+            log.step(
+                step,
+                {name: float(value.detach()) for name, value in numbers.items()}
+                | {"learning_rate": rate * max(peaks), "seconds": time.perf_counter() - started},
+                write=step % settings.log_every == 0 or step == last,
+            )
+            if step % settings.sample_every == 0 or step == last:
+                with torch.no_grad(), accelerator.autocast():
+                    average.module.eval()
+                    log.pictures(step, stage.samples(average.module, show_batch))
+            if step % settings.save_every == 0 or step == last:
+                _save(run, accelerator.unwrap_model(model), average, optimizer, step)
+
+
+def learning_rate(step: int, settings: LoopSettings) -> float:
+    """Share of the highest learning rate at a step: linear warm-up, then a cosine to zero."""
+    if step < settings.warmup:
+        return (step + 1) / settings.warmup
+    progress = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
+    return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def averaged_weights(run: Path) -> dict[str, Tensor]:
+    """The averaged weights of a run's last checkpoint.
+
+    Raises:
+        BadInputError: the folder holds no checkpoint, or a damaged one.
+    """
+    return _read_tensors(run / "checkpoint" / "average.safetensors")
+
+
+def _batches(stage: Stage, settings: LoopSettings, first: int, last: int) -> Iterator[Any]:
+    """The stage's batches from step `first` until `last`, prepared ahead by worker processes."""
+    loader = torch.utils.data.DataLoader(
+        StepBatches(stage.batch, first, last),
+        batch_size=None,
+        num_workers=settings.workers,
+        prefetch_factor=4 if settings.workers else None,
+    )
+    yield from loader
+
+
+def _update_average(
+    average: torch.optim.swa_utils.AveragedModel, model: nn.Module, step: int, decay: float
+) -> None:
+    """One step of the exponential average, which forgets the initial weights faster."""
+    early = min(decay, (1 + step) / (10 + step))
+    average.multi_avg_fn = torch.optim.swa_utils.get_ema_multi_avg_fn(early)
+    average.update_parameters(model)
+
+
+def _claim(run: Path, options: dict[str, Any]) -> None:
+    """Save the options in a new run folder, or compare with those of the run it holds."""
+    path = run / "options.json"
+    text = json.dumps(options, indent=2, sort_keys=True, default=str)
+    if not path.exists():
+        if run.is_dir() and any(run.iterdir()):
+            raise UsageError("the folder is not empty and holds no run", where=str(run))
+        run.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n", encoding="utf-8")
+        return
+    saved, asked = json.loads(path.read_text(encoding="utf-8")), json.loads(text)
+    different = sorted(
+        name for name in saved.keys() | asked.keys() if saved.get(name) != asked.get(name)
+    )
+    if different:
+        raise UsageError(
+            f"the run was started with other options: {', '.join(different)}",
+            where=str(run),
+            hint="repeat its command to go on with it, or choose another folder",
+        )
+
+
+def _save(
+    run: Path,
+    model: nn.Module,
+    average: torch.optim.swa_utils.AveragedModel,
+    optimizer: Any,
+    step: int,
+) -> None:
+    """Replace the run's checkpoint; an interruption leaves the old or the new one."""
+    from safetensors.torch import save_file
+
+    partial, checkpoint, old = (run / name for name in ("partial", "checkpoint", "old"))
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    save_file(_dense(model.state_dict()), partial / "model.safetensors")
+    save_file(_dense(average.module.state_dict()), partial / "average.safetensors")
+    moments = {
+        f"{index}.{name}": value
+        for index, state in optimizer.state_dict()["state"].items()
+        for name, value in state.items()
+    }
+    save_file(_dense(moments), partial / "optimizer.safetensors")
+    (partial / "state.json").write_text(json.dumps({"step": step}) + "\n", encoding="utf-8")
+    shutil.rmtree(old, ignore_errors=True)
+    if checkpoint.exists():
+        checkpoint.rename(old)
+    partial.rename(checkpoint)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _restore(
+    run: Path, model: nn.Module, average: torch.optim.swa_utils.AveragedModel, optimizer: Any
+) -> int:
+    """Load the run's checkpoint if it has one; the step it was saved after, else 0."""
+    checkpoint, old = run / "checkpoint", run / "old"
+    if old.exists() and not checkpoint.exists():
+        old.rename(checkpoint)
+    if not checkpoint.exists():
+        return 0
+    model.load_state_dict(_read_tensors(checkpoint / "model.safetensors"))
+    average.module.load_state_dict(_read_tensors(checkpoint / "average.safetensors"))
+    average.n_averaged.fill_(1)
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in _read_tensors(checkpoint / "optimizer.safetensors").items():
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    try:
+        return int(json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))["step"])
+    except (OSError, ValueError, KeyError) as error:
+        raise BadInputError(f"damaged checkpoint: {error}", where=str(checkpoint)) from error
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise BadInputError(f"no readable checkpoint: {error}", where=str(path)) from error
+
+
+def _dense(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Own, row-major copies, as safetensors needs them."""
+    return {
+        name: tensor.detach().clone(memory_format=torch.contiguous_format)
+        for name, tensor in tensors.items()
+    }
