@@ -244,7 +244,7 @@ def _stamp(
     seen = mask if alpha is None else mask & (alpha > 0)
     if not seen.any():
         return None
-    soft = _feather(mask)
+    soft = _feather(mask, _feather_sigma(source))
     colour = _without_rim(colour, seen, soft)
     cover = soft if alpha is None else _times(soft, alpha)
     if exact:
@@ -317,7 +317,13 @@ def blend(canvas: Picture, colour: Picture, cover: Picture) -> None:
     under[rows, columns] = np.rint((top * over + bottom * below) / (over + below))
 
 
-def _feather(mask: Mask) -> Picture:
+def _feather_sigma(source: Source) -> float:
+    """Blur of a mask's edge in source pixels: small photos have small patches and sharp edges."""
+    height, width = source.label_map.shape
+    return float(np.clip(np.sqrt(height * width) / 400, 0.5, 1.0))
+
+
+def _feather(mask: Mask, sigma: float) -> Picture:
     """Cover of a cut-out: 255 inside, falling to nearly nothing on its border pixels, 0 outside.
 
     A patch's border pixels hold light of what lay behind it, so the soft edge lies inside the
@@ -328,26 +334,26 @@ def _feather(mask: Mask) -> Picture:
 
     size = 2 * _FEATHER_RADIUS + 1
     blurred = cv2.GaussianBlur(
-        mask.astype(np.uint8) * 255, (size, size), _FEATHER_SIGMA, borderType=cv2.BORDER_REPLICATE
+        mask.astype(np.uint8) * 255, (size, size), sigma, borderType=cv2.BORDER_REPLICATE
     )
     cover = np.asarray(cv2.LUT(blurred, _feather_curve()), dtype=np.uint8)
     cover[~mask] = 0
     return cover
 
 
-_FEATHER_SIGMA = 1.0
 _FEATHER_LOW, _FEATHER_HIGH = 0.5, 0.95
 
 
 def _feather_curve() -> Picture:
     """(256,) uint8, cover by blurred mask."""
     ramp = (np.arange(256) / 255 - _FEATHER_LOW) / (_FEATHER_HIGH - _FEATHER_LOW)
-    return np.rint(ramp.clip(0, 1) * 255).astype(np.uint8)
+    curve: Picture = np.rint(ramp.clip(0, 1) * 255).astype(np.uint8)
+    return curve
 
 
 def _times(cover: Picture, alpha: Picture) -> Picture:
     product = cover.astype(np.uint16) * alpha  # at most 255²
-    return np.asarray((product + 127) // 255, dtype=np.uint8)
+    return ((product + 127) // 255).astype(np.uint8)
 
 
 def _without_rim(colour: Picture, mask: Mask, cover: Picture) -> Picture:
