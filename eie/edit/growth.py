@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from eie.edit.picking import RowMask, Rows, areas
-from eie.elements import ElementSet, Source
+from eie.elements import ElementSet
 from eie.errors import UsageError
 
 TOLERANCE = 0.5
@@ -38,10 +40,11 @@ def object_around(
         )
     rows = _one_element_per_patch(elements, row, among)
     patches = elements.table.patch[rows]
+    label_map = _thinned(source.label_map)
     member = grow(
         source.affinity[np.ix_(patches, patches)],
-        areas(source.label_map, source.patches)[patches],
-        _touching(source)[np.ix_(patches, patches)],
+        areas(label_map, source.patches)[patches] + 1,
+        touching_patches(label_map, source.patches)[np.ix_(patches, patches)],
         start=int(np.flatnonzero(rows == row)[0]),
         tolerance=tolerance,
     )
@@ -111,10 +114,14 @@ def _one_element_per_patch(elements: ElementSet, row: int, among: RowMask) -> Ro
     return np.sort(rows[nearest_first[first]])
 
 
-def _touching(source: Source) -> NDArray[np.bool_]:
-    """(P, P) bool: whether two patches of a source share a pixel border."""
-    touching = np.zeros((source.patches, source.patches), dtype=bool)
-    label_map = source.label_map
+def touching_patches(label_map: NDArray[np.integer], count: int) -> NDArray[np.bool_]:
+    """Which patches of a label map share a pixel border: (P, P) bool, symmetric.
+
+    Args:
+        label_map: (H, W) integers in [0, count).
+        count: the number of patches P.
+    """
+    touching = np.zeros((count, count), dtype=bool)
     for here, there in (
         (label_map[:, :-1], label_map[:, 1:]),
         (label_map[:-1], label_map[1:]),
@@ -122,3 +129,9 @@ def _touching(source: Source) -> NDArray[np.bool_]:
         border = here != there
         touching[here[border], there[border]] = True
     return touching | touching.T
+
+
+def _thinned(label_map: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Every k-th pixel of every k-th line, a million or a few: enough to see sizes and borders."""
+    step = max(1, math.isqrt(label_map.size // 1_000_000))
+    return label_map[::step, ::step]

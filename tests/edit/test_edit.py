@@ -94,7 +94,7 @@ def assert_same(one: ElementSet, other: ElementSet) -> None:
     assert [step.operation for step in one.history] == [step.operation for step in other.history]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(wanted=st.lists(operations, max_size=8))
 def test_every_state_is_valid_and_every_edit_can_be_undone(
     quilt: ElementSet, other_file: str, wanted: list[Operation]
@@ -113,7 +113,7 @@ def test_every_state_is_valid_and_every_edit_can_be_undone(
         assert reset(last).table.equals(quilt.table)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(wanted=st.lists(operations, max_size=6))
 def test_a_replayed_script_gives_what_the_edit_gave(
     quilt: ElementSet, other_file: str, wanted: list[Operation]
@@ -126,7 +126,7 @@ def test_a_replayed_script_gives_what_the_edit_gave(
     assert script_of(stored) == json.loads(text)
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(wanted=st.lists(operations, max_size=4), shift=points)
 def test_there_and_back_is_where_it_began(
     quilt: ElementSet, other_file: str, wanted: list[Operation], shift: str
@@ -143,7 +143,7 @@ def test_there_and_back_is_where_it_began(
     assert flipped.table.equals(moved.table)
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(wanted=st.lists(operations, max_size=4), z=st.lists(st.integers(-2, 2), min_size=24))
 def test_front_and_back_keep_everything_else(
     quilt: ElementSet, other_file: str, wanted: list[Operation], z: list[int]
