@@ -1,1 +1,145 @@
-"""Taking a photo apart: query grid, SAM affinity, assignment, connectivity (paper §3.1)."""
+"""Taking a photo apart: query grid, SAM affinity, assignment, connectivity (paper §3.1).
+
+photo ⇒ query points ⇒ mask logits ⇒ label map ⇒ connected elements ⇒ ElementSet
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.elements import ElementSet, Source
+from eie.errors import UsageError
+
+if TYPE_CHECKING:
+    from eie.files.images import Photo
+    from eie.models.segmenter import Segmenter
+
+__all__ = ["decompose"]
+
+SLIC = "slic"
+
+_SLIVER = 1 / 16
+"""Elements smaller than this part of the mean are given up: 64 px at 512×512 and 256 elements."""
+
+
+def decompose(
+    image: Photo | NDArray[np.uint8] | Path | str | bytes,
+    *,
+    segmenter: str | Path | Segmenter = "tiny",
+    elements: int = 256,
+    beta: float = 64.0,
+    device: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ElementSet:
+    """Take a photo apart into image elements.
+
+    Evenly spaced query points prompt the segmenter; every pixel m goes to the query n with the
+    greatest s(m, n) − β·d(m, n), s being the mask logit and d the distance divided by √(H·W)
+    (paper §3.1, eq. 1). Elements are then made one piece each, and slivers are given to neighbours.
+
+    Args:
+        image: path or content of a photo, a photo in memory, or its pixels: (H, W, C) uint8 in
+            [0, 255], C = 1 grey, 2 grey+alpha, 3 RGB, 4 RGBA; (H, W) is taken as grey.
+        segmenter: "tiny" (embedded), "slic" (superpixels by colour, no weights, `beta` unused),
+            the path of a Segment Anything checkpoint, or a loaded segmenter
+            (:func:`eie.models.segmenter.load_segmenter`), which stays on its device.
+        elements: about how many elements, 1 to 4096; small photos get fewer.
+        beta: weight of nearness against affinity, ≥ 0; larger gives more even patches.
+        device: "cpu", "cuda", "cuda:N" or "mps"; None for the fastest present.
+        progress: called with (queries done, all queries).
+
+    Returns:
+        The unedited set; its source holds the pixels, label map and element affinity, and
+        `decomposition` holds the segmenter, the hash of its weights and the settings.
+
+    Raises:
+        UsageError: `elements`, `beta` or `device` out of range.
+        BadInputError: the photo cannot be read, or is not an array of pixels.
+        MissingModelError: the segmenter's weights are missing, damaged or of another kind.
+    """
+    from eie.decompose.pixels import check_photo
+
+    if not (math.isfinite(beta) and beta >= 0):
+        raise UsageError(f"beta is {beta}", hint="choose a number from 0 up; 64 is the default")
+    pixels, attributes = _opened(image)
+    photo = check_photo(pixels)
+    if segmenter == SLIC:
+        labels, affinity = _by_slic(photo, elements)
+        settings: dict[str, Any] = {"segmenter": SLIC, "elements": elements}
+    else:
+        loaded = _loaded(segmenter, device)
+        labels, affinity = _by_sam(photo, loaded, elements, beta, progress)
+        settings = {
+            "segmenter": loaded.id,
+            "segmenter_hash": loaded.weight_hash,
+            "elements": elements,
+            "beta": beta,
+        }
+    source = Source.from_label_map(labels, pixels=photo, affinity=affinity, **attributes)
+    return ElementSet.from_source(source, decomposition=settings)
+
+
+def _opened(image: Any) -> tuple[Any, dict[str, Any]]:
+    """Pixels of a photo, and what else the source keeps of it."""
+    from eie.files.images import Photo, read_photo
+
+    if isinstance(image, str | Path | bytes):
+        image = read_photo(image)
+    if isinstance(image, Photo):
+        return image.pixels, {"icc": image.icc, "exif": image.exif}
+    return image, {}
+
+
+def _loaded(segmenter: str | Path | Segmenter, device: str | None) -> Segmenter:
+    from eie.models.segmenter import load_segmenter
+
+    if isinstance(segmenter, str | Path):
+        return load_segmenter(segmenter, device)
+    return segmenter
+
+
+def _by_sam(
+    photo: NDArray[np.uint8],
+    segmenter: Segmenter,
+    elements: int,
+    beta: float,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Label map (H, W) and element affinity (K, K) by the paper's SAM-SLIC."""
+    from eie.decompose.affinity import element_affinity, mask_logits
+    from eie.decompose.assign import assign, score_of_pixels
+    from eie.decompose.connectivity import connect
+    from eie.decompose.grid import query_grid
+
+    height, width = photo.shape[:2]
+    points = query_grid(height, width, elements).points
+    logits = mask_logits(segmenter.sam, photo, points, progress=progress)
+    assigned = assign(logits.values, points, logits.frame, beta, low=logits.low)
+    labels, queries = connect(
+        assigned,
+        points=points,
+        fit=score_of_pixels(logits.values, points, logits.frame, beta, low=logits.low),
+        minimum_area=_SLIVER * assigned.size / len(points),
+    )
+    return labels, element_affinity(logits, labels, queries)
+
+
+def _by_slic(
+    photo: NDArray[np.uint8], elements: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Label map (H, W) and colour affinity (K, K) by SLIC superpixels."""
+    from eie.decompose.connectivity import connect
+    from eie.decompose.grid import query_grid
+    from eie.decompose.slic import colour_affinity, slic_labels
+
+    height, width = photo.shape[:2]
+    count = len(query_grid(height, width, elements).points)
+    assigned = slic_labels(photo, count)
+    labels, kept = connect(assigned, minimum_area=_SLIVER * assigned.size / count)
+    return labels, colour_affinity(photo, labels, len(kept))

@@ -108,3 +108,79 @@ def _neighbours(
     place = np.clip((np.arange(new_size) + 0.5) * (size / new_size) - 0.5, 0, size - 1)
     first = place.astype(np.intp)
     return first, np.minimum(first + 1, size - 1), (place - first).astype(np.float32)
+
+
+def colour_affinity(
+    photo: NDArray[np.uint8], labels: NDArray[np.integer], count: int
+) -> NDArray[np.float32]:
+    """Affinity of superpixels by colour and shared border; a stand-in for a segmenter's.
+
+    Two elements belong together as far as their mean colours are alike, and no further than the
+    best chain of touching elements between them holds: a chain is as strong as its weakest pair.
+
+    Args:
+        photo: (H, W, C) uint8.
+        labels: (H, W) label map with values 0..count-1, each present.
+
+    Returns:
+        (count, count) float32 in [0, 1], symmetric, 1 on the diagonal.
+    """
+    colour = _mean_lab(photo, labels, count)  # (K, 3)
+    apart = np.linalg.norm(colour[:, None] - colour, axis=2)  # (K, K) ΔE
+    chained = _chained_distance(apart, _touching(labels, count))  # (K, K) ΔE
+    affinity: NDArray[np.float32] = np.exp(
+        -np.maximum(apart, 2 * chained) / _ALIKE, dtype=np.float32
+    )
+    np.fill_diagonal(affinity, 1)
+    return affinity
+
+
+def _mean_lab(
+    photo: NDArray[np.uint8], labels: NDArray[np.integer], count: int
+) -> NDArray[np.float64]:
+    """(K, 3) mean CIE Lab colour of each element."""
+    from skimage.color import rgb2lab
+
+    pixels = np.bincount(labels.ravel(), minlength=count)
+    total = np.zeros((count, 3))
+    step = max(1, _BAND // photo.shape[1])
+    for top in range(0, photo.shape[0], step):
+        rgb = to_rgb(photo[top : top + step])
+        lab = rgb2lab(rgb.astype(np.float32) / 255)
+        some = labels[top : top + step].ravel()
+        for channel in range(3):
+            total[:, channel] += np.bincount(some, lab[..., channel].ravel(), minlength=count)
+    return total / pixels[:, None]
+
+
+def _touching(labels: NDArray[np.integer], count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The pairs of elements that share a border."""
+    beside = labels[:, :-1] != labels[:, 1:]
+    below = labels[:-1] != labels[1:]
+    a = np.concatenate([labels[:, :-1][beside], labels[:-1][below]]).astype(np.intp)
+    b = np.concatenate([labels[:, 1:][beside], labels[1:][below]]).astype(np.intp)
+    pairs = np.unique(a * count + b)
+    return pairs // count, pairs % count
+
+
+def _chained_distance(
+    apart: NDArray[np.float64], touching: tuple[NDArray[np.intp], NDArray[np.intp]]
+) -> NDArray[np.float64]:
+    """(K, K): the least, over all chains of touching elements, of the longest step in the chain.
+
+    That is the longest edge between two elements in the minimum spanning tree.
+    """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
+
+    count = len(apart)
+    length = apart[touching] + 1e-6  # zeros would be no edges
+    graph = coo_matrix((length, touching), shape=apart.shape).tocsr()
+    tree = minimum_spanning_tree(graph)
+    order, parent = breadth_first_order(tree, 0, directed=False)
+    chained = np.zeros((count, count))
+    for index, element in enumerate(order[1:], start=1):
+        known, origin = order[:index], parent[element]
+        chained[element, known] = np.maximum(chained[origin, known], apart[element, origin])
+        chained[known, element] = chained[element, known]
+    return chained

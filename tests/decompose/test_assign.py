@@ -40,10 +40,10 @@ def object_logits(
 @pytest.mark.parametrize(
     ("height", "width", "count", "img_size", "low"),
     [
-        (256, 256, 64, 256, 64),
-        (321, 241, 100, 512, 128),  # shrunk input rows lie in padding
-        (40, 100, 30, 512, 128),  # enlarged
-        (700, 90, 40, 512, 128),  # shrunk
+        (128, 128, 36, 128, 32),
+        (161, 121, 50, 256, 64),  # shrunk input rows lie in padding
+        (40, 100, 30, 256, 64),  # enlarged
+        (600, 50, 30, 256, 64),  # shrunk
         (1, 7, 5, 64, 16),
         (1, 1, 1, 64, 16),
     ],

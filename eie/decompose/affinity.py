@@ -1,0 +1,213 @@
+"""SAM's affinity: the mask logits s(m, n) of every query point, and what they say of elements.
+
+photo ⇒ image embedding (once) ; query points ⇒ mask logits (N, h, w)
+mask logits, label map ⇒ element affinity (N, N)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.decompose.frame import Frame
+from eie.decompose.pixels import to_rgb
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Progress = Callable[[int, int], None]
+"""Called with (queries done, all queries)."""
+
+_FULL_PRECISION_BYTES = 1 << 28
+"""Logits that take more than this in float32 are kept as float16 (error under 0.1 %)."""
+
+_PROMPTS_SHARING = 512
+"""Prompts given at a time to a decoder that shares the image among its prompts."""
+
+_AFFINITY_CELLS = 128
+"""Element affinity is measured on at most this many cells along the longer side."""
+
+_AFFINITY_PIXELS = 1 << 20
+"""A larger label map is sampled to about this many pixels to measure element affinity."""
+
+
+@dataclass(frozen=True, eq=False)
+class MaskLogits:
+    """The segmenter's logit that a pixel belongs to the thing a query point lies on.
+
+    Attributes:
+        values: (N, h, w) float32 or float16, at the mask decoder's resolution; rows and columns
+            that would lie in the padding of the input are cut off.
+        low: side of the decoder's whole output; h ≤ low and w ≤ low.
+        frame: the photo's place in the model's input.
+        points: (N, 2) query points, (x, y) in photo pixels, pixel column j covers [j, j + 1).
+    """
+
+    values: NDArray[np.floating]
+    low: int
+    frame: Frame
+    points: NDArray[np.float64]
+
+
+def mask_logits(
+    sam: Any,
+    photo: NDArray[np.uint8],
+    points: NDArray[np.float64],
+    *,
+    progress: Progress | None = None,
+) -> MaskLogits:
+    """Prompt a Sam with every point alone and take its single-mask output (mask token 0).
+
+    The computation runs where the model's weights are and in their precision; image encoder and
+    mask decoder may be in bfloat16 or float16, the prompt encoder is left in float32.
+
+    Args:
+        sam: segment_anything `Sam` in evaluation mode, or one of its build
+            (:func:`eie.models.tiny_sam.build_tiny_sam`).
+        photo: (H, W, C) uint8 in [0, 255], C = 1 to 4.
+        points: (N, 2) (x, y) in pixels, pixel column j covers [j, j + 1).
+        progress: told after every batch of queries.
+    """
+    import torch
+
+    height, width = photo.shape[:2]
+    frame = Frame(height, width, sam.image_encoder.img_size)
+    low = _output_side(sam)
+    rows, columns = frame.vertical(low).shape[1], frame.horizontal(low).shape[1]
+    size = 4 * len(points) * rows * columns
+    dtype = np.float32 if size <= _FULL_PRECISION_BYTES else np.float16
+    values = np.empty((len(points), rows, columns), dtype=dtype)
+    done = 0
+    with torch.inference_mode():
+        image = _embed(sam, photo, frame)  # (1, C, h, w)
+        for batch in _decode(sam, image, frame.to_input(points), rows, columns):
+            part = batch.float().cpu().numpy()
+            if len(part) == len(points) and dtype == part.dtype:
+                values = part  # all at once: no copy
+            else:
+                values[done : done + len(part)] = part
+            done += len(part)
+            if progress:
+                progress(done, len(points))
+    return MaskLogits(values, low, frame, points)
+
+
+def model_input(photo: NDArray[np.uint8], frame: Frame) -> NDArray[np.uint8]:
+    """The photo with its longer side at img_size, resized as segment_anything does.
+
+    Returns:
+        (input_height, input_width, 3) uint8.
+    """
+    from PIL import Image
+
+    size = (frame.input_width, frame.input_height)
+    return np.asarray(Image.fromarray(to_rgb(photo)).resize(size, Image.Resampling.BILINEAR))
+
+
+def _embed(sam: Any, photo: NDArray[np.uint8], frame: Frame) -> Tensor:
+    """(1, C, h, w) image embedding plus the dense embedding that stands for "no mask given"."""
+    import torch
+
+    from eie.models.sam_encoder import encode_image
+
+    dtype = next(sam.image_encoder.parameters()).dtype
+    pixels = torch.tensor(model_input(photo, frame), device=sam.device)  # (y, x, 3)
+    padded = sam.preprocess(pixels.permute(2, 0, 1)[None].float())  # (1, 3, S, S)
+    padded = padded.to(dtype, memory_format=torch.channels_last)
+    embedding = encode_image(sam.image_encoder, padded).float()  # (1, C, h, w)
+    return embedding + sam.prompt_encoder.no_mask_embed.weight[:, :, None, None]
+
+
+def _decode(
+    sam: Any, image: Tensor, points: NDArray[np.float64], rows: int, columns: int
+) -> Iterator[Tensor]:
+    """Mask logits of batches of points, given in input pixels: (B, rows, columns) each."""
+    import torch
+    from segment_anything.modeling import TwoWayTransformer
+
+    from eie.models.sam_decoder import decode_prompts
+
+    # The prompt encoder adds half a pixel to what it takes for pixel indices.
+    place = torch.tensor(points - 0.5, dtype=torch.float32, device=sam.device)  # (N, 2)
+    inside = torch.ones(len(points), 1, dtype=torch.int, device=sam.device)
+    sparse, _ = sam.prompt_encoder(points=(place[:, None], inside), boxes=None, masks=None)
+    encoding = sam.prompt_encoder.get_dense_pe()  # (1, C, h, w)
+
+    decoder = sam.mask_decoder
+    dtype = decoder.iou_token.weight.dtype
+    if isinstance(decoder.transformer, TwoWayTransformer):
+        yield from decode_prompts(decoder, image, encoding, sparse, rows, columns)
+        return
+    image, encoding = image.to(dtype), encoding.to(dtype)
+    for prompts in sparse.to(dtype).split(_PROMPTS_SHARING):
+        masks, _ = decoder.predict_masks(image, encoding, prompts, torch.zeros_like(image))
+        yield masks[:, 0, :rows, :columns]
+
+
+def _output_side(sam: Any) -> int:
+    """Side of the mask decoder's output in pixels."""
+    scale = 1
+    for layer in sam.mask_decoder.output_upscaling:
+        scale *= getattr(layer, "stride", (1,))[0]
+    return scale * int(sam.prompt_encoder.image_embedding_size[0])
+
+
+def element_affinity(
+    logits: MaskLogits, labels: NDArray[np.integer], queries: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """How much each element belongs to the thing that another's query point lies on.
+
+    Args:
+        logits: of all queries.
+        labels: (H, W) label map with values 0..K-1, each present.
+        queries: (K,) the query that each element came from.
+
+    Returns:
+        (K, K) float32 in [0, 1]; entry (n, k) is the mean of sigmoid(s(m, n)) over the pixels m of
+        element k, s of element n's query.
+    """
+    from scipy.special import expit
+
+    step = max(1, max(logits.values.shape[1:]) // _AFFINITY_CELLS)
+    cells = logits.values[:, ::step, ::step]  # (N, h', w')
+    shares = _shares(labels, len(queries), logits, step, cells.shape[1:])  # (K, h'·w') sparse
+    affinity = np.empty((len(queries), len(queries)), dtype=np.float32)
+    for start in range(0, len(queries), 64):
+        some = cells[queries[start : start + 64]].astype(np.float32)  # (B, h', w')
+        affinity[start : start + 64] = (shares @ expit(some).reshape(len(some), -1).T).T
+    return affinity
+
+
+def _shares(
+    labels: NDArray[np.integer],
+    count: int,
+    logits: MaskLogits,
+    step: int,
+    shape: tuple[int, int],
+) -> Any:
+    """(K, h'·w') sparse: how an element's pixels spread over the cells of logits; rows sum to 1."""
+    from scipy.sparse import coo_matrix, diags
+
+    stride = max(1, round((labels.size / _AFFINITY_PIXELS) ** 0.5))
+    rows = np.arange(0, labels.shape[0], stride)
+    columns = np.arange(0, labels.shape[1], stride)
+    sampled = labels[::stride, ::stride].ravel()
+    cell_row = np.minimum(logits.frame.vertical(logits.low).argmax(axis=1)[rows] // step, shape[0])
+    cell_column = logits.frame.horizontal(logits.low).argmax(axis=1)[columns] // step
+    cell = (cell_row[:, None] * shape[1] + cell_column).ravel()
+
+    missed = np.flatnonzero(np.bincount(sampled, minlength=count) == 0)
+    for element in missed:  # smaller than the stride, hence few
+        row, column = np.argwhere(labels == element)[0]
+        nearest = cell_row[row // stride] * shape[1] + cell_column[column // stride]
+        sampled, cell = np.append(sampled, element), np.append(cell, nearest)
+
+    size = shape[0] * shape[1]
+    pixels = coo_matrix(
+        (np.ones(len(cell), dtype=np.float32), (sampled, cell)), shape=(count, size)
+    ).tocsr()
+    return diags(1 / pixels.sum(axis=1).A1) @ pixels

@@ -1,0 +1,62 @@
+"""Where models run and in which precision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eie.errors import MissingModelError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def choose_device(name: str | None = None) -> torch.device:
+    """The named device ("cpu", "cuda", "cuda:1", "mps"), or the fastest present.
+
+    Raises:
+        UsageError: no such kind of device.
+        MissingModelError: the device is not there, or this PyTorch cannot use it.
+    """
+    import torch
+
+    if name is None:
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in ("cpu", "cuda", "mps"):
+        raise UsageError(f"unknown device '{name}'", hint="choose cpu, cuda, cuda:N or mps")
+    present = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }[device.type]
+    if not present:
+        raise MissingModelError(
+            f"device '{name}' is not available", hint="leave --device out, or use cpu"
+        )
+    return device
+
+
+def half_precision(device: torch.device) -> torch.dtype:
+    """The type for large matrix products: bfloat16 or float16 if the device is fast in it.
+
+    float32 on CPUs without bfloat16 instructions, where half precision is emulated and slow.
+    """
+    import torch
+
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if device.type == "mps":
+        return torch.float16
+    return torch.bfloat16 if _cpu_has_bfloat16() else torch.float32
+
+
+def _cpu_has_bfloat16() -> bool:
+    import torch
+
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, probe, bool)() for probe in probes)
