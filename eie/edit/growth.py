@@ -62,7 +62,7 @@ def grow(
 
     A patch fits as well as its mutual affinity min(A[n, k], A[k, n]) with the patches n that the
     object already has, on average over their area. It joins while that is at least 1 − tolerance
-    if it touches the object, and at least 1 − tolerance / 2 if it does not: an object may be cut
+    if it touches the object, and at least 1 − tolerance / 4 if it does not: an object may be cut
     in two by what stands before it, but far away only a sure patch is its own.
 
     Args:
@@ -85,7 +85,7 @@ def grow(
         near |= touching[joining]
         bond += area[joining] * mutual[joining]
         fit = bond / area[member].sum()
-        margin = fit - np.where(near, 1 - tolerance, 1 - tolerance / 2)
+        margin = fit - np.where(near, 1 - tolerance, 1 - tolerance / 4)
         margin[member] = -np.inf
         joining = int(margin.argmax())
         if margin[joining] < 0:
