@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import eie
+from eie.cli import main
+from eie.cli.edit import USAGE, Step, split_steps
+from eie.errors import UsageError
+from eie.files import atomic
+
+
+def history(file) -> list[dict]:
+    return [dict(edit.operation) for edit in eie.load(file).history]
+
+
+def test_steps_keep_the_order_typed():
+    line = "f.h5 --move 1 -4,0 --delete 2 -o g.h5 --move 3 5,-5 --undo --tolerance 0.3 --undo"
+    steps, others = split_steps(line.split())
+    assert steps == [
+        Step("move", ("1", "-4,0")),
+        Step("delete", ("2",)),
+        Step("move", ("3", "5,-5")),
+        Step("undo", ()),
+        Step("undo", ()),
+    ]
+    assert others == ["f.h5", "-o", "g.h5", "--tolerance", "0.3"]
+
+
+@given(
+    st.lists(
+        st.sampled_from(sorted(USAGE)).flatmap(
+            lambda name: st.tuples(
+                st.just(name),
+                st.tuples(*(st.text("0123456789,-+@%.x", min_size=1) for _ in USAGE[name][0])),
+            )
+        )
+    )
+)
+def test_any_steps_come_back_as_typed(typed):
+    words = [word for name, arguments in typed for word in (f"--{name}", *arguments)]
+    steps, others = split_steps(["f.h5", *words, "-o", "g.h5"])
+    assert steps == [Step(name, arguments) for name, arguments in typed]
+    assert others == ["f.h5", "-o", "g.h5"]
+
+
+def test_equals_sign_and_double_dash():
+    assert split_steps(["--delete=3", "--move=1", "4,4"])[0] == [
+        Step("delete", ("3",)),
+        Step("move", ("1", "4,4")),
+    ]
+    assert split_steps(["--", "--delete", "3"]) == ([], ["--", "--delete", "3"])
+
+
+@pytest.mark.parametrize("words", [["--move", "12"], ["--delete"], ["--undo=2"], ["--swap=1"]])
+def test_too_few_arguments(words):
+    with pytest.raises(UsageError, match=f"usage: {words[0].partition('=')[0]}"):
+        split_steps(words)
+
+
+def test_file_changes_in_place(run, file):
+    result = run("edit", file, "--move", "1", "-4,0", "--delete", "2")
+    assert (result.code, result.out) == (0, b"")
+    assert [entry["operation"] for entry in history(file)] == ["move", "delete"]
+    moved = eie.load(file)
+    assert np.array_equal((moved.table.box - moved.home_box)[1], [-4, 0, 0, 0])
+
+
+def test_other_output_leaves_the_input(run, file, tmp_path, element_bytes):
+    run("edit", file, "--delete", "2", "-o", tmp_path / "other.h5")
+    assert file.read_bytes() == element_bytes
+    assert history(tmp_path / "other.h5") == [{"operation": "delete", "selection": "2"}]
+
+
+def test_undo_and_reset(run, file, element_bytes):
+    run("edit", file, "--delete", "2", "--move", "3", "1,1", "--undo", "--delete", "4")
+    assert [entry["selection"] for entry in history(file)] == ["2", "4"]
+    run("edit", file, "--reset")
+    assert eie.load(file).untouched.all()
+    run("edit", file, "--undo", "--undo", "--undo")
+    assert file.read_bytes() == element_bytes
+
+
+def test_script_of_one_file_plays_on_another(run, file, tmp_path, element_bytes):
+    run(
+        "edit",
+        file,
+        "--move",
+        "@320,200",
+        "-40,0",
+        "--group",
+        "top",
+        "1-5",
+        "--delete",
+        "group:top",
+    )
+    script = tmp_path / "edits.json"
+    script.write_bytes(run("info", file, "--script").out)
+    replayed = run("edit", "--script", script, stdin=element_bytes)
+    assert replayed.out == file.read_bytes()
+
+
+def test_tolerance_reaches_the_operation(run, file):
+    run("edit", file, "--tolerance", "0.2", "--move", "object@320,200", "5,0")
+    assert history(file)[0]["selection"] == "object@320,200~0.2"
+    result = run("edit", file, "--tolerance", "1.5", "--delete", "object@320,200")
+    assert result.code == 2
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ["--move", "999", "1,1"],
+        ["--delete", "2", "--delete", "2-1"],
+        ["--delete", "group:nobody"],
+        ["--move", "1", "1;1"],
+        ["--scale", "1", "nan"],
+        ["--scale", "1", "0"],
+        ["--flip", "1", "x"],
+        ["--undo"],
+        ["--move", "1", "1,1", "--no-such-option"],
+        [],
+    ],
+    ids=" ".join,
+)
+def test_wrong_use_is_one_line_and_changes_nothing(run, file, element_bytes, steps):
+    result = run("edit", file, *steps)
+    assert result.code == 2
+    assert result.err.startswith("eie: ")
+    assert len(result.err.splitlines()) == 1
+    assert file.read_bytes() == element_bytes
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [(b"", 3), (b"no json", 3), (json.dumps({"format": "other"}).encode(), 3), (None, 3)],
+    ids=["empty", "text", "foreign", "missing"],
+)
+def test_bad_script(run, file, tmp_path, element_bytes, content, code):
+    script = tmp_path / "edits.json"
+    if content is not None:
+        script.write_bytes(content)
+    result = run("edit", file, "--script", script)
+    assert result.code == code
+    assert str(script) in result.err
+    assert len(result.err.splitlines()) == 1
+    assert file.read_bytes() == element_bytes
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks to be killed")
+def test_killed_at_any_line_the_file_is_old_or_new(file, element_bytes):
+    """A forked edit kills itself at its n-th step through the atomic writer, n = 1, 2, 3 …"""
+    killed, contents = 0, set()
+    while True:
+        file.write_bytes(element_bytes)
+        child = os.fork()
+        if child == 0:
+            _edit_and_die(file, at=killed + 1)
+        _, status = os.waitpid(child, 0)
+        contents.add(file.read_bytes())
+        for debris in file.parent.glob(".eie-*"):
+            debris.unlink()
+        if not os.WIFSIGNALED(status):
+            assert os.waitstatus_to_exitcode(status) == 0
+            break
+        killed += 1
+    assert killed > 20
+    edited = file.read_bytes()
+    assert contents == {element_bytes, edited}
+    assert history(file) == [{"operation": "delete", "selection": "1"}]
+
+
+def _edit_and_die(file, at: int) -> None:
+    lines = 0
+
+    def trace(frame, event, argument):
+        nonlocal lines
+        if frame.f_code.co_filename != atomic.__file__:
+            return None
+        lines += event == "line"
+        if lines == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+
+    try:
+        sys.settrace(trace)
+        main(["edit", str(file), "--delete", "1"])
+    except SystemExit as stop:
+        os._exit(int(stop.code or 0))
+    finally:
+        os._exit(99)
