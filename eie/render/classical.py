@@ -10,15 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eie.render.anchored import Scene, seam_of
 from eie.render.layers import Mask, Picture, Window, split_alpha, to_channels
-
-if TYPE_CHECKING:
-    from eie.render.anchored import Scene
 
 _BLOCK = 32
 """Holes nearer than about this many pixels are filled together."""
@@ -26,6 +24,9 @@ _BLOCK = 32
 
 _BLACK = 8
 """Added to brightness where grain is measured against it, so that black is not divided by."""
+
+_FEATHERED = 4
+"""More pixels than a layer's soft edge is wide."""
 
 _BAND, _SAMPLES = 256, 10_000
 """Grain is measured and made in bands of so many rows, from at most about so many pixels each."""
@@ -63,10 +64,11 @@ class ClassicalDecoder:
         source 0.
         """
         picture = scene.picture.copy()
+        rim = seam_of(scene.elements) + _FEATHERED
         for window, hole in _separate_holes(scene.hole, self.margin):
             part = window.slices
             gone = scene.revealed[part] > 0
-            if self._has_background(hole, gone):
+            if self._has_background(hole, gone, rim):
                 ground, unknown = scene.source[part], gone
             else:
                 ground, unknown = scene.picture[part], scene.hole[part]
@@ -76,13 +78,18 @@ class ClassicalDecoder:
                 picture[part][hole] = self._inpaint(ground, unknown)[hole]
         return picture
 
-    def _has_background(self, hole: Mask, gone: Mask) -> bool:
-        """Whether enough of a hole's border is photo that did not move."""
+    def _has_background(self, hole: Mask, gone: Mask, rim: int) -> bool:
+        """Whether enough of what surrounds a hole is photo that did not move.
+
+        Asked around the parts of the hole that are wider than the `rim` along a layer's edge.
+        """
         import cv2
 
-        grown = cv2.dilate(hole.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
-        border = grown & ~hole
-        return bool((border & ~gone).sum() > self.background * border.sum())
+        box = np.ones((rim, rim), np.uint8)
+        wide = cv2.morphologyEx(hole.astype(np.uint8), cv2.MORPH_OPEN, box)
+        core = wide if wide.any() else hole.astype(np.uint8)
+        around = (cv2.dilate(core, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)) > 0) & ~hole
+        return bool((around & ~gone).sum() > self.background * around.sum())
 
     def _inpaint(self, ground: Picture, unknown: Mask) -> Picture:
         """(h, w, C) with the unknown pixels made; the others may differ from `ground`."""

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+import eie
+from eie.errors import MissingModelError, UsageError
+from eie.render import ClassicalDecoder, render
+
+from .conftest import blocks, make_set, moved, noise, with_rows
+
+
+def edited():
+    return moved(make_set(noise(64, 64, 3), blocks(64, 64, 4, 4)), 5, 20, 0)
+
+
+def test_profile_and_metadata_of_source_0_come_along():
+    elements = edited()
+    source = replace(elements.sources[0], icc=b"profile", exif=b"Exif")
+    photo = render(replace(elements, sources=(source,))).photo
+    assert (photo.icc, photo.exif) == (b"profile", b"Exif")
+
+
+def test_changed_counts_pixels_that_differ():
+    elements = edited()
+    rendering = render(elements)
+    assert rendering.changed_pixels == rendering.changed.sum() > 0
+
+
+def test_the_source_is_never_written_to():
+    elements = edited()
+    before = np.asarray(elements.sources[0].pixels).copy()
+    unedited = make_set(elements.sources[0].pixels, elements.sources[0].label_map)
+    render(unedited).photo.pixels[:] = 0
+    render(elements)
+    assert_array_equal(elements.sources[0].pixels, before)
+
+
+def test_provenance_says_what_made_it():
+    provenance = render(edited(), decoder=ClassicalDecoder(radius=7.0)).provenance
+    assert provenance["Software"] == f"eie {eie.__version__}"
+    assert provenance["eie:decoder"] == "classical"
+    assert json.loads(provenance["eie:settings"])["radius"] == 7.0
+
+
+def test_the_default_and_the_name_mean_the_same():
+    assert_array_equal(
+        render(edited()).photo.pixels, render(edited(), decoder="classical").photo.pixels
+    )
+
+
+def test_unknown_decoders_are_refused_with_the_list():
+    with pytest.raises(UsageError, match=r"no decoder 'telea' \(there is: classical\)"):
+        render(edited(), decoder="telea")
+
+
+def test_free_rendering_needs_a_learned_decoder():
+    with pytest.raises(MissingModelError, match="from embeddings alone"):
+        render(edited(), free=True)
+
+
+def test_a_decoder_of_ones_own_plugs_in_and_is_asked_only_when_needed():
+    class White:
+        name = "white"
+        settings = {"seed": 3}  # noqa: RUF012
+
+        def __init__(self):
+            self.asked = 0
+
+        def fill(self, scene):
+            self.asked += 1
+            return np.full_like(scene.picture, 255)
+
+    decoder = White()
+    elements = make_set(noise(64, 64, 3), blocks(64, 64, 2, 2))
+    render(elements, decoder=decoder)
+    assert decoder.asked == 0
+    rendering = render(with_rows(elements, 0, visible=False), decoder=decoder)
+    assert decoder.asked == 1
+    assert (rendering.photo.pixels[:32, :32] == 255).all()
+    assert rendering.provenance["eie:settings"] == '{"seed": 3}'
+
+
+def test_rendering_imports_no_torch():
+    code = "import sys, eie.render, eie.render.show; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
