@@ -3,9 +3,11 @@
 pixels ⇒ pyramid features ⇒ image embedding (stride 4) ⇒ mask features (stride 2)
 points ⇒ tokens ⇒ one mask vector each;  s(m, n) = mask feature of pixel m · mask vector of query n
 
-It differs from the large SAMs in two parts only. The image encoder is a feature pyramid on
-EfficientNet-Lite0, and the decoder's transformer never updates the image, so that all prompts of
-an image share its embedding and its mask features.
+It differs from the large SAMs in three parts. The image encoder is a feature pyramid on
+EfficientNet-Lite0. The decoder's transformer never updates the image, so that all prompts of an
+image share its embedding and its mask features. And the dot product is laid out as a distance,
+s(m, n) = c(n) − ½‖u(m) − v(n)‖², in which v(n) is the feature u at the query's point, shifted by
+the transformer: a mask begins as what looks like its point.
 """
 
 from __future__ import annotations
@@ -210,27 +212,25 @@ class FusedAttention(Attention):
         return self.out_proj(self._recombine_heads(out))  # (B, Q, C)
 
 
-class PointReader(nn.Module):
-    """Reads the image where a prompt's point lies.
+class PointWindow(nn.Module):
+    """Reads an image where prompts' points lie.
 
     Point and image share one positional encoding, whose inner product falls off as a Gaussian of
     their distance; a softmax over it is a window around the point. It is a few pixels wide at
     the start and learns its width.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.log_sharpness = nn.Parameter(torch.zeros(()))
-        self.project = nn.Linear(width, width)
 
-    def forward(self, points: Tensor, keys: Tensor, key_pe: Tensor) -> Tensor:
-        """points (I, P, C), keys and key_pe (I, K, C) ⇒ (I, P, C)."""
+    def forward(self, points: Tensor, values: Tensor, value_pe: Tensor) -> Tensor:
+        """points (I, P, C), values (I, K, D), value_pe (I, K, C) ⇒ (I, P, D)."""
         # The logits reach far beyond what bfloat16 resolves.
         with torch.autocast(points.device.type, enabled=False):
             sharpness = self.log_sharpness.float().exp()
-            logits = sharpness * points.float() @ key_pe.float().transpose(1, 2)  # (I, P, K)
-            window = logits.softmax(dim=-1).to(keys.dtype)
-        return self.project(window @ keys)
+            logits = sharpness * points.float() @ value_pe.float().transpose(1, 2)  # (I, P, K)
+            return logits.softmax(dim=-1).to(values.dtype) @ values
 
 
 class SharedImageLayer(nn.Module):
@@ -270,7 +270,8 @@ class SharedImageTransformer(nn.Module):
     ) -> None:
         super().__init__()
         self.output_tokens = output_tokens
-        self.point_reader = PointReader(width)
+        self.point_window = PointWindow()
+        self.point_proj = nn.Linear(width, width)
         self.layers = nn.ModuleList(SharedImageLayer(width, heads, mlp_width) for _ in range(depth))
 
     def forward(
@@ -285,12 +286,13 @@ class SharedImageTransformer(nn.Module):
         tokens = point_embedding.shape[1]
 
         points = point_embedding[:, self.output_tokens :]  # (P, T - O, C)
-        read = self.point_reader(
+        read = self.point_window(
             points.reshape(images, -1, width),
             _pooled(image_embedding, self.POINT_POOL),
             _pooled(image_pe, self.POINT_POOL),
         )  # (I, P/I·(T - O), C)
-        read = F.pad(read.view(points.shape), (0, 0, tokens - points.shape[1], 0))  # (P, T, C)
+        read = self.point_proj(read.view(points.shape))  # (P, T - O, C)
+        read = F.pad(read, (0, 0, tokens - points.shape[1], 0))  # (P, T, C)
         queries = point_embedding + read
 
         keys = _pooled(image_embedding, self.IMAGE_POOL)  # (I, K, C)
@@ -308,6 +310,8 @@ def _pooled(x: Tensor, factor: int) -> Tensor:
 class TinyMaskDecoder(MaskDecoder):
     """SAM's mask decoder with one mask a prompt, mask features at stride 2 and a shared image."""
 
+    POINT_POOL = 2
+
     def __init__(self, config: TinySamConfig) -> None:
         super().__init__(
             transformer_dim=config.width,
@@ -323,9 +327,11 @@ class TinyMaskDecoder(MaskDecoder):
             nn.ReLU(),
             nn.Conv2d(fine, config.mask_width, 3, padding=1),
         )
+        # Shift of the mask's centre, and its peak c.
         self.output_hypernetworks_mlps = nn.ModuleList(
-            [MLP(config.width, config.width, config.mask_width, 3)]
+            [MLP(config.width, config.width, config.mask_width + 1, 3)]
         )
+        self.point_window = PointWindow()
 
     def predict_masks(
         self,
@@ -350,8 +356,23 @@ class TinyMaskDecoder(MaskDecoder):
         hidden, _ = self.transformer(image, image_pe.expand_as(image), tokens)  # (P, T, C)
 
         upscaled = self.output_upscaling(image)  # (I, c, 2h, 2w)
-        vectors = self.output_hypernetworks_mlps[0](hidden[:, 1])  # (P, c)
-        masks = vectors.view(images, -1, vectors.shape[1]) @ upscaled.flatten(2)  # (I, P/I, 4hw)
+        output = self.output_hypernetworks_mlps[0](hidden[:, 1])  # (P, c + 1)
+        shift, peak = output.float().view(images, -1, output.shape[1]).tensor_split([-1], dim=2)
+        # Squares need more digits than bfloat16 has.
+        with torch.autocast(upscaled.device.type, enabled=False):
+            features = upscaled.float()  # (I, c, 2h, 2w)
+            at_point = self.point_window(
+                sparse_prompt_embeddings[:, 0].reshape(images, -1, self.transformer_dim),
+                _pooled(features, self.POINT_POOL * MASK_STRIDE),
+                _pooled(image_pe.expand_as(image), self.POINT_POOL),
+            )  # (I, P/I, c)
+            centre = at_point + shift  # (I, P/I, c)
+            peak = peak - centre.square().sum(dim=2, keepdim=True) / 2
+            vectors = torch.cat([centre, peak, torch.ones_like(peak)], dim=2)  # (I, P/I, c + 2)
+
+            norm = features.square().sum(dim=1, keepdim=True) / 2  # (I, 1, 2h, 2w)
+            features = torch.cat([features, torch.ones_like(norm), -norm], dim=1)
+            masks = vectors @ features.flatten(2)  # (I, P/I, 4hw)
         iou = self.iou_prediction_head(hidden[:, 0])  # (P, 1)
         return masks.reshape(prompts, 1, *upscaled.shape[-2:]), iou
 

@@ -63,6 +63,9 @@ class Folder:
             return cls(Path(path), int(every))
         return cls(Path(text))
 
+    def __str__(self) -> str:
+        return str(self.path) if self.held_out is None else f"{self.path}:{self.held_out}"
+
 
 def read_training_images(folders: Sequence[Folder], max_side: int) -> TrainingImages:
     """Decode all images of the folders, photos scaled down to `max_side` pixels.

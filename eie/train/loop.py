@@ -12,9 +12,8 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -22,35 +21,7 @@ from torch import Tensor, nn
 
 from eie.errors import BadInputError, UsageError
 from eie.train.log import RunLog
-
-Precision = Literal["bf16", "fp16", "no"]
-
-
-@dataclass(frozen=True)
-class LoopSettings:
-    """How a stage is optimised.
-
-    steps: length of the run; the learning rate falls to nothing over it along a cosine.
-    warmup: steps over which the learning rate rises.
-    seed: of the batches and of the initial weights.
-    precision: of the matrix products and convolutions.
-    weight_decay, max_norm: of AdamW and of gradient clipping.
-    ema_decay: of the averaged weights, which are those handed out.
-    workers: processes that prepare batches.
-    log_every, sample_every, save_every: steps between log lines, pictures and checkpoints.
-    """
-
-    steps: int = 4000
-    warmup: int = 150
-    seed: int = 0
-    precision: Precision = "bf16"
-    weight_decay: float = 0.01
-    max_norm: float = 1.0
-    ema_decay: float = 0.999
-    workers: int = 1
-    log_every: int = 20
-    sample_every: int = 200
-    save_every: int = 200
+from eie.train.settings import LoopSettings
 
 
 class Stage(Protocol):
@@ -132,6 +103,8 @@ def train(
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = peak * rate
             model.train()
+            # What a stage draws at random follows from the step, as its batches do.
+            torch.manual_seed(settings.seed * settings.steps + step)
             with accelerator.autocast():
                 loss, parts = stage.loss(model, batch)
             accelerator.backward(loss)
@@ -171,6 +144,23 @@ def averaged_weights(run: Path) -> dict[str, Tensor]:
         BadInputError: the folder holds no checkpoint, or a damaged one.
     """
     return _read_tensors(run / "checkpoint" / "average.safetensors")
+
+
+def load_fitting(model: nn.Module, path: Path) -> None:
+    """Set those tensors of a model that a safetensors file has in the same size.
+
+    Raises:
+        BadInputError: the file cannot be read, or none of its tensors fits.
+    """
+    wanted = model.state_dict()
+    fitting = {
+        name: tensor
+        for name, tensor in _read_tensors(path).items()
+        if name in wanted and wanted[name].shape == tensor.shape
+    }
+    if not fitting:
+        raise BadInputError("none of its tensors fits the model", where=str(path))
+    model.load_state_dict(fitting, strict=False)
 
 
 def _batches(stage: Stage, settings: LoopSettings, first: int, last: int) -> Iterator[Any]:

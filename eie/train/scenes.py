@@ -13,36 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.train.images import Pixels, TrainingImages
+from eie.train.settings import SceneSettings
 
 # Side of the frame that a photo's long side fills when it is segmented.
 FRAME = 512
-
-
-@dataclass(frozen=True)
-class SceneSettings:
-    """How crops are drawn.
-
-    crop: side of a crop in pixels, a multiple of 32.
-    batch: crops in a batch.
-    annotators: label maps taken of each crop.
-    frame: range of sqrt(height · width) of the imagined whole photo, in pixels of the 512 frame;
-        it is the unit of the distance d and, with `elements`, sets the spacing of the queries.
-    elements: queries of the imagined whole photo.
-    zoom: range of the photo's magnification against the frame.
-    segmented, pasted: share of crops of segmented photos, and the share of these with objects.
-    objects: at most that many pasted objects; object_side: range of their long side in crops.
-    """
-
-    crop: int = 256
-    batch: int = 8
-    annotators: int = 3
-    frame: tuple[float, float] = (400.0, 512.0)
-    elements: int = 256
-    zoom: tuple[float, float] = (0.75, 1.5)
-    segmented: float = 0.75
-    pasted: float = 0.25
-    objects: int = 3
-    object_side: tuple[float, float] = (0.2, 0.9)
 
 
 @dataclass(frozen=True, eq=False)

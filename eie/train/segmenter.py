@@ -5,13 +5,14 @@ Two goals share the mask logits s(m, n) of pixel m under query n:
 * elements: the soft assignment q(m, n) = softmax_n(s − β·d) of the paper's extraction (§3.1)
   must carry people's segments: what a pixel gets back from the means over its elements is its own
   segment (the reconstruction loss of superpixel sampling networks);
-* affinity: sigmoid(s(m, n)) is the probability that pixel m lies in the segment that element n
-  belongs to.
+* affinity: sigmoid(s(m, n)), softened, is the probability that pixel m lies in the segment that
+  element n belongs to.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,41 +24,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eie.errors import UsageError
-from eie.models.tiny_sam import MASK_STRIDE, TinySamConfig, build_tiny_sam
+from eie.models.tiny_sam import MASK_STRIDE, build_tiny_sam
 from eie.train.images import Folder, TrainingImages, read_training_images
 from eie.train.lite0 import load_imagenet_weights
-from eie.train.loop import LoopSettings, train
-from eie.train.scenes import SceneBatch, SceneSettings, draw_batch
+from eie.train.loop import averaged_weights, load_fitting, train
+from eie.train.scenes import FRAME, SceneBatch, draw_batch
+from eie.train.settings import SceneSettings, SegmenterSettings
 
 # Long side to which photos are scaled down when they are read.
 MAX_PHOTO_SIDE = 800
-
-
-@dataclass(frozen=True)
-class SegmenterSettings:
-    """Everything that determines a training of the segmenter.
-
-    beta: β of the assignment that is trained for.
-    border_weight: extra weight, in the elements' goal, of pixels next to a segment's border.
-    affinity_weight, dice_weight, iou_weight: weights of the affinity's cross-entropy and overlap
-        and of the mask quality, against the elements' goal.
-    affinity_pixels: pixels of a crop that the affinity is trained on, drawn anew each step.
-    head_rate, backbone_rate: highest learning rates of everything else and of the backbone.
-    imagenet: start the backbone from ImageNet weights.
-    """
-
-    model: TinySamConfig = TinySamConfig()
-    scenes: SceneSettings = SceneSettings()
-    loop: LoopSettings = field(default_factory=LoopSettings)
-    beta: float = 64.0
-    border_weight: float = 3.0
-    affinity_weight: float = 0.3
-    dice_weight: float = 0.1
-    iou_weight: float = 0.02
-    affinity_pixels: int = 4096
-    head_rate: float = 1e-3
-    backbone_rate: float = 2e-4
-    imagenet: bool = True
+# Where a run hands out its weights.
+WEIGHTS_NAME = "tiny-segmenter.safetensors"
 
 
 class SegmenterStage:
@@ -67,9 +44,11 @@ class SegmenterStage:
         self.settings = settings
         self.batch = partial(_batch, images, settings.scenes, settings.loop.seed)
         torch.manual_seed(settings.loop.seed)
-        self.sam = build_tiny_sam(settings.model)
+        self.sam = build_tiny_sam()
         if settings.imagenet:
             load_imagenet_weights(self.sam.image_encoder.backbone)
+        if settings.start:
+            load_fitting(self.sam, settings.start)
         self.model = SegmenterModel(self.sam).to(memory_format=torch.channels_last)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -160,7 +139,7 @@ def segmenter_loss(
     elements = (weight * surprise).sum() / weight.sum()
 
     pixels = torch.randint(labels.shape[2], (settings.affinity_pixels,), device=logits.device)
-    predicted = logits.flatten(2)[:, :, pixels]  # (B, N, K)
+    predicted = logits.flatten(2)[:, :, pixels] / settings.softness  # (B, N, K)
     share = share.detach()
     together = share @ member[:, pixels].transpose(1, 2) / annotators  # (B, N, K)
     # Whether two pixels of an unlabelled background belong together is not known.
@@ -240,20 +219,69 @@ def _near_borders(labels: Tensor) -> Tensor:
 
 
 def train_segmenter(
-    folders: list[Folder], run: Path, settings: SegmenterSettings = SegmenterSettings()
-) -> None:
+    folders: Sequence[Folder],
+    run: Path,
+    settings: SegmenterSettings | None = None,
+    dry_run: bool = False,
+) -> dict[str, Any]:
     """Train the segmenter on folders of images, or go on with the run in `run`.
+
+    The run's weights are then in `run/tiny-segmenter.safetensors`, which `eie decompose
+    --segmenter` takes.
+
+    Args:
+        folders: recognised by their layout (:mod:`eie.train.images`).
+        run: the run folder.
+        settings: of the training; None for the defaults.
+        dry_run: read the images and check everything, but train and write nothing.
+
+    Returns:
+        The options as they are saved with the run, and how many images of each kind were found.
 
     Raises:
         BadInputError: a folder or image cannot be read.
-        UsageError: too little to train on, or `run` holds a run with other settings.
+        UsageError: too little to train on, senseless settings, or `run` holds another run.
         MissingModelError: the ImageNet weights are not installed.
     """
+    settings = settings or SegmenterSettings()
+    _check(settings)
     images = read_training_images(folders, MAX_PHOTO_SIDE)
     if not images.segmented and not (images.photos and images.cutouts):
         raise UsageError(
             "nothing to learn segments from",
             hint="give a folder with ID.jpg and ID.gtK.png, or folders of photos and of cut-outs",
         )
-    options = {"data": [str(folder) for folder in folders], **asdict(settings)}
-    train(SegmenterStage(settings, images), settings.loop, run, options)
+    options: dict[str, Any] = {
+        "stage": "segmenter",
+        "data": [str(folder) for folder in folders],
+        "images": {
+            "segmented": len(images.segmented),
+            "photos": len(images.photos),
+            "cutouts": len(images.cutouts),
+        },
+        **asdict(settings),
+    }
+    if not dry_run:
+        train(SegmenterStage(settings, images), settings.loop, run, options)
+        save_weights(run, run / WEIGHTS_NAME)
+    return options
+
+
+def save_weights(run: Path, path: Path) -> None:
+    """Write a run's averaged weights as the product embeds them: float16, the Sam's own names.
+
+    Raises:
+        BadInputError: the run has no readable checkpoint.
+    """
+    from safetensors.torch import save_file
+
+    prefix = "sam."
+    tensors = averaged_weights(run)
+    half = {name.removeprefix(prefix): tensor.half() for name, tensor in tensors.items()}
+    save_file(half, path, metadata={"format": "pt", "model": "eie-tiny-segmenter"})
+
+
+def _check(settings: SegmenterSettings) -> None:
+    crop = settings.scenes.crop
+    if crop % 32 or not 32 <= crop <= FRAME:
+        raise UsageError(f"crops of {crop} px", hint=f"choose a multiple of 32 up to {FRAME}")

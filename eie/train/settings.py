@@ -1,0 +1,94 @@
+"""Settings of the trainings. No torch here: the command line reads the defaults for its help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Precision = Literal["bf16", "fp16", "no"]
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """How a stage is optimised.
+
+    steps: length of the run; the learning rate falls to nothing over it along a cosine.
+    warmup: steps over which the learning rate rises.
+    seed: of the batches and of the initial weights.
+    precision: of the matrix products and convolutions.
+    weight_decay, max_norm: of AdamW and of gradient clipping.
+    ema_decay: of the averaged weights, which are those handed out.
+    workers: processes that prepare batches.
+    log_every, sample_every, save_every: steps between log lines, pictures and checkpoints.
+    """
+
+    steps: int = 3500
+    warmup: int = 100
+    seed: int = 0
+    precision: Precision = "bf16"
+    weight_decay: float = 0.01
+    max_norm: float = 1.0
+    ema_decay: float = 0.999
+    workers: int = 1
+    log_every: int = 20
+    sample_every: int = 200
+    save_every: int = 200
+
+
+@dataclass(frozen=True)
+class SceneSettings:
+    """How the segmenter's crops are drawn.
+
+    crop: side of a crop in pixels, a multiple of 32, at most 512.
+    batch: crops in a batch.
+    annotators: label maps taken of each crop.
+    frame: range of sqrt(height · width) of the imagined whole photo, in pixels of the 512 frame;
+        it is the unit of the distance d and, with `elements`, sets the spacing of the queries.
+    elements: queries of the imagined whole photo.
+    zoom: range of the photo's magnification against the frame.
+    segmented, pasted: share of crops of segmented photos, and the share of these with objects.
+    objects: at most that many pasted objects; object_side: range of their long side in crops.
+    """
+
+    crop: int = 256
+    batch: int = 4
+    annotators: int = 3
+    frame: tuple[float, float] = (400.0, 512.0)
+    elements: int = 256
+    zoom: tuple[float, float] = (0.75, 1.5)
+    segmented: float = 0.75
+    pasted: float = 0.25
+    objects: int = 3
+    object_side: tuple[float, float] = (0.2, 0.9)
+
+
+@dataclass(frozen=True)
+class SegmenterSettings:
+    """Everything but the images that determines a training of the segmenter.
+
+    beta: β of the assignment that is trained for.
+    border_weight: extra weight, in the elements' goal, of pixels next to a segment's border.
+    affinity_weight, dice_weight, iou_weight: weights of the affinity's cross-entropy and overlap
+        and of the mask quality, against the elements' goal.
+    softness: factor between the logits and those of the affinity's probability. Borders that some
+        people do not see must outweigh β·d too, so that s has to be steeper than likelihood.
+    affinity_pixels: pixels of a crop that the affinity is trained on, drawn anew each step.
+    head_rate, backbone_rate: highest learning rates of everything else and of the backbone.
+    imagenet: start the backbone from ImageNet weights.
+    start: weights (safetensors) to start from, as far as their tensors fit.
+    """
+
+    scenes: SceneSettings = SceneSettings()
+    loop: LoopSettings = LoopSettings()
+    beta: float = 64.0
+    border_weight: float = 3.0
+    affinity_weight: float = 0.3
+    dice_weight: float = 0.1
+    iou_weight: float = 0.02
+    softness: float = 4.0
+    affinity_pixels: int = 4096
+    head_rate: float = 1.2e-3
+    backbone_rate: float = 3e-4
+    imagenet: bool = True
+    start: Path | None = None

@@ -1,0 +1,139 @@
+"""The loop on a stage so small that exactness can be asked for."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from eie.errors import BadInputError, UsageError
+from eie.train.loop import averaged_weights, learning_rate, load_fitting, train
+from eie.train.settings import LoopSettings
+
+SETTINGS = LoopSettings(
+    steps=4, warmup=2, precision="no", workers=0, log_every=1, sample_every=2, save_every=2
+)
+
+
+class LineStage:
+    """Fits y = 3x by a small network."""
+
+    def __init__(self):
+        torch.manual_seed(0)
+        self.model = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1))
+
+    def parameter_groups(self):
+        return [{"params": list(self.model.parameters()), "lr": 0.1}]
+
+    def batch(self, step):
+        return torch.from_numpy(np.random.default_rng(step + 1).normal(size=(8, 1))).float()
+
+    def loss(self, model, batch):
+        error = (model(batch) - 3 * batch).square().mean()
+        return error, {"error": error}
+
+    def samples(self, model, batch):
+        return {"square": np.zeros((8, 8, 3), np.uint8)}
+
+
+def run(folder, **stop):
+    train(LineStage(), SETTINGS, folder, {"stage": "line"}, **stop)
+    return folder
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path):
+    whole = run(tmp_path / "whole")
+    halves = run(tmp_path / "halves", stop_after=2)
+    run(halves)
+    for name in ("model", "average", "optimizer"):
+        files = [folder / "checkpoint" / f"{name}.safetensors" for folder in (whole, halves)]
+        contents = [file.read_bytes() for file in files]
+        assert contents[0] == contents[1], name
+
+
+def test_training_changes_the_weights_and_lowers_the_loss(tmp_path):
+    settings = LoopSettings(**(SETTINGS.__dict__ | {"steps": 60, "sample_every": 60}))
+    stage = LineStage()
+    before = stage.model[0].weight.detach().clone()
+    train(stage, settings, tmp_path / "run", {})
+    assert not torch.equal(before, stage.model[0].weight)
+    with (tmp_path / "run" / "metrics.csv").open() as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    assert np.mean(losses[-5:]) < 0.3 * np.mean(losses[:5])
+
+
+def test_a_run_folder_holds_options_metrics_pictures_and_weights(tmp_path):
+    folder = run(tmp_path / "run")
+    assert json.loads((folder / "options.json").read_text()) == {"stage": "line"}
+    with (folder / "metrics.csv").open() as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["1", "2", "3", "4"]
+    assert {p.name for p in (folder / "samples").iterdir()} == {
+        "000002-square.png",
+        "000004-square.png",
+    }
+    assert averaged_weights(folder).keys() == LineStage().model.state_dict().keys()
+
+
+def test_metrics_after_the_checkpoint_are_dropped_on_resuming(tmp_path):
+    folder = run(tmp_path / "run", stop_after=2)
+    with (folder / "metrics.csv").open("a") as file:
+        file.write("3" + ",9" * 5 + "\n")
+    run(folder)
+    with (folder / "metrics.csv").open() as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["1", "2", "3", "4"]
+
+
+def test_a_run_with_other_options_is_not_resumed(tmp_path):
+    run(tmp_path / "run")
+    with pytest.raises(UsageError, match="stage"):
+        train(LineStage(), SETTINGS, tmp_path / "run", {"stage": "other"})
+
+
+def test_a_folder_with_other_content_is_left_alone(tmp_path):
+    (tmp_path / "photo.jpg").write_bytes(b"precious")
+    with pytest.raises(UsageError, match="not empty"):
+        run(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["photo.jpg"]
+
+
+def test_an_interrupted_save_leaves_a_checkpoint(tmp_path):
+    folder = run(tmp_path / "run", stop_after=2)
+    (folder / "checkpoint").rename(folder / "old")
+    run(folder)
+    assert json.loads((folder / "checkpoint" / "state.json").read_text()) == {"step": 4}
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    folder = run(tmp_path / "run", stop_after=2)
+    (folder / "checkpoint" / "model.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(BadInputError, match=r"model\.safetensors"):
+        run(folder)
+
+
+def test_the_learning_rate_rises_then_falls_to_nothing():
+    settings = LoopSettings(steps=100, warmup=10)
+    rates = [learning_rate(step, settings) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[10] == 1.0
+    assert all(a >= b for a, b in itertools.pairwise(rates[10:]))
+    assert rates[-1] < 0.001
+
+
+def test_weights_are_taken_as_far_as_they_fit(tmp_path):
+    from safetensors.torch import save_file
+
+    path = tmp_path / "weights.safetensors"
+    save_file({"0.weight": torch.full((4, 1), 7.0), "2.weight": torch.zeros(5, 5)}, path)
+    model = LineStage().model
+    kept = model[2].weight.detach().clone()
+    load_fitting(model, path)
+    assert (model[0].weight == 7).all()
+    assert torch.equal(model[2].weight, kept)
+    save_file({"foreign": torch.zeros(1)}, path)
+    with pytest.raises(BadInputError, match="fits"):
+        load_fitting(model, path)
