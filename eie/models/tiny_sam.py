@@ -173,21 +173,20 @@ class PyramidImageEncoder(nn.Module):
     def _scale_to_backbone(self, stride2: int, stride4: int) -> None:
         """Begin with unit activations for the backbone's large ones."""
         for lateral, deviation in zip(self.lateral, LITE0_DEVIATION[2:], strict=True):
-            lateral.weight /= deviation
-        self.fine.weight[:, :stride4] /= LITE0_DEVIATION[1]
-        self.fine.weight[:, stride4 : stride4 + 4 * stride2] /= LITE0_DEVIATION[0]
+            for weight in lateral.parameters():
+                weight.div_(deviation)
+        self.fine.weight[:, :stride4].div_(LITE0_DEVIATION[1])
+        self.fine.weight[:, stride4 : stride4 + 4 * stride2].div_(LITE0_DEVIATION[0])
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, H, W) normalised pixels, sides multiples of 32 ⇒ (B, C, H/4, W/4)."""
         stride2, stride4, *coarse = self.backbone(x)
-        top: Tensor | None = None
-        for features, lateral, refine in zip(
-            reversed(coarse), reversed(self.lateral), reversed(self.refine), strict=True
-        ):
-            level = lateral(features)  # (B, C, H/s, W/s), s = 32, 16, 8
-            if top is not None:
-                level = level + F.interpolate(top, scale_factor=2.0, mode="nearest")
-            top = refine(level)
+        levels = list(zip(coarse, self.lateral, self.refine, strict=True))
+        features, lateral, refine = levels.pop()
+        top = refine(lateral(features))  # (B, C, H/32, W/32)
+        for features, lateral, refine in reversed(levels):
+            above = F.interpolate(top, scale_factor=2.0, mode="nearest")
+            top = refine(lateral(features) + above)  # (B, C, H/s, W/s), s = 16, 8
         fine = torch.cat(
             [
                 stride4,  # (B, 24, H/4, W/4)

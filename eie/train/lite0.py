@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from eie.errors import MissingModelError
-from eie.models.tiny_sam import EfficientNetLite0
+from eie.models.tiny_sam import EfficientNetLite0, InvertedResidual
 
 BATCH_NORM_EPSILON = 1e-3
 
@@ -30,7 +30,7 @@ def load_imagenet_weights(backbone: EfficientNetLite0) -> None:
     weights = torch.load(path, map_location="cpu", weights_only=True)
     with torch.no_grad():
         _fold(backbone.stem, weights, "_conv_stem", "_bn0")
-        blocks = [block for stage in backbone.stages for block in stage]
+        blocks = [block for block in backbone.modules() if isinstance(block, InvertedResidual)]
         for index, block in enumerate(blocks):
             name = f"_blocks.{index}."
             if block.expand is not None:
@@ -43,5 +43,5 @@ def _fold(convolution: nn.Conv2d, weights: dict[str, Tensor], name: str, norm: s
     """Set a convolution to another one followed by batch normalisation."""
     scale = weights[f"{norm}.weight"] / (weights[f"{norm}.running_var"] + BATCH_NORM_EPSILON).sqrt()
     shift = weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * scale
-    convolution.weight.copy_(weights[f"{name}.weight"] * scale[:, None, None, None])
-    convolution.bias.copy_(shift)
+    folded = {"weight": weights[f"{name}.weight"] * scale[:, None, None, None], "bias": shift}
+    convolution.load_state_dict(folded)

@@ -180,13 +180,14 @@ def _jittered_colours(rng: np.random.Generator, pixels: Pixels) -> Pixels:
     shift = rng.normal(0, 12)
     grey = np.full((3, 3), (1 - saturation) / 3) + saturation * np.eye(3)
     matrix = np.column_stack([gain[:, None] * grey, np.full(3, shift)])
-    return cv2.transform(pixels, matrix.astype(np.float32))
+    return np.asarray(cv2.transform(pixels, matrix.astype(np.float32)), dtype=np.uint8)
 
 
 def _degraded(rng: np.random.Generator, pixels: Pixels) -> Pixels:
     """Sometimes a slight blur, sometimes noise."""
     if rng.random() < 0.2:
-        pixels = cv2.GaussianBlur(pixels, (0, 0), rng.uniform(0.3, 1.2))
+        blurred = cv2.GaussianBlur(pixels, (0, 0), rng.uniform(0.3, 1.2))
+        pixels = np.asarray(blurred, dtype=np.uint8)
     if rng.random() < 0.2:
         noise = rng.normal(0, rng.uniform(2, 10), size=pixels.shape)
         pixels = (pixels + noise).clip(0, 255).astype(np.uint8)
