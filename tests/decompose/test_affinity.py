@@ -18,7 +18,7 @@ from eie.decompose.affinity import MaskLogits, element_affinity, mask_logits, mo
 from eie.decompose.assign import assign
 from eie.decompose.frame import Frame
 from eie.decompose.grid import query_grid
-from eie.models.tiny_sam import build_tiny_sam
+from eie.models.tiny_sam import TinySamConfig, build_tiny_sam
 
 
 def randomise(sam: Any, spread: float = 0.1) -> Any:
@@ -94,7 +94,7 @@ def test_logits_and_labels_are_the_predictors(height: int, width: int) -> None:
 
 
 def test_the_tiny_segmenters_logits_are_the_predictors() -> None:
-    sam, photo = randomise(build_tiny_sam(), 0.02), photo_of(90, 120)
+    sam, photo = randomise(build_tiny_sam(TinySamConfig(img_size=256)), 0.02), photo_of(90, 120)
     points = query_grid(90, 120, 12).points
     _, low = predictor_logits(sam, photo, points)
     found = mask_logits(sam, photo, points)

@@ -1,0 +1,143 @@
+"""How fast and how large decomposing is, against segment_anything and scikit-image.
+
+    python -m benchmarks.decompose [--output build/bench]
+
+Prints ratios of times measured in this one run, so that a busy or slow machine does not matter
+much. ViT-B has random weights, which take as long as trained ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+AMG_SIDE = 16  # query points along each side, as in the paper's grid
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, help="folder for decompose.json")
+    parser.add_argument("--peak", nargs=3, metavar=("SEGMENTER", "ELEMENTS", "MEGAPIXELS"))
+    arguments = parser.parse_args()
+    if arguments.peak:
+        segmenter, elements, megapixels = arguments.peak
+        print(peak_of(segmenter, int(elements), float(megapixels)))
+        return
+    results = measure()
+    if arguments.output:
+        arguments.output.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(results, indent=2) + "\n"
+        (arguments.output / "decompose.json").write_text(text)
+
+
+def measure() -> dict[str, float]:
+    """All measurements; seconds, ratios and megabytes."""
+    results: dict[str, float] = {}
+    # First, because a process inherits the memory peak of the one that starts it.
+    for segmenter, elements, megapixels in (
+        ("tiny", 1024, 12),
+        ("tiny", 256, 24),
+        ("slic", 256, 24),
+    ):
+        name = f"peak_mb_{segmenter}_{elements}_{megapixels}mp"
+        results[name] = peak_in_new_process(segmenter, elements, megapixels)
+        say(name, results[name], "MB")
+    results |= tiny_against_slic()
+    results |= vit_b_against_automatic_masks()
+    return results
+
+
+def tiny_against_slic(rounds: int = 5) -> dict[str, float]:
+    """Least time of both over a few rounds in turn, on the same 512×512 photo."""
+    from skimage.segmentation import slic
+
+    from eie.decompose import decompose
+    from eie.models.segmenter import load_segmenter
+
+    photo, segmenter = photo_of(512, 512), load_segmenter("tiny")
+    ours = theirs = float("inf")
+    decompose(photo, segmenter=segmenter)
+    for _ in range(rounds):
+        theirs = min(theirs, seconds(lambda: slic(photo, n_segments=256)))
+        ours = min(ours, seconds(lambda: decompose(photo, segmenter=segmenter)))
+    say("tiny", ours, "s")
+    say("scikit-image slic", theirs, "s")
+    say("tiny / slic (at most 3)", ours / theirs)
+    return {"tiny_s": ours, "slic_s": theirs, "tiny_by_slic": ours / theirs}
+
+
+def vit_b_against_automatic_masks() -> dict[str, float]:
+    """One photo through ViT-B: our decomposition, then SamAutomaticMaskGenerator."""
+    import torch
+    from segment_anything import SamAutomaticMaskGenerator, sam_model_registry
+
+    from eie.decompose import decompose
+    from eie.models.segmenter import load_segmenter
+
+    torch.manual_seed(0)
+    sam = sam_model_registry["vit_b"]()
+    with tempfile.TemporaryDirectory() as folder:
+        torch.save(sam.state_dict(), Path(folder) / "vit_b.pth")
+        segmenter = load_segmenter(Path(folder) / "vit_b.pth", "cpu")
+        photo = photo_of(512, 512)
+        ours = seconds(lambda: decompose(photo, segmenter=segmenter, elements=AMG_SIDE**2))
+        generator = SamAutomaticMaskGenerator(sam, points_per_side=AMG_SIDE)
+        theirs = seconds(lambda: generator.generate(photo))
+        ours = min(
+            ours, seconds(lambda: decompose(photo, segmenter=segmenter, elements=AMG_SIDE**2))
+        )
+    say("ViT-B", ours, "s")
+    say("SamAutomaticMaskGenerator", theirs, "s")
+    say("ViT-B / SamAutomaticMaskGenerator (at most 0.25)", ours / theirs)
+    return {"vit_b_s": ours, "amg_s": theirs, "vit_b_by_amg": ours / theirs}
+
+
+def peak_in_new_process(segmenter: str, elements: int, megapixels: float) -> float:
+    command = [sys.executable, "-m", "benchmarks.decompose", "--peak", segmenter]
+    done = subprocess.run(
+        [*command, str(elements), str(megapixels)], check=True, capture_output=True, text=True
+    )
+    return float(done.stdout)
+
+
+def peak_of(segmenter: str, elements: int, megapixels: float) -> float:
+    """Peak memory of this process in megabytes after decomposing a 3:2 photo."""
+    from eie.decompose import decompose
+
+    height = round((megapixels * 1e6 / 1.5) ** 0.5)
+    decompose(photo_of(height, height * 3 // 2), segmenter=segmenter, elements=elements)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)  # bytes there, kilobytes elsewhere
+
+
+def photo_of(height: int, width: int) -> NDArray[np.uint8]:
+    """scikit-image's astronaut at any size."""
+    import cv2
+    from skimage import data
+
+    return np.asarray(cv2.resize(data.astronaut(), (width, height), interpolation=cv2.INTER_CUBIC))
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def say(what: str, value: float, unit: str = "") -> None:
+    print(f"{what}: {value:.3g} {unit}".rstrip(), flush=True)
+
+
+if __name__ == "__main__":
+    main()
