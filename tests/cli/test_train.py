@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from eie.cli.train import app
+from eie.errors import BadInputError
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for index in range(2):
+        Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(folder / f"{index}.jpg")
+        Image.fromarray(np.ones((64, 64), np.uint8)).save(folder / f"{index}.gt0.png")
+    return folder
+
+
+def test_a_dry_run_prints_the_options_on_stdout_and_trains_nothing(photos, tmp_path):
+    run = tmp_path / "run"
+    arguments = ["segmenter", f"{photos}:2", "-o", str(run), "--steps", "7", "--dry-run"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    options = json.loads(result.stdout)
+    assert options["loop"]["steps"] == 7
+    assert options["images"]["segmented"] == 1
+    assert not run.exists()
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    arguments = ["segmenter", str(tmp_path / "nowhere"), "-o", str(tmp_path / "run")]
+    result = CliRunner().invoke(app, arguments)
+    assert isinstance(result.exception, BadInputError)
+    assert "nowhere" in str(result.exception)
