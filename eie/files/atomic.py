@@ -30,8 +30,8 @@ def write_atomically(target: Path) -> Iterator[BinaryIO]:
         ResourceError: the place cannot be written, or the disk is full; the old file is intact and
             no temporary file is left.
     """
-    try:
-        final = target.resolve()
+    with _in_words(target):
+        final = _resolved(target)
         existing = final.stat() if final.exists() else None
         if existing is None or stat.S_ISREG(existing.st_mode):
             yield from _replace(final, existing)
@@ -40,9 +40,23 @@ def write_atomically(target: Path) -> Iterator[BinaryIO]:
         else:
             with final.open("wb") as handle:
                 yield handle
-    except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+
+
+@contextlib.contextmanager
+def _in_words(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
         raise ResourceError(f"cannot be written: {reason}", where=str(target)) from error
+
+
+def _resolved(target: Path) -> Path:
+    """The file behind symbolic links."""
+    try:
+        return target.resolve()
+    except (RuntimeError, ValueError) as error:  # a circle of links, a NUL in the name
+        raise OSError(str(error)) from error
 
 
 def _replace(final: Path, existing: os.stat_result | None) -> Iterator[BinaryIO]:

@@ -65,10 +65,11 @@ class StoredPixels:
                 target[region] = self[region]
             return
         with hdf5.reading(self._node, self._origin):
+            skipped = chunks.skipped_filters(self._dataset)
             for region in hdf5.tiles(target):
                 corner = tuple(part.start for part in region)
-                skipped_filters, packed = self._dataset.id.read_direct_chunk(corner)
-                target.id.write_direct_chunk(corner, packed, skipped_filters)
+                _, packed = self._dataset.id.read_direct_chunk(corner)
+                target.id.write_direct_chunk(corner, packed, skipped[corner])
 
 
 def _same_packing(one: h5py.Dataset, other: h5py.Dataset) -> bool:

@@ -17,6 +17,7 @@ from eie.files.layout import BYTES, ELEMENT_ARRAYS, HISTORY_ARRAYS, SOURCE_ARRAY
 from eie.files.pixels import StoredPixels
 
 ROOT_ATTRIBUTES = ("canvas", "decomposition", "format", "generator", "prompt", "version")
+EMBEDDING_ATTRIBUTES = ("encoder", "encoder_hash")
 
 
 @dataclass(frozen=True)
@@ -216,6 +217,14 @@ def _unknown(root: hdf5.Folder) -> Iterator[Finding]:
             unknown += [folder.node(name) for name in folder.names() if name not in names]
         if folder.path:
             unknown += [f"attribute {name} of {folder.path}" for name in folder.group.attrs]
+        for child in folder.names():
+            attributes = folder.group[child].attrs if child in names else ()
+            known_here = EMBEDDING_ATTRIBUTES if child == "embeddings" else ()
+            unknown += [
+                f"attribute {name} of {folder.node(child)}"
+                for name in attributes
+                if name not in known_here and isinstance(folder.group[child], h5py.Dataset)
+            ]
     return (
         Finding("note", f"{node} is not known and would be lost by an edit") for node in unknown
     )

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import errno
+import os
+import random
+import resource
+import signal
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from eie.errors import ResourceError
+from eie.files import dump, load, save, write_atomically
+
+
+def write(target: Path, data: bytes = b"new") -> None:
+    with write_atomically(target) as handle:
+        handle.write(data)
+
+
+@contextmanager
+def disk_of(size: int) -> Iterator[None]:
+    """Files cannot grow beyond `size` bytes, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+
+
+def test_a_new_file_has_the_mode_of_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write(tmp_path / "a")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o640
+
+
+def test_a_replaced_file_keeps_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    (tmp_path / "a").chmod(0o604)
+    write(tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == b"new"
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o604
+
+
+@pytest.mark.parametrize("target", ["real/a", "../b"])
+def test_a_symbolic_link_stays_and_its_file_is_replaced(tmp_path: Path, target: str) -> None:
+    (tmp_path / "here" / "real").mkdir(parents=True)
+    link = tmp_path / "here" / "link"
+    link.symlink_to(target)
+    write(link)
+    write(link, b"newer")
+    assert link.is_symlink()
+    assert (tmp_path / "here" / target).read_bytes() == b"newer"
+
+
+def test_a_circle_of_links_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(ResourceError, match="cannot be written"):
+        write(tmp_path / "a")
+
+
+def test_devices_and_pipes_are_written_and_not_replaced(tmp_path: Path) -> None:
+    write(Path("/dev/null"))
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write(tmp_path / "pipe")
+    assert os.read(reader, 100) == b"new"
+    os.close(reader)
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_names_as_long_as_the_file_system_allows(tmp_path: Path) -> None:
+    write(tmp_path / ("a" * 255))
+    assert (tmp_path / ("a" * 255)).read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])
+def test_an_interrupted_block_leaves_nothing(tmp_path: Path, failure: type) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    with pytest.raises(failure), write_atomically(tmp_path / "a") as handle:
+        handle.write(b"half")
+        raise failure
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path, make_set) -> None:
+    """[E10]"""
+    path = tmp_path / "photo.h5"
+    save(make_set(), path)
+    before = path.read_bytes()
+    with disk_of(len(before) // 2), pytest.raises(ResourceError) as caught:
+        save(make_set(seed=1), path)
+    assert caught.value.exit_code == 5
+    assert str(caught.value) == f"{path}: cannot be written: {os.strerror(errno.EFBIG)}"
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_device_is_reported() -> None:
+    with pytest.raises(ResourceError, match=os.strerror(errno.ENOSPC)):
+        write(Path("/dev/full"))
+
+
+def test_places_where_nobody_can_write(tmp_path: Path) -> None:
+    for place in ("/proc/photo.h5", str(tmp_path / "no" / "photo.h5"), "a\0b"):
+        with pytest.raises(ResourceError, match="cannot be written"):
+            write(Path(place))
+    with pytest.raises(ResourceError, match="is a folder"):
+        write(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_write_protection_is_respected(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    (tmp_path / "a").chmod(0o444)
+    with pytest.raises(ResourceError, match="write-protected"):
+        write(tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == b"old"
+
+
+def test_killed_at_any_moment_the_file_is_whole(tmp_path: Path, make_set) -> None:
+    """[E10] `kill -9` of an edit in place, at many moments."""
+    path = tmp_path / "photo.h5"
+    sets = [make_set(height=200, width=300, seed=seed) for seed in (0, 1)]
+    whole = [dump(elements) for elements in sets]
+    path.write_bytes(whole[0])
+    started = time.perf_counter()
+    save(load(path), path)
+    cycle = 3 * (time.perf_counter() - started)
+    chance, seen, kills, deadline = random.Random(0), set(), 0, time.monotonic() + 15
+    while kills < 60 or seen != {0, 1}:
+        child = os.fork()
+        if child == 0:
+            try:
+                while True:
+                    load(path)
+                    for elements in reversed(sets):
+                        save(elements, path)
+            finally:
+                os._exit(1)
+        time.sleep(chance.uniform(0, cycle))
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        assert os.WTERMSIG(status) == signal.SIGKILL, "the child failed by itself"
+        seen.add(whole.index(path.read_bytes()))
+        kills += 1
+        if time.monotonic() > deadline:
+            break
+    assert seen == {0, 1} and kills >= 10
+    load(path)
