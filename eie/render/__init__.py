@@ -8,16 +8,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 import eie
 from eie.elements import ElementSet
 from eie.errors import MissingModelError, UsageError
-from eie.files.images import Photo
+from eie.files.images import Photo, write_photo
 from eie.render.anchored import SEAM, Decoder, Scene, compose, stage
 from eie.render.classical import ClassicalDecoder
-from eie.render.layers import Mask, Picture
+from eie.render.pictures import Mask, Picture
 
 __all__ = ["DECODERS", "SEAM", "ClassicalDecoder", "Decoder", "Rendering", "Scene", "render"]
 
@@ -43,6 +44,12 @@ class Rendering:
     @property
     def changed_pixels(self) -> int:
         return int(np.count_nonzero(self.changed))
+
+    def save(
+        self, target: Path | str, *, quality: int | None = None, metadata: bool = True
+    ) -> None:
+        """Write the photo with its provenance; see :func:`eie.files.images.write_photo`."""
+        write_photo(self.photo, target, quality=quality, metadata=metadata, text=self.provenance)
 
 
 def render(

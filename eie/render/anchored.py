@@ -10,8 +10,8 @@ mask, a removed object would leave its outline. Within it the fill fades into th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,15 +20,8 @@ from numpy.typing import NDArray
 from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.geometry import common_box, corners
-from eie.render.layers import (
-    Layer,
-    Mask,
-    Picture,
-    Window,
-    layers_of,
-    paint,
-    patch_members,
-)
+from eie.render.layers import Layer, layers_of, paint, patch_members
+from eie.render.pictures import Mask, Picture, Plane, Window, bounds
 
 SEAM = 8
 """Most pixels beyond the old and new place of an element that rendering may change."""
@@ -67,15 +60,17 @@ class Scene:
             not at home, falling to 0 across the seam around it. What lies under painted layers
             counts too: it is not background.
         hole: (H, W) bool, revealed and not covered by an opaque layer: what the decoder makes.
+        layers: what is painted over the source, from farthest to nearest.
+        pixels_of: gives (H, W, C) uint8 pixels of a source by its index.
     """
 
     elements: ElementSet
     source: Picture
     picture: Picture
-    revealed: Picture
+    revealed: Plane
     hole: Mask
-    _layers: list[Layer] = field(repr=False)
-    _pixels: PixelsOfSources = field(repr=False)
+    layers: Sequence[Layer]
+    pixels_of: PixelsOfSources
 
 
 class PixelsOfSources:
@@ -144,7 +139,7 @@ def compose(scene: Scene, fill: Picture | None) -> Picture:
     fading = hole & (revealed < 255)
     share = revealed[fading, None].astype(np.float32) / 255  # (n, 1)
     ground[fading] = _mix(scene.source[part][fading], fill[part][fading], share)
-    paint(ground, scene._layers, scene.elements, scene._pixels, window)
+    paint(ground, scene.layers, scene.elements, scene.pixels_of, window)
     picture = scene.picture.copy()
     picture[part][hole] = ground[hole]
     return picture
@@ -155,7 +150,7 @@ def _mix(under: Picture, over: Picture, share: NDArray[np.floating]) -> Picture:
     return np.asarray(np.rint(under * (1 - share) + over * share), dtype=np.uint8)
 
 
-def _revealed(elements: ElementSet) -> Picture:
+def _revealed(elements: ElementSet) -> Plane:
     """(H, W) uint8, see :attr:`Scene.revealed`."""
     import cv2
 
@@ -173,11 +168,3 @@ def _revealed(elements: ElementSet) -> Picture:
     fade = max(1, seam // 2)
     revealed[part] = np.rint(((seam + 1 - distance) / fade).clip(0, 1) * 255)
     return revealed
-
-
-def bounds(mask: Mask) -> Window | None:
-    """The smallest window around the True pixels, if there are any."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return None
-    return Window(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)

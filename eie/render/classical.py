@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.render.anchored import Scene, seam_of
-from eie.render.layers import Mask, Picture, Window, split_alpha, to_channels
+from eie.render.pictures import Mask, Picture, Window, split_alpha, to_channels
 
 _BLOCK = 32
 """Holes nearer than about this many pixels are filled together."""

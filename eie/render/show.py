@@ -19,15 +19,8 @@ from eie.errors import UsageError
 from eie.files.images import Photo
 from eie.geometry import corners
 from eie.render import render
-from eie.render.layers import (
-    Layer,
-    Mask,
-    Picture,
-    hiding_patches,
-    layers_of,
-    split_alpha,
-    to_channels,
-)
+from eie.render.layers import Layer, hiding_patches, layers_of
+from eie.render.pictures import Mask, Picture, split_alpha, to_channels
 
 if TYPE_CHECKING:
     from rich.segment import Segments

@@ -14,8 +14,9 @@ from eie.elements import ElementSet, Source
 from eie.errors import UsageError
 from eie.geometry import corners
 from eie.render import render
-from eie.render.anchored import SEAM, bounds, compose, seam_of, stage
+from eie.render.anchored import SEAM, compose, seam_of, stage
 from eie.render.layers import layers_of
+from eie.render.pictures import bounds
 
 from .conftest import CHANNELS, blocks, copied, make_set, moved, noise, scaled, with_rows
 

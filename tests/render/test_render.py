@@ -90,3 +90,14 @@ def test_a_decoder_of_ones_own_plugs_in_and_is_asked_only_when_needed():
 def test_rendering_imports_no_torch():
     code = "import sys, eie.render, eie.render.show; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_rendering_saves_itself_with_its_provenance(tmp_path):
+    from PIL import Image
+
+    rendering = render(edited())
+    rendering.save(tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as image:
+        assert_array_equal(np.asarray(image), rendering.photo.pixels)
+        assert image.text["eie:decoder"] == "classical"
+    rendering.save(tmp_path / "bare.jpg", quality=50, metadata=False)

@@ -1,0 +1,127 @@
+"""Pictures as arrays: windows of them, their channels, and one over another."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+"""(H, W, C) uint8 in [0, 255], C = 1 grey, 2 grey+alpha, 3 RGB, 4 RGBA with straight alpha."""
+
+Plane = NDArray[np.uint8]
+"""(H, W) uint8 in [0, 255], one channel of a picture or a cover."""
+
+Mask = NDArray[np.bool_]
+"""(H, W) bool."""
+
+
+class Window(NamedTuple):
+    """The pixels top ≤ y < bottom, left ≤ x < right of a canvas or a source."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @classmethod
+    def of(cls, pixels: NDArray[np.generic]) -> Window:
+        """All of an (H, W, ...) array."""
+        return cls(0, 0, *pixels.shape[:2])
+
+    @property
+    def empty(self) -> bool:
+        return self.bottom <= self.top or self.right <= self.left
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index of the window in an (H, W, ...) array that contains it."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def clipped(self, to: Window) -> Window:
+        """The part within another window; may be empty."""
+        return Window(
+            max(self.top, to.top),
+            max(self.left, to.left),
+            min(self.bottom, to.bottom),
+            min(self.right, to.right),
+        )
+
+    def grown(self, by: int) -> Window:
+        return Window(self.top - by, self.left - by, self.bottom + by, self.right + by)
+
+    def within(self, outer: Window) -> Window:
+        """The same pixels, counted from the corner of `outer`."""
+        top, left = outer.top, outer.left
+        return Window(self.top - top, self.left - left, self.bottom - top, self.right - left)
+
+
+def bounds(mask: Mask) -> Window | None:
+    """The smallest window around the True pixels, if there are any."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    return Window(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
+
+
+def split_alpha(pixels: Picture) -> tuple[Picture, Picture | None]:
+    """(h, w, C) ⇒ colour (h, w, 1 or 3), alpha (h, w) or None."""
+    if pixels.shape[2] in (2, 4):
+        return pixels[..., :-1], pixels[..., -1]
+    return pixels, None
+
+
+def to_channels(colour: Picture, channels: int) -> Picture:
+    """Colour (h, w, 1 or 3) in the colour channels of a canvas of `channels` channels.
+
+    Grey becomes equal red, green and blue; colour becomes grey by its luma (ITU-R BT.601).
+    """
+    import cv2
+
+    wanted = 3 if channels >= 3 else 1
+    if colour.shape[2] == wanted:
+        return colour
+    if wanted == 3:
+        return np.repeat(colour, 3, axis=2)
+    grey = cv2.cvtColor(np.ascontiguousarray(colour), cv2.COLOR_RGB2GRAY)
+    return np.asarray(grey, dtype=np.uint8)[..., None]
+
+
+def blend(canvas: Picture, colour: Picture, cover: Picture) -> None:
+    """Put `colour` over `canvas`, in place; exact where `cover` is 0 or 255.
+
+    Args:
+        canvas: (h, w, C); its alpha, if it has one, is straight.
+        colour: (h, w, 1 or 3) in the colour channels of the canvas.
+        cover: (h, w) uint8, the opacity of `colour`.
+    """
+    under, alpha = split_alpha(canvas)
+    full = cover == 255
+    under[full] = colour[full]
+    if alpha is not None:
+        alpha[full] = 255
+    rows, columns = np.nonzero((cover > 0) & ~full)
+    if not len(rows):
+        return
+    over = cover[rows, columns, None].astype(np.float32) / 255  # (n, 1)
+    below = 1 - over
+    if alpha is not None:
+        below *= alpha[rows, columns, None] / np.float32(255)
+        alpha[rows, columns] = np.rint((over + below)[:, 0] * 255)
+    top, bottom = colour[rows, columns], under[rows, columns]  # (n, K)
+    under[rows, columns] = np.rint((top * over + bottom * below) / (over + below))
+
+
+def times(cover: Plane, alpha: Plane) -> Plane:
+    """The product of two planes whose 255 stands for one."""
+    product = cover.astype(np.uint16) * alpha  # at most 255²
+    return ((product + 127) // 255).astype(np.uint8)
