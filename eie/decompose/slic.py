@@ -17,7 +17,7 @@ WORKING_PIXELS = 1 << 20
 
 _EDGE = 24.0  # RGB levels; colours this far apart lie on two sides of an edge
 _BAND = 1 << 20  # pixels that are carried up at a time
-_ALIKE = 20.0  # ΔE of two elements whose affinity is exp(-1)
+_ALIKE = 30.0  # ΔE of two elements whose affinity is exp(-1)
 
 
 def slic_labels(photo: NDArray[np.uint8], count: int) -> NDArray[np.int32]:
@@ -128,9 +128,7 @@ def colour_affinity(
     colour = _mean_lab(photo, labels, count)  # (K, 3)
     apart = np.linalg.norm(colour[:, None] - colour, axis=2)  # (K, K) ΔE
     chained = _chained_distance(apart, _touching(labels, count))  # (K, K) ΔE
-    affinity: NDArray[np.float32] = np.exp(
-        -np.maximum(apart, 2 * chained) / _ALIKE, dtype=np.float32
-    )
+    affinity: NDArray[np.float32] = np.exp(-np.maximum(apart, chained) / _ALIKE, dtype=np.float32)
     np.fill_diagonal(affinity, 1)
     return affinity
 
@@ -139,14 +137,14 @@ def _mean_lab(
     photo: NDArray[np.uint8], labels: NDArray[np.integer], count: int
 ) -> NDArray[np.float64]:
     """(K, 3) mean CIE Lab colour of each element."""
-    from skimage.color import rgb2lab
+    import cv2
 
     pixels = np.bincount(labels.ravel(), minlength=count)
     total = np.zeros((count, 3))
     step = max(1, _BAND // photo.shape[1])
     for top in range(0, photo.shape[0], step):
-        rgb = to_rgb(photo[top : top + step])
-        lab = rgb2lab(rgb.astype(np.float32) / 255)
+        rgb = to_rgb(photo[top : top + step]).astype(np.float32) / 255
+        lab = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB))  # L in [0, 100]
         some = labels[top : top + step].ravel()
         for channel in range(3):
             total[:, channel] += np.bincount(some, lab[..., channel].ravel(), minlength=count)

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_BATCH = 4  # prompts whose image tokens (2 MB each in bfloat16) are in work at a time
+_BATCH = 2  # prompts whose image tokens (2 MB each in bfloat16) are in work at a time
 
 
 @torch.inference_mode()
