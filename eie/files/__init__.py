@@ -1,10 +1,20 @@
-"""Element files, photos and streams: everything that crosses the program's border."""
+"""Element files, photos and streams: everything that crosses the program's border.
+
+Element files need h5py, which is imported when one of their names is asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from eie.files.atomic import write_atomically
-from eie.files.element_file import dump, load, save
 from eie.files.images import Photo, encode_photo, photo_format, read_photo, write_photo
-from eie.files.pixels import StoredPixels
 from eie.files.streams import read_input, write_output
+
+if TYPE_CHECKING:
+    from eie.files.element_file import dump, load, save
+    from eie.files.pixels import StoredPixels
 
 __all__ = [
     "Photo",
@@ -20,3 +30,11 @@ __all__ = [
     "write_output",
     "write_photo",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("dump", "load", "save"):
+        return getattr(import_module("eie.files.element_file"), name)
+    if name == "StoredPixels":
+        return import_module("eie.files.pixels").StoredPixels
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

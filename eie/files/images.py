@@ -96,8 +96,8 @@ def read_photo(source: Path | str | bytes, where: str | None = None) -> Photo:
 
     where = where or ("picture" if isinstance(source, bytes) else str(source))
     with _named_errors(where), warnings.catch_warnings():
-        # Pillow warns of large and refuses huge pictures; the limit that counts is checked below.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        # Pillow warns of what is refused below or does no harm: large pictures, damaged EXIF.
+        warnings.simplefilter("ignore")
         with _opened(source, where) as handle:
             try:
                 image = Image.open(handle, formats=sorted(set(FORMATS.values())))
@@ -374,8 +374,8 @@ def _webp_options(quality: int | None, exif: bytes | None, text: dict[str, str])
 
 def _tiff_options(_: int | None, exif: bytes | None, text: dict[str, str]) -> dict[str, Any]:
     block = _with_software(exif, text)
-    options = {"compression": "tiff_adobe_deflate"}
-    return {**options, "exif": block} if block else options
+    # Unpacked: Pillow writes the EXIF folders (exposure, place) into no other kind of TIFF.
+    return {"compression": "raw", "exif": block} if block else {"compression": "raw"}
 
 
 def _with_software(exif: bytes | None, text: dict[str, str]) -> bytes | None:

@@ -141,6 +141,7 @@ def test_killed_at_any_moment_the_file_is_whole(tmp_path: Path, make_set) -> Non
     cycle = 3 * (time.perf_counter() - started)
     chance, seen, kills, deadline = random.Random(0), set(), 0, time.monotonic() + 15
     while kills < 60 or seen != {0, 1}:
+        progress, report = os.pipe()
         child = os.fork()
         if child == 0:
             try:
@@ -148,11 +149,15 @@ def test_killed_at_any_moment_the_file_is_whole(tmp_path: Path, make_set) -> Non
                     load(path)
                     for elements in reversed(sets):
                         save(elements, path)
+                        os.write(report, b".")
             finally:
                 os._exit(1)
+        os.close(report)
+        os.read(progress, 1)
         time.sleep(chance.uniform(0, cycle))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
+        os.close(progress)
         assert os.WTERMSIG(status) == signal.SIGKILL, "the child failed by itself"
         seen.add(whole.index(path.read_bytes()))
         kills += 1
