@@ -61,16 +61,17 @@ def grow(
     """Grow an object from one patch, the best fitting patch first.
 
     A patch fits as well as its mutual affinity min(A[n, k], A[k, n]) with the patches n that the
-    object already has, on average over their area. It joins while that is at least 1 − tolerance
-    if it touches the object, and at least 1 − tolerance / 4 if it does not: an object may be cut
-    in two by what stands before it, but far away only a sure patch is its own.
+    object already has, on average over their area. The best fitting neighbour joins while it fits
+    at least 1 − tolerance. The average keeps one strong link from letting the object leak. What
+    does not touch the object never joins: another thing of the same kind is likelier than a part
+    that is cut off, which can be added by a selection of its own.
 
     Args:
         affinity: (P, P) float in [0, 1], as :attr:`eie.elements.Source.affinity`.
         area: (P,) pixels of every patch, > 0.
         touching: (P, P) bool, symmetric: whether two patches share a border.
         start: the patch to grow from.
-        tolerance: in [0, 1]; 0 takes hardly more than the start, 1 nearly everything.
+        tolerance: in [0, 1]; 0 takes hardly more than the start, 1 all that is connected.
 
     Returns:
         (P,) bool, the patches of the object.
@@ -85,10 +86,9 @@ def grow(
         near |= touching[joining]
         bond += area[joining] * mutual[joining]
         fit = bond / area[member].sum()
-        margin = fit - np.where(near, 1 - tolerance, 1 - tolerance / 4)
-        margin[member] = -np.inf
-        joining = int(margin.argmax())
-        if margin[joining] < 0:
+        fit[member | ~near] = -np.inf
+        joining = int(fit.argmax())
+        if fit[joining] < 1 - tolerance:
             return member
 
 

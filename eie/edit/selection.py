@@ -9,8 +9,8 @@
 - `12`, `3,7,20-25`: elements by id. A `-` between two numbers without blanks is a range; it takes
   the elements that exist in it, and its ends must exist. `20-25 - 22` takes 22 away again.
 - `@x,y`: the front-most element at that place, as the elements lie at the moment.
-- `object@x,y`: the object that this element belongs to, grown by element affinity
-  (:func:`eie.edit.growth.grow`); `~0.3` behind it sets the tolerance.
+- `object@x,y`: the object that this element belongs to, grown by element affinity over patches
+  that touch in the photo (:func:`eie.edit.growth.grow`); `~0.3` behind it sets the tolerance.
 - `box:x0,y0,x1,y1`: elements whose centre lies in the box, its border included.
 - `mask:FILE.png`: elements of which more than half of the visible area lies under the white of
   the picture. It must have the shape of the canvas; another size is stretched to it.
