@@ -19,7 +19,7 @@ from eie.models.masked_pca import posterior_mean, to_luma_chroma
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 1000
+CHUNK = 128
 """Patches solved at a time."""
 
 DISTANCE_LIMIT = 6.0
@@ -128,7 +128,8 @@ def _signed_distances(mask: np.ndarray) -> Iterator[np.ndarray]:
 
     for one in mask:
         inside = np.pad(one > 127, 1).astype(np.uint8)
-        distance = cv2.distanceTransform(inside, cv2.DIST_L2, 5)
-        distance -= cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5)
-        distance -= 0.5 * np.sign(distance)
-        yield distance[1:-1, 1:-1].clip(-DISTANCE_LIMIT, DISTANCE_LIMIT).astype(np.float32)
+        within = cv2.distanceTransform(inside, cv2.DIST_L2, 5)
+        without = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5)
+        # Both count whole samples from the other side's nearest one: the border lies between.
+        distance = (within - without - 0.5 * np.sign(within - without))[1:-1, 1:-1]
+        yield distance.clip(-DISTANCE_LIMIT, DISTANCE_LIMIT).astype(np.float32)

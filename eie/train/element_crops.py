@@ -41,7 +41,13 @@ class CropSettings:
 
 @dataclass(frozen=True, eq=False)
 class Decomposed:
-    """A photo of the training set: pixels (H, W, 3) uint8, boxes (P, 4), patches (P, 4, S, S) uint8."""
+    """A photo of the training set.
+
+    Attributes:
+        pixels: (H, W, 3) uint8.
+        box: (P, 4) home boxes in pixels.
+        patches: (P, 4, S, S) uint8 masked RGB and mask.
+    """
 
     pixels: np.ndarray
     box: np.ndarray

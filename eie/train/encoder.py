@@ -17,7 +17,8 @@ from eie.models.light_decoder import LightDecoder
 from eie.train.basis import fit_bases
 from eie.train.element_crops import CropBatch, CropSettings, DecomposedPhotos, draw_batch
 from eie.train.images import Folder, photo_files
-from eie.train.loop import LoopSettings, train
+from eie.train.loop import train
+from eie.train.settings import LoopSettings
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class EncoderSettings:
     """
 
     model: EncoderConfig = TINY
-    crops: CropSettings = CropSettings()
+    crops: CropSettings = field(default_factory=CropSettings)
     loop: LoopSettings = field(default_factory=LoopSettings)
     segmenter: str = "tiny"
     rate: float = 6e-4
@@ -80,12 +81,27 @@ class ElementAutoencoder(nn.Module):
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        sizes = asdict(config)
+        code = {
+            "embedding_dim": config.embedding_dim,
+            "patch_size": config.patch_size,
+            "luma": config.luma,
+            "chroma": config.chroma,
+            "shape": config.shape,
+        }
         self.encoder = ContentEncoder(
-            **{k: sizes[k] for k in _parameters(ContentEncoder) & sizes.keys()}
+            **code,
+            block_out_channels=config.block_out_channels,
+            layers_per_block=config.layers_per_block,
+            unshuffle=config.unshuffle,
         )
         self.decoder = LightDecoder(
-            **{k: sizes[k] for k in _parameters(LightDecoder) & sizes.keys()}
+            **code,
+            token_dim=config.token_dim,
+            self_layers=config.self_layers,
+            trunk_dim=config.trunk_dim,
+            cross_layers=config.cross_layers,
+            heads=config.heads,
+            neighbours=config.neighbours,
         )
 
     def forward(
@@ -94,14 +110,7 @@ class ElementAutoencoder(nn.Module):
         """(B, N, 4, S, S) in [0, 1], (B, N, 4), (B, N) ⇒ (B, 3, height, width)."""
         embeddings = box.new_zeros(*visible.shape, self.encoder.config.embedding_dim)
         embeddings[visible] = self.encoder(patches[visible])
-        rank = torch.zeros_like(visible, dtype=torch.long)
-        return self.decoder(embeddings, box, visible, rank, size)
-
-
-def _parameters(kind: type) -> set[str]:
-    import inspect
-
-    return set(inspect.signature(kind.__init__).parameters) - {"self"}
+        return self.decoder(embeddings, box, visible, size)
 
 
 class EncoderStage:

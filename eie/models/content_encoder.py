@@ -1,0 +1,85 @@
+"""The content encoder E: patches ⇒ appearance embeddings (paper §3.2, stage 1)."""
+
+from __future__ import annotations
+
+import torch
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from diffusers.models.autoencoders.vae import Encoder
+from torch import Tensor, nn
+
+from eie.models.masked_pca import MaskedPCA
+
+
+class ContentEncoder(ModelMixin, ConfigMixin):
+    """Stable Diffusion's KL-autoencoder encoder with 4 downsamplings, on patches.
+
+    Its defaults are the paper's scale. With `luma`, `chroma` and `shape` the convolutions correct
+    a closed-form linear code (:class:`eie.models.masked_pca.MaskedPCA`) instead of starting from
+    nothing; with `unshuffle` the first downsampling is a pixel unshuffle, which keeps the
+    arithmetic in wide layers at low resolution.
+
+    Args:
+        patch_size: side S of a patch, a multiple of 16.
+        embedding_dim: numbers an element, D.
+        block_out_channels: channels at each resolution: one more than the downsamplings made by
+            convolutions (5, or 4 with `unshuffle`).
+        layers_per_block, norm_num_groups: as in diffusers' `Encoder`.
+        unshuffle: whether the first downsampling is a pixel unshuffle.
+        luma, chroma, shape: lengths of the linear code's parts, all 0 for none; the code must
+            then be as long as the embedding.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        patch_size: int = 64,
+        embedding_dim: int = 128,
+        block_out_channels: tuple[int, ...] = (128, 128, 256, 512, 512),
+        layers_per_block: int = 2,
+        norm_num_groups: int = 32,
+        unshuffle: bool = False,
+        luma: int = 0,
+        chroma: int = 0,
+        shape: int = 0,
+    ) -> None:
+        super().__init__()
+        cells = (patch_size // 16) ** 2
+        if patch_size % 16 or embedding_dim % cells:
+            raise ValueError("patch_size must be a multiple of 16 and embedding_dim of (S/16)²")
+        if len(block_out_channels) != (4 if unshuffle else 5):
+            raise ValueError("block_out_channels must make 4 downsamplings in all")
+        self.convolutions = Encoder(
+            in_channels=16 if unshuffle else 4,
+            out_channels=embedding_dim // cells,
+            down_block_types=("DownEncoderBlock2D",) * len(block_out_channels),
+            block_out_channels=tuple(block_out_channels),
+            layers_per_block=layers_per_block,
+            norm_num_groups=norm_num_groups,
+            double_z=False,
+        )
+        self.linear = MaskedPCA(patch_size, luma, chroma, shape) if luma + chroma + shape else None
+        if self.linear is not None:
+            if self.linear.length != embedding_dim:
+                raise ValueError("luma + 2·chroma + shape must equal embedding_dim")
+            nn.init.zeros_(self.convolutions.conv_out.weight)
+            nn.init.zeros_(self.convolutions.conv_out.bias)
+
+    def forward(self, patches: Tensor, linear_code: Tensor | None = None) -> Tensor:
+        """Embed patches.
+
+        Args:
+            patches: (N, 4, S, S) masked RGB and mask, in [0, 1].
+            linear_code: (N, D) the patches' linear code if it is at hand; training keeps it.
+
+        Returns:
+            (N, D) embeddings.
+        """
+        image = patches * 2 - 1  # (N, 4, S, S)
+        if self.config.unshuffle:
+            image = nn.functional.pixel_unshuffle(image, 2)  # (N, 16, S/2, S/2)
+        features = self.convolutions(image.contiguous(memory_format=torch.channels_last))
+        embedding = features.flatten(1).float()  # (N, D/cells, S/16, S/16) ⇒ (N, D)
+        if self.linear is None:
+            return embedding
+        return embedding + (self.linear(patches) if linear_code is None else linear_code)

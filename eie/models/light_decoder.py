@@ -1,0 +1,213 @@
+"""The light decoder D_light: embeddings, boxes ⇒ picture, in one pass (paper §3.2, stage 1).
+
+    embeddings ⇒ tokens (self-attention) ⇒ patches ⇒ canvas ⇒ refined by queries on its grid
+
+Each element is decoded to a patch of colours and signed distance by itself, after its token has
+looked at its neighbours; the patches are placed by their boxes and merged
+(:mod:`eie.models.placement`). A trunk at 1/8 of the resolution, whose queries attend to the
+elements around them, adds what patches alone cannot know. No masks and no pixels of the source
+are seen.
+"""
+
+from __future__ import annotations
+
+import torch
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from eie.models.local_attention import FeedForward, LocalAttention, nearest_elements
+from eie.models.masked_pca import to_rgb
+from eie.models.placement import TILE, place
+
+GRID = 8
+"""Pixels between the trunk's queries."""
+
+SIZE_FEATURES = 2
+
+
+class LightDecoder(ModelMixin, ConfigMixin):
+    """8 self-attention layers over elements, 4 cross-attention layers from the output grid.
+
+    Args:
+        embedding_dim: D of the encoder.
+        patch_size: side S of the decoded patches, in samples.
+        luma, chroma, shape: as the encoder's linear code; all 0 decodes patches from tokens alone.
+        token_dim, self_layers: of the element tokens.
+        trunk_dim, cross_layers: of the trunk at 1/8 resolution.
+        heads: of all attention.
+        neighbours: elements that a query or token attends to.
+        encoder_hash: SHA-256 of the weights of the encoder it was trained with, in hex.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        embedding_dim: int = 128,
+        patch_size: int = 64,
+        luma: int = 0,
+        chroma: int = 0,
+        shape: int = 0,
+        token_dim: int = 512,
+        self_layers: int = 8,
+        trunk_dim: int = 512,
+        cross_layers: int = 4,
+        heads: int = 8,
+        neighbours: int = 16,  # noqa: ARG002 - kept in the configuration
+        encoder_hash: str = "",  # noqa: ARG002 - kept in the configuration
+    ) -> None:
+        super().__init__()
+        self.to_token = nn.Linear(embedding_dim + SIZE_FEATURES, token_dim)
+        self.self_attention = nn.ModuleList(
+            LocalAttention(token_dim, token_dim, heads) for _ in range(self_layers)
+        )
+        self.self_feed_forward = nn.ModuleList(
+            FeedForward(token_dim, 2) for _ in range(self_layers)
+        )
+        self.patch_head = PatchHead(embedding_dim, token_dim, patch_size, luma, chroma, shape)
+        self.stem = nn.Conv2d(4 * GRID * GRID, trunk_dim, 1)
+        self.blocks = nn.ModuleList(ResidualBlock(trunk_dim) for _ in range(cross_layers))
+        self.cross_attention = nn.ModuleList(
+            LocalAttention(trunk_dim, token_dim, heads) for _ in range(cross_layers)
+        )
+        self.head = nn.Conv2d(trunk_dim, 3 * GRID * GRID, 3, padding=1)
+        for parameter in self.head.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(
+        self,
+        embeddings: Tensor,
+        box: Tensor,
+        visible: Tensor,
+        size: tuple[int, int],
+        rank: Tensor | None = None,
+        flip: Tensor | None = None,
+    ) -> Tensor:
+        """Decode a batch of element sets.
+
+        Args:
+            embeddings: (B, N, D).
+            box: (B, N, 4) (cx, cy, w, h) on the canvas in pixels.
+            visible: (B, N) bool; False for deleted elements and for padding.
+            size: height and width of the canvas in pixels.
+            rank: (B, N) whole numbers ≥ 0 without gaps, larger is nearer to the viewer; None if
+                the elements are all of one photo and stand side by side.
+            flip: (B, N, 2) bool, mirrored (left-right, top-bottom); None for no mirroring.
+
+        Returns:
+            (B, 3, height, width) RGB, about [0, 1], not clipped.
+        """
+        padded = tuple(-(-length // TILE) * TILE for length in size)
+        tokens = self._tokens(embeddings, box, visible)  # (B, N, T)
+        patches = self.patch_head(embeddings, tokens)  # (B, N, 4, S, S)
+        rank = torch.zeros_like(visible, dtype=torch.long) if rank is None else rank
+        flip = visible.new_zeros(*visible.shape, 2) if flip is None else flip
+        canvas = place(patches, box.float(), visible, rank, flip, (padded[0], padded[1]))
+        refined = canvas[:, :3] + self._refinement(canvas, tokens, box, visible)
+        return refined[..., : size[0], : size[1]]  # (B, 3, height, width)
+
+    def _tokens(self, embeddings: Tensor, box: Tensor, visible: Tensor) -> Tensor:
+        """(B, N, D) embeddings ⇒ (B, N, T) tokens that know their neighbours."""
+        sizes = (box[..., 2:] / 32).log()  # (B, N, 2)
+        tokens: Tensor = self.to_token(torch.cat([embeddings, sizes], dim=-1))
+        near = nearest_elements(box, box, visible, self.config.neighbours)
+        for attention, feed_forward in zip(
+            self.self_attention, self.self_feed_forward, strict=True
+        ):
+            tokens = feed_forward(attention(tokens, tokens, near))
+        return tokens
+
+    def _refinement(self, canvas: Tensor, tokens: Tensor, box: Tensor, visible: Tensor) -> Tensor:
+        """(B, 4, H, W) merged patches and their weight ⇒ (B, 3, H, W) what they lack."""
+        batch, _, height, width = canvas.shape
+        rows, columns = height // GRID, width // GRID
+        queries = grid_boxes(rows, columns, canvas.device).expand(batch, -1, -1)  # (B, Q, 4)
+        near = nearest_elements(queries, box, visible, self.config.neighbours)
+        inputs = F.pixel_unshuffle(canvas, GRID)  # (B, 4·64, rows, columns)
+        trunk = self.stem(inputs.contiguous(memory_format=torch.channels_last))  # (B, C, …)
+        for block, attention in zip(self.blocks, self.cross_attention, strict=True):
+            trunk = block(trunk)
+            flat = trunk.permute(0, 2, 3, 1).flatten(1, 2)  # (B, Q, C)
+            flat = attention(flat, tokens, near)
+            trunk = flat.view(batch, rows, columns, -1).permute(0, 3, 1, 2)  # (B, C, …)
+        return F.pixel_shuffle(self.head(trunk), GRID).float()  # (B, 3, H, W)
+
+
+class PatchHead(nn.Module):
+    """Embeddings ⇒ patches: a linear basis, which tokens correct.
+
+    Without a basis (all lengths 0) the patches come from the tokens by a learned one.
+    """
+
+    def __init__(
+        self,
+        embedding_dim: int,
+        token_dim: int,
+        patch_size: int,
+        luma: int,
+        chroma: int,
+        shape: int,
+    ) -> None:
+        super().__init__()
+        if luma + chroma + shape == 0:
+            luma, chroma, shape = embedding_dim // 2, embedding_dim // 8, embedding_dim // 4
+        self.patch_size, self.lengths = patch_size, (luma, chroma, chroma, shape)
+        samples = patch_size * patch_size
+        self.correction = nn.Linear(token_dim, sum(self.lengths))
+        self.direct = embedding_dim == sum(self.lengths)
+        if self.direct:
+            nn.init.zeros_(self.correction.weight)
+            nn.init.zeros_(self.correction.bias)
+        self.luma_basis = nn.Parameter(torch.randn(samples, luma) * 0.02)
+        self.chroma_basis = nn.Parameter(torch.randn(samples, chroma) * 0.02)
+        self.shape_basis = nn.Parameter(torch.randn(samples, shape) * 0.02)
+        self.shape_mean = nn.Parameter(torch.zeros(samples))
+
+    def forward(self, embeddings: Tensor, tokens: Tensor) -> Tensor:
+        """(B, N, D), (B, N, T) ⇒ (B, N, 4, S, S) RGB and signed distance in samples, float32."""
+        code = self.correction(tokens).float()  # (B, N, K)
+        if self.direct:
+            code = code + embeddings.float()
+        with torch.autocast(code.device.type, enabled=False):
+            luma, blue, red, shape = code.split(self.lengths, dim=-1)
+            planes = torch.stack(
+                [
+                    luma @ self.luma_basis.mT,
+                    blue @ self.chroma_basis.mT,
+                    red @ self.chroma_basis.mT,
+                ],
+                dim=2,
+            )  # (B, N, 3, S·S)
+            side = self.patch_size
+            colour = to_rgb(planes.unflatten(3, (side, side)))  # (B, N, 3, S, S)
+            distance = (shape @ self.shape_basis.mT + self.shape_mean)[:, :, None]
+            return torch.cat([colour, distance.unflatten(3, (side, side))], dim=2)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3×3 convolutions with a residual, normalised at each place by itself.
+
+    A norm over places would let an edit change the whole picture, and crops differ from photos.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(dim)
+        self.layers = nn.Sequential(
+            nn.Conv2d(dim, dim, 3, padding=1), nn.GELU(), nn.Conv2d(dim, dim, 3, padding=1)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) ⇒ (B, C, H, W)."""
+        normal = self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return x + self.layers(normal)
+
+
+def grid_boxes(rows: int, columns: int, device: torch.device) -> Tensor:
+    """(1, rows·columns, 4) boxes in pixels of the cells of the trunk's grid, row-major."""
+    y, x = torch.meshgrid(
+        torch.arange(rows, device=device), torch.arange(columns, device=device), indexing="ij"
+    )
+    centre = (torch.stack([x, y], dim=-1).flatten(0, 1) + 0.5) * GRID  # (Q, 2)
+    return torch.cat([centre, torch.full_like(centre, GRID)], dim=1)[None]

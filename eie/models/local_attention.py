@@ -1,0 +1,114 @@
+"""Attention of queries to the elements nearest to them, biased by relative geometry.
+
+Every query sees a fixed number of neighbours, so cost grows with the number of queries alone, and
+geometry enters only relative to the query: any canvas size and any number of elements.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+GEOMETRY_FEATURES = 6
+REFERENCE_SIZE = 32.0
+"""Element size in pixels that has size feature 0: the paper's average."""
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """The K elements nearest to each query of a batch.
+
+    Attributes:
+        row: (B, Q, K) index into the batch's elements, batch-major.
+        geometry: (B, Q, K, GEOMETRY_FEATURES) how the element lies to the query.
+        present: (B, Q, K) bool, False where an image has fewer visible elements than K.
+    """
+
+    row: Tensor
+    geometry: Tensor
+    present: Tensor
+
+
+def nearest_elements(place: Tensor, box: Tensor, visible: Tensor, count: int) -> Neighbours:
+    """The nearest elements to each query, distance measured in sizes of the element.
+
+    Args:
+        place: (B, Q, 4) the queries' boxes (cx, cy, w, h) in pixels.
+        box: (B, N, 4) the elements' boxes in pixels.
+        visible: (B, N) bool; others are never neighbours.
+        count: K; fewer where there are fewer elements.
+    """
+    batch, elements = visible.shape
+    count = min(count, elements)
+    distance = torch.zeros(batch, place.shape[1], elements, device=box.device)
+    for axis in (0, 1):
+        away = place[:, :, None, axis] - box[:, None, :, axis]  # (B, Q, N)
+        distance += (away / box[:, None, :, axis + 2]).square()
+    distance = distance.masked_fill(~visible[:, None], torch.inf)
+    nearest, element = distance.topk(count, dim=2, largest=False, sorted=False)  # (B, Q, K)
+    row = element + torch.arange(batch, device=box.device)[:, None, None] * elements
+    return Neighbours(
+        row=row,
+        geometry=_relative(place[:, :, None], box.flatten(0, 1)[row]),
+        present=nearest.isfinite(),
+    )
+
+
+def _relative(query: Tensor, element: Tensor) -> Tensor:
+    """(…, 4) boxes of queries and elements, broadcast ⇒ (…, GEOMETRY_FEATURES)."""
+    size = element[..., 2:]
+    away = (query[..., :2] - element[..., :2]) / size
+    away = away.sign() * away.abs().mul(2).log1p()  # far is far, near is fine-grained
+    ratio = (query[..., 2:] / size).log()
+    return torch.cat([away, ratio, (size / REFERENCE_SIZE).log()], dim=-1)
+
+
+class LocalAttention(nn.Module):
+    """Pre-norm multi-head attention to neighbours, with a residual.
+
+    A small network of the relative geometry gives each head its bias.
+    """
+
+    def __init__(self, query_dim: int, element_dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(query_dim)
+        self.element_norm = nn.LayerNorm(element_dim)
+        self.to_query = nn.Linear(query_dim, query_dim)
+        self.to_key_value = nn.Linear(element_dim, 2 * query_dim)
+        self.geometry = nn.Sequential(
+            nn.Linear(GEOMETRY_FEATURES, 32), nn.GELU(), nn.Linear(32, heads)
+        )
+        self.to_out = nn.Linear(query_dim, query_dim)
+
+    def forward(self, query: Tensor, element: Tensor, near: Neighbours) -> Tensor:
+        """(B, Q, D) queries and (B, N, E) elements ⇒ (B, Q, D)."""
+        (batch, queries, dim), head = query.shape, query.shape[2] // self.heads
+        q = self.to_query(self.norm(query)).view(batch, queries, self.heads, 1, head)
+        pairs = self.to_key_value(self.element_norm(element)).flatten(0, 1)  # (B·N, 2·D)
+        pairs = F.embedding(near.row, pairs)  # (B, Q, K, 2·D)
+        pairs = pairs.view(batch, queries, -1, 2, self.heads, head).permute(3, 0, 1, 4, 2, 5)
+        key, value = pairs[0], pairs[1]  # 2 × (B, Q, heads, K, head)
+        bias = self.geometry(near.geometry).transpose(2, 3)  # (B, Q, heads, K)
+        logit = (q * key).sum(dim=-1) * head**-0.5 + bias  # (B, Q, heads, K)
+        logit = logit.masked_fill(~near.present[:, :, None], torch.finfo(logit.dtype).min)
+        attention = logit.float().softmax(dim=-1).to(value.dtype)
+        mixed = (attention[..., None] * value).sum(dim=-2)  # (B, Q, heads, head)
+        return query + self.to_out(mixed.reshape(batch, queries, dim))
+
+
+class FeedForward(nn.Module):
+    """Pre-norm two-layer network with a residual."""
+
+    def __init__(self, dim: int, widen: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.LayerNorm(dim), nn.Linear(dim, widen * dim), nn.GELU(), nn.Linear(widen * dim, dim)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(…, D) ⇒ (…, D)."""
+        return x + self.layers(x)

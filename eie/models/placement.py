@@ -1,0 +1,172 @@
+"""Decoded patches ⇒ canvas: every patch is resampled into its box, neighbours share by attention.
+
+The canvas is worked on in tiles of TILE×TILE pixels, and only the (tile, element) pairs that
+overlap are computed, so that time and memory grow with the picture's area whatever the number of
+elements. All of it is batched and differentiable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+TILE = 32
+"""Side of a tile in pixels."""
+
+LOGIT_LIMIT = 6.0
+"""Largest claim of an element on a pixel by its shape alone."""
+
+RANK_LOGIT = 2 * LOGIT_LIMIT
+"""Claim that a nearer rank adds inside an element: more than any shape of a farther one."""
+
+FAINT = 1e-5
+"""Weight at which what surrounds a pixel counts as much as the elements that claim it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """The M overlapping (tile, element) pairs of a batch.
+
+    Attributes:
+        tile: (M,) index into the batch's tiles, batch-major, then row-major.
+        element: (M,) index into the batch's elements, batch-major.
+        top, left: (M,) the tile's corner in pixels.
+    """
+
+    tile: Tensor
+    element: Tensor
+    top: Tensor
+    left: Tensor
+
+
+def overlapping_pairs(box: Tensor, visible: Tensor, height: int, width: int) -> Pairs:
+    """Which visible boxes overlap which tiles.
+
+    Args:
+        box: (B, N, 4) (cx, cy, w, h) in pixels.
+        visible: (B, N) bool.
+        height, width: of the canvas, multiples of TILE.
+    """
+    rows, columns = height // TILE, width // TILE
+    down = _overlap(box[..., 1], box[..., 3], rows)  # (B, N, rows)
+    across = _overlap(box[..., 0], box[..., 2], columns)  # (B, N, columns)
+    hit = down[..., :, None] & across[..., None, :] & visible[..., None, None]
+    image, element, row, column = hit.nonzero(as_tuple=True)  # 4 × (M,)
+    return Pairs(
+        tile=(image * rows + row) * columns + column,
+        element=image * box.shape[1] + element,
+        top=row * TILE,
+        left=column * TILE,
+    )
+
+
+def place(
+    patches: Tensor,
+    box: Tensor,
+    visible: Tensor,
+    rank: Tensor,
+    flip: Tensor,
+    size: tuple[int, int],
+) -> Tensor:
+    """Merge patches on the canvas, each pixel a softmax over the elements that claim it.
+
+    An element's claim is the signed distance to its border that the patch carries in its last
+    channel; of two elements that both contain a pixel, the one of higher rank has it.
+
+    Args:
+        patches: (B, N, C + 1, S, S) C value channels and the signed distance in patch samples.
+        box: (B, N, 4) (cx, cy, w, h) in pixels.
+        visible: (B, N) bool.
+        rank: (B, N) whole numbers ≥ 0, larger is nearer.
+        flip: (B, N, 2) bool, mirrored (left-right, top-bottom) within its box.
+        size: height and width of the canvas, multiples of TILE.
+
+    Returns:
+        (B, C + 1, height, width): the values, continued smoothly where no element is, and the
+        logarithm of the claims' sum.
+    """
+    (batch, _, channels, side, _), (height, width) = patches.shape, size
+    pairs = overlapping_pairs(box, visible, height, width)
+    geometry = box.flatten(0, 1)[pairs.element]  # (M, 4)
+    mirror = flip.flatten(0, 1)[pairs.element]  # (M, 2)
+    down, in_rows = _interpolation(pairs.top, geometry[:, 1], geometry[:, 3], mirror[:, 1], side)
+    across, in_columns = _interpolation(
+        pairs.left, geometry[:, 0], geometry[:, 2], mirror[:, 0], side
+    )
+    own = patches.flatten(0, 1)[pairs.element]  # (M, C + 1, S, S)
+    placed = down[:, None] @ own @ across[:, None].mT  # (M, C + 1, TILE, TILE)
+
+    scale = (geometry[:, 2] * geometry[:, 3]).sqrt() / side  # (M,) pixels a sample
+    logit = placed[:, -1:] * scale[:, None, None, None]  # (M, 1, TILE, TILE)
+    logit = LOGIT_LIMIT * torch.tanh(logit / LOGIT_LIMIT)
+    nearer = rank.flatten()[pairs.element][:, None, None, None].to(logit)  # (M, 1, 1, 1)
+    logit = logit + nearer * RANK_LOGIT * torch.sigmoid(logit)
+    inside = in_rows[:, None, :, None] * in_columns[:, None, None, :]  # (M, 1, TILE, TILE)
+    tiles = batch * (height // TILE) * (width // TILE)
+    weight = inside * torch.exp(logit - _excess(logit.detach(), pairs.tile, tiles)[pairs.tile])
+
+    weighted = torch.cat([placed[:, :-1] * weight, weight], dim=1)  # (M, C + 1, TILE, TILE)
+    canvas = logit.new_zeros(tiles, channels, TILE, TILE).index_add(0, pairs.tile, weighted)
+    canvas = canvas.view(batch, height // TILE, width // TILE, channels, TILE, TILE)
+    canvas = canvas.permute(0, 3, 1, 4, 2, 5).reshape(batch, channels, height, width)
+    values = _continued(canvas[:, :-1], canvas[:, -1:])
+    return torch.cat([values, torch.log(canvas[:, -1:] + FAINT)], dim=1)
+
+
+def _excess(logit: Tensor, tile: Tensor, tiles: int) -> Tensor:
+    """(tiles, 1, TILE, TILE) by how much ranks lift a pixel's largest claim over LOGIT_LIMIT."""
+    largest = logit.new_zeros(tiles, *logit.shape[1:])
+    index = tile[:, None, None, None].expand_as(logit)
+    return largest.scatter_reduce_(0, index, logit - LOGIT_LIMIT, "amax")
+
+
+def _overlap(centre: Tensor, length: Tensor, tiles: int) -> Tensor:
+    """(B, N) intervals ⇒ (B, N, tiles) bool, whether they reach into each tile."""
+    start = torch.arange(tiles, device=centre.device) * TILE  # (tiles,)
+    reach = length / 2 + 0.5
+    low, high = (centre - reach)[..., None], (centre + reach)[..., None]
+    return (low < start + TILE) & (high > start)
+
+
+def _interpolation(
+    start: Tensor, centre: Tensor, length: Tensor, mirror: Tensor, side: int
+) -> tuple[Tensor, Tensor]:
+    """Linear, antialiased resampling of a patch's axis to the pixels of a tile's axis.
+
+    Returns:
+        (M, TILE, side) weights whose rows sum to 1, and (M, TILE) how far each pixel lies within
+        the box, in [0, 1].
+    """
+    pixel = start[:, None] + torch.arange(TILE, device=start.device) + 0.5  # (M, TILE)
+    away = pixel - centre[:, None]
+    direction = 1 - 2 * mirror[:, None].to(away)  # (M, 1)
+    sample = (direction * away / length[:, None] + 0.5) * side - 0.5  # (M, TILE)
+    sample = sample.clamp(0, side - 1)[..., None]
+    reach = (side / length).clamp_min(1.0)[:, None, None]
+    distance = torch.arange(side, device=start.device) - sample  # (M, TILE, side)
+    weight = (1 - distance.abs() / reach).clamp_min(0.0)
+    inside = (length[:, None] / 2 + 0.5 - away.abs()).clamp(0.0, 1.0)
+    return weight / weight.sum(dim=2, keepdim=True), inside
+
+
+def _continued(weighted: Tensor, weight: Tensor) -> Tensor:
+    """Weighted values ⇒ values; where the weight is faint, those of ever wider surroundings.
+
+    Args:
+        weighted: (B, C, H, W) values times weight.
+        weight: (B, 1, H, W).
+    """
+    height, width = weight.shape[-2:]
+    if min(height, width) == 1:
+        mean = weighted.sum(dim=(2, 3), keepdim=True) / weight.sum(
+            dim=(2, 3), keepdim=True
+        ).clamp_min(FAINT)
+        return (weighted + FAINT * mean) / (weight + FAINT)
+    coarse = _continued(
+        F.avg_pool2d(weighted, 2, ceil_mode=True), F.avg_pool2d(weight, 2, ceil_mode=True)
+    )
+    wider = F.interpolate(coarse, size=(height, width), mode="bilinear", align_corners=False)
+    return (weighted + FAINT * wider) / (weight + FAINT)

@@ -1,0 +1,125 @@
+"""The `light` decoder: embeddings, boxes ⇒ picture in one pass (paper §3.2, stage 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eie.elements import ElementSet
+from eie.errors import UsageError
+from eie.render.pictures import Picture
+
+if TYPE_CHECKING:
+    from eie.models.content import LoadedDecoder
+    from eie.render.anchored import Scene
+
+
+@dataclass(frozen=True)
+class LightDecoder:
+    """Decodes the whole canvas from embeddings and boxes.
+
+    Attributes:
+        model: "tiny" (embedded), a model folder, or a hub id.
+        working_size: long side in pixels at which larger canvases are decoded.
+        device: "cpu", "cuda", "mps"; None for the best there is.
+    """
+
+    model: str = "tiny"
+    working_size: int = 1024
+    device: str | None = None
+
+    @property
+    def name(self) -> str:
+        return "light"
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return {"model": self.model, "working_size": self.working_size}
+
+    def fill(self, scene: Scene) -> Picture:
+        """The decoded canvas in the layout of source 0, alpha opaque."""
+        return _as_layout(self.decode(scene.elements), scene.source.shape[2])
+
+    def decode(self, elements: ElementSet) -> Picture:
+        """(H, W, 3) uint8 RGB of the whole canvas; elements without embeddings are encoded.
+
+        Raises:
+            UsageError: embeddings of another encoder than this decoder was trained with.
+            MissingModelError: the model is not there.
+        """
+        import cv2
+        import torch
+
+        from eie.models.content import load_light_decoder
+
+        decoder = load_light_decoder(self.model, self.device)
+        inputs = _inputs(_encoded(elements, decoder, self.model, self.device))
+        height, width = elements.canvas
+        factor = min(1.0, self.working_size / max(height, width))
+        size = (max(1, round(height * factor)), max(1, round(width * factor)))
+        stretch = np.array([size[1] / width, size[0] / height] * 2, dtype=np.float32)
+        device = decoder.model.device
+        tensors = {
+            name: torch.from_numpy(value)[None].to(device)
+            for name, value in (inputs | {"box": inputs["box"] * stretch}).items()
+        }
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
+            picture = decoder.model(**tensors, size=size)[0]  # (3, h, w)
+        pixels = picture.float().clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
+        if size != (height, width):
+            pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_CUBIC)
+        return np.ascontiguousarray(pixels)
+
+
+def _encoded(
+    elements: ElementSet, decoder: LoadedDecoder, model: str, device: str | None
+) -> ElementSet:
+    """The set with embeddings that the decoder can read."""
+    wanted = decoder.model.config.encoder_hash
+    for index, source in enumerate(elements.sources):
+        if source.embeddings and source.embeddings.encoder_hash != wanted:
+            raise UsageError(
+                f"embedded by the encoder '{source.embeddings.encoder}' of other weights than "
+                f"the decoder '{decoder.name}' was trained with",
+                where=f"source {index}",
+                hint=f"run: eie encode --model {model}",
+            )
+    if all(source.embeddings for source in elements.sources):
+        return elements
+    from eie.encode import encode
+
+    return encode(elements, model=model, device=device)
+
+
+def _inputs(elements: ElementSet) -> dict[str, np.ndarray]:
+    """The decoder's arguments of all elements: embeddings, box, visible, rank, flip."""
+    table = elements.table
+    length = max(s.embeddings.values.shape[1] for s in elements.sources if s.embeddings)
+    embeddings = np.zeros((len(table), length), dtype=np.float32)
+    for index, source in enumerate(elements.sources):
+        rows = table.source == index
+        if source.embeddings is not None:
+            embeddings[rows] = source.embeddings.values[table.patch[rows]]
+    depth = np.stack([table.z, ~elements.untouched], axis=1)  # (N, 2) sorts as paint order does
+    _, rank = np.unique(depth, axis=0, return_inverse=True)
+    return {
+        "embeddings": embeddings,
+        "box": table.box.astype(np.float32),
+        "visible": np.array(table.visible),
+        "rank": rank.reshape(-1).astype(np.int64),
+        "flip": np.array(table.flip),
+    }
+
+
+def _as_layout(rgb: Picture, channels: int) -> Picture:
+    """(H, W, 3) RGB ⇒ (H, W, C) grey, grey+alpha, RGB or RGBA."""
+    import cv2
+
+    grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)[..., None]
+    colour = rgb if channels >= 3 else grey
+    if channels in (1, 3):
+        return colour
+    return np.concatenate([colour, np.full_like(colour[..., :1], 255)], axis=2)
