@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 import eie
-from eie.cli import decompose, edit, info, render, show, validate
+from eie.cli import decompose, edit, info, render, show, train, validate
 from eie.cli.failures import explain, traceback_wanted
 
 app = typer.Typer(
@@ -52,6 +52,7 @@ app.command(name="render")(render.command)
 app.command(name="show")(show.command)
 app.command(name="info")(info.command)
 app.command(name="validate")(validate.command)
+app.add_typer(train.app, name="train")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

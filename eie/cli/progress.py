@@ -14,7 +14,7 @@ Report = Callable[[int, int], None]
 def working(what: str) -> Iterator[Report]:
     """Show that `what` goes on while the block runs, and how far it is if the block reports it."""
     if sys.stderr is None or not sys.stderr.isatty():
-        yield lambda done, total: None
+        yield lambda *_: None
         return
     from rich.console import Console
     from rich.progress import Progress

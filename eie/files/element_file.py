@@ -34,11 +34,11 @@ from eie.files.layout import (
     FORMAT,
     HISTORY_ARRAYS,
     HOME_BOX,
-    MAX_PIXELS,
     MAX_SOURCES,
     SOURCE_ARRAYS,
     VERSION,
 )
+from eie.files.limits import MAX_PIXELS
 from eie.files.pixels import StoredPixels
 
 ROOT_NAMES = ("sources", "elements", "groups", "history")

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from eie.errors import BadInputError, UsageError
 from eie.files.atomic import write_atomically
-from eie.files.layout import MAX_PIXELS
+from eie.files.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

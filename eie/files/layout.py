@@ -8,12 +8,10 @@ import numpy as np
 
 from eie.elements import MAX_ELEMENTS
 from eie.files.hdf5 import Array
+from eie.files.limits import MAX_PIXELS
 
 FORMAT = "editable-image-elements"
 VERSION = (1, 0)
-
-MAX_PIXELS = 178_000_000
-"""Most pixels of a photo, and of all label maps of a file together; Pillow stops there too."""
 
 MAX_SOURCES = 1024
 MAX_STEPS = 1 << 17
