@@ -164,6 +164,7 @@ def test_a_layer_over_the_hole_is_painted_over_the_fill():
     picture = compose(scene, np.full_like(pixels, 7))
     assert_array_equal(picture[:, 44:66], pixels[:, 34:56])
     assert (picture[:, 34:36] == 7).all()
+    assert (picture[:, 40] != 7).mean() > 0.9  # the layer's soft edge, mixed with the fill
 
 
 def test_one_element_can_shrink_and_everything_can_go():
