@@ -100,14 +100,15 @@ def test_enlarging_keeps_a_contour_within_a_pixel():
     assert changed.min() >= 8 - 1 and changed.max() < 32 + 1  # the box covers [8, 32)²
 
 
-def test_a_layer_stays_within_its_mask_in_concave_corners():
-    pixels = np.zeros((40, 60, 1), dtype=np.uint8)
-    label_map = np.zeros((40, 60), dtype=int)
-    label_map[10:30, 5:15] = label_map[20:30, 5:25] = 1
-    elements = moved(make_set(pixels, label_map), 1, 30, 0)
+def test_a_slit_in_a_layer_stays_open():
+    pixels = np.zeros((400, 400, 1), dtype=np.uint8)
+    label_map = np.zeros((400, 400), dtype=int)
+    label_map[100:140, 100:140] = 1
+    label_map[110:140, 120] = 0
+    elements = moved(make_set(pixels, label_map), 1, 100, 0)
     canvas, _ = painted(elements, np.full_like(pixels, 255))
-    assert canvas[19, 45].item() == 255
-    assert canvas[22, 42].item() == 0
+    assert (canvas[115:140, 220] == 255).all()
+    assert (canvas[115:136, [210, 230]] == 0).all()
 
 
 def test_nearer_untouched_elements_hide_a_layer():
