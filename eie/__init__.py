@@ -25,6 +25,7 @@ from typing import BinaryIO
 from eie.decompose import decompose
 from eie.edit import edit, reset, undo
 from eie.elements import ElementSet
+from eie.encode import encode
 from eie.errors import EieError
 from eie.render import render
 
@@ -34,6 +35,7 @@ __all__ = [
     "decompose",
     "dump",
     "edit",
+    "encode",
     "load",
     "render",
     "reset",

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 import eie
-from eie.cli import decompose, edit, info, render, show, train, validate
+from eie.cli import decompose, edit, encode, info, render, show, train, validate
 from eie.cli.failures import explain, traceback_wanted
 
 app = typer.Typer(
@@ -47,6 +47,7 @@ def eie_command(
 
 
 app.command(name="decompose")(decompose.command)
+app.command(name="encode")(encode.command)
 app.command(name="edit", cls=edit.EditCommand)(edit.command)
 app.command(name="render")(render.command)
 app.command(name="show")(show.command)

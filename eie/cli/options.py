@@ -77,3 +77,13 @@ Device = Annotated[
     str | None,
     typer.Option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1, mps …"),
 ]
+
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="tiny|DIR|HUB_ID",
+        help="Whose weights: 'tiny' (embedded), a model folder, or a hub id.",
+        show_default="tiny",
+    ),
+]

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Remove the spoon's bowl, look at the elements, and take it back: the photo is untouched.
+source "$(dirname "$0")/common.sh"
+file=$out/coffee.h5
+
+eie decompose "$photos/coffee.jpg" --segmenter slic -o "$file"
+eie edit "$file" --group spoon box:325,240,405,325 --delete group:spoon
+eie show "$file" --before-after -o "$out/removed-elements.png"
+eie render "$file" -o "$out/removed.png"
+
+eie edit "$file" --undo
+eie render "$file" -o "$out/restored.png" # the photo's own pixels, all of them
+
+echo "$out/removed.png"
