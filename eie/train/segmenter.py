@@ -263,11 +263,11 @@ def train_segmenter(
     }
     if not dry_run:
         train(SegmenterStage(settings, images), settings.loop, run, options)
-        save_weights(run, run / WEIGHTS_NAME)
+        save_weights(run, run / WEIGHTS_NAME, settings.sharpening)
     return options
 
 
-def save_weights(run: Path, path: Path) -> None:
+def save_weights(run: Path, path: Path, sharpening: float) -> None:
     """Write a run's averaged weights as the product embeds them: float16, the Sam's own names.
 
     Raises:
@@ -275,10 +275,24 @@ def save_weights(run: Path, path: Path) -> None:
     """
     from safetensors.torch import save_file
 
-    prefix = "sam."
-    tensors = averaged_weights(run)
-    half = {name.removeprefix(prefix): tensor.half() for name, tensor in tensors.items()}
+    sam = build_tiny_sam()
+    model = SegmenterModel(sam)
+    model.load_state_dict(averaged_weights(run))
+    sharpen(sam, sharpening)
+    half = {name: tensor.half().contiguous() for name, tensor in sam.state_dict().items()}
     save_file(half, path, metadata={"format": "pt", "model": "eie-tiny-segmenter"})
+
+
+@torch.no_grad()
+def sharpen(sam: Sam, factor: float) -> None:
+    """Multiply a tiny segmenter's mask logits c − ½‖u − v‖² by a factor, in its weights."""
+    features = sam.mask_decoder.output_upscaling[-1]
+    vectors = sam.mask_decoder.output_hypernetworks_mlps[0].layers[-1]
+    for tensor in (*features.parameters(), *vectors.parameters()):
+        tensor.mul_(factor**0.5)
+    # The last output is the peak c, which is no length.
+    vectors.weight[-1].mul_(factor**0.5)
+    vectors.bias[-1].mul_(factor**0.5)
 
 
 def _check(settings: SegmenterSettings) -> None:

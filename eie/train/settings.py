@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 Precision = Literal["bf16", "fp16", "no"]
+Preset = Literal["tiny", "paper"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class LoopSettings:
     log_every, sample_every, save_every: steps between log lines, pictures and checkpoints.
     """
 
-    steps: int = 3500
+    steps: int = 2100
     warmup: int = 100
     seed: int = 0
     precision: Precision = "bf16"
@@ -73,6 +74,8 @@ class SegmenterSettings:
         and of the mask quality, against the elements' goal.
     softness: factor between the logits and those of the affinity's probability. Borders that some
         people do not see must outweigh β·d too, so that s has to be steeper than likelihood.
+    sharpening: factor on the logits of the weights handed out. A soft assignment, which is trained,
+        gains less from steep logits than the argmax, which is used.
     affinity_pixels: pixels of a crop that the affinity is trained on, drawn anew each step.
     head_rate, backbone_rate: highest learning rates of everything else and of the backbone.
     imagenet: start the backbone from ImageNet weights.
@@ -86,9 +89,89 @@ class SegmenterSettings:
     affinity_weight: float = 0.3
     dice_weight: float = 0.1
     iou_weight: float = 0.02
-    softness: float = 4.0
+    softness: float = 8.0
+    sharpening: float = 1.75
     affinity_pixels: int = 4096
     head_rate: float = 1.2e-3
     backbone_rate: float = 3e-4
     imagenet: bool = True
     start: Path | None = None
+
+
+@dataclass(frozen=True)
+class CropSettings:
+    """How training crops are drawn.
+
+    crop: side of a crop in pixels, a multiple of 32.
+    batch: crops a batch.
+    working_size: short side of the photos that are decomposed, in pixels.
+    elements: numbers of elements to decompose into; each photo takes one of them in turn.
+    zoom: largest factor of enlarging or shrinking.
+    stretch: largest ratio between the factors along x and y.
+    """
+
+    crop: int = 256
+    batch: int = 8
+    working_size: int = 512
+    elements: tuple[int, ...] = (256, 256, 128, 384)
+    zoom: float = 1.6
+    stretch: float = 1.25
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Sizes of both models of stage 1.
+
+    The parameters of :class:`eie.models.content_encoder.ContentEncoder` and
+    :class:`eie.models.light_decoder.LightDecoder`, at the paper's scale.
+    """
+
+    patch_size: int = 64
+    embedding_dim: int = 128
+    block_out_channels: tuple[int, ...] = (128, 128, 256, 512, 512)
+    layers_per_block: int = 2
+    unshuffle: bool = False
+    luma: int = 0
+    chroma: int = 0
+    shape: int = 0
+    token_dim: int = 512
+    self_layers: int = 8
+    trunk_dim: int = 512
+    cross_layers: int = 4
+    heads: int = 8
+    neighbours: int = 16
+
+
+PAPER = EncoderConfig()
+TINY = EncoderConfig(
+    patch_size=32,
+    block_out_channels=(32, 64, 96, 128),
+    layers_per_block=1,
+    unshuffle=True,
+    luma=88,
+    chroma=8,
+    shape=24,
+    token_dim=128,
+    trunk_dim=224,
+    heads=4,
+    neighbours=8,
+)
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """Everything that determines a training of stage 1.
+
+    segmenter: as of `eie decompose`; cuts the training photos.
+    rate: highest learning rate.
+    basis_rate: highest learning rate of the patch bases, which start at the closed-form optimum.
+    basis_patches: patches that the closed-form start is fitted to; 0 for a random start.
+    """
+
+    model: EncoderConfig = TINY
+    crops: CropSettings = CropSettings()
+    loop: LoopSettings = LoopSettings()
+    segmenter: str = "tiny"
+    rate: float = 6e-4
+    basis_rate: float = 1e-4
+    basis_patches: int = 16_000

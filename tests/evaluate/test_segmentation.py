@@ -58,7 +58,7 @@ def naive_recall(labels, truth, tolerance):
     pixels = [(y, x) for y in range(labels.shape[0]) for x in range(labels.shape[1])]
     own = [p for p in pixels if is_border(labels, *p)]
     wanted = [p for p in pixels if is_border(truth, *p)]
-    found = sum(any((y - v) ** 2 + (x - u) ** 2 <= tolerance**2 for v, u in own) for y, x in wanted)
+    found = sum(any(max(abs(y - v), abs(x - u)) <= tolerance for v, u in own) for y, x in wanted)
     return found / len(wanted) if wanted else 1.0
 
 

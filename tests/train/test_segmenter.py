@@ -9,7 +9,7 @@ import torch
 from eie.errors import UsageError
 from eie.train.images import Folder, read_training_images
 from eie.train.scenes import SceneBatch
-from eie.train.segmenter import SegmenterStage, segmenter_loss, train_segmenter
+from eie.train.segmenter import SegmenterStage, segmenter_loss, sharpen, train_segmenter
 from eie.train.settings import LoopSettings, SceneSettings, SegmenterSettings
 
 SMALL = SegmenterSettings(
@@ -17,6 +17,7 @@ SMALL = SegmenterSettings(
     loop=LoopSettings(
         steps=4, warmup=1, precision="no", workers=0, log_every=1, sample_every=4, save_every=2
     ),
+    softness=4.0,
     affinity_pixels=128,
     imagenet=False,
 )
@@ -105,6 +106,18 @@ def test_a_trained_segmenter_loads_as_the_embedded_one(data, tmp_path):
     train_segmenter([Folder(data / "bsds")], tmp_path / "run", settings)
     segmenter = load_segmenter(tmp_path / "run" / "tiny-segmenter.safetensors", "cpu")
     assert segmenter.id == "tiny"
+
+
+@torch.no_grad()
+def test_sharpening_multiplies_the_logits(data):
+    images = read_training_images([Folder(data / "bsds")], 800)
+    stage = SegmenterStage(SMALL, images)
+    batch = stage.batch(0)
+    tensors = (torch.as_tensor(batch.images).float(), torch.as_tensor(batch.points))
+    before, _ = stage.model(*tensors, torch.as_tensor(batch.offsets))
+    sharpen(stage.sam, 3.0)
+    after, _ = stage.model(*tensors, torch.as_tensor(batch.offsets))
+    torch.testing.assert_close(after, 3 * before, atol=1e-3, rtol=1e-3)
 
 
 def test_a_dry_run_tells_what_it_would_do_and_writes_nothing(data, tmp_path):
