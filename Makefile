@@ -12,6 +12,7 @@ DEVELOPMENT := $(VENV)/.eie-development
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 PHOTO := examples/rocket.jpg
+ROCKET := box:305,120,345,400
 DEMO := build/demo
 
 .PHONY: demo test test-slow check bench help-pages clean
@@ -19,7 +20,7 @@ DEMO := build/demo
 demo: $(RUNTIME)
 	@mkdir -p $(DEMO)
 	$(BIN)/eie decompose $(PHOTO) -o $(DEMO)/elements.h5
-	$(BIN)/eie edit $(DEMO)/elements.h5 --move object@322,250 -160,0 -o $(DEMO)/edited.h5
+	$(BIN)/eie edit $(DEMO)/elements.h5 --move $(ROCKET) -60,0 -o $(DEMO)/edited.h5
 	$(BIN)/eie render $(DEMO)/edited.h5 -o $(DEMO)/edited.png
 	@echo "The edited photo is $(CURDIR)/$(DEMO)/edited.png (before: $(PHOTO))"
 

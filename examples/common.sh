@@ -4,4 +4,4 @@ photos=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$photos")
 out=${1:-$root/build/examples}
 mkdir -p "$out"
-if [ -x "$root/.venv/bin/eie" ]; then PATH="$root/.venv/bin:$PATH"; fi
+if [ -x "$root/.venv/bin/eie" ]; then PATH="$PATH:$root/.venv/bin"; fi

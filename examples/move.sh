@@ -2,8 +2,8 @@
 # Move the rocket to the left. Nothing is kept on disk but the picture.
 source "$(dirname "$0")/common.sh"
 
-eie decompose "$photos/rocket.jpg" --segmenter slic |
-  eie edit --move 'box:300,120,340,400 + @322,210' -60,0 |
+eie decompose "$photos/rocket.jpg" |
+  eie edit --move box:305,120,345,400 -60,0 |
   eie render > "$out/moved.png"
 
 echo "$out/moved.png"

@@ -10,7 +10,7 @@ PHOTOS = Path(__file__).parent
 
 
 def main(out: Path) -> None:
-    elements = eie.decompose(PHOTOS / "coffee.jpg", segmenter="slic")
+    elements = eie.decompose(PHOTOS / "coffee.jpg")
     copied = eie.edit(elements, [Copy("box:200,120,360,200", "180,60")])
     smaller = eie.edit(copied, [Scale("box:380,180,540,260", "0.8")])
     rendering = eie.render(smaller)

@@ -3,8 +3,8 @@
 source "$(dirname "$0")/common.sh"
 file=$out/coffee.h5
 
-eie decompose "$photos/coffee.jpg" --segmenter slic -o "$file"
-eie edit "$file" --group spoon box:325,240,405,325 --delete group:spoon
+eie decompose "$photos/coffee.jpg" -o "$file"
+eie edit "$file" --group spoon object@365,285 --delete group:spoon
 eie show "$file" --before-after -o "$out/removed-elements.png"
 eie render "$file" -o "$out/removed.png"
 
