@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Land the rocket of one photo in the coffee of another.
+# Land the rocket of one photo in the coffee of another, at half its size.
 source "$(dirname "$0")/common.sh"
 
-eie decompose "$photos/rocket.jpg" -o "$out/rocket.h5"
+eie decompose "$photos/rocket.jpg" |
+  eie edit --group rocket box:305,120,345,400-@260,150 --scale group:rocket 0.5 -o "$out/rocket.h5"
 eie decompose "$photos/coffee.jpg" |
-  eie edit --paste "$out/rocket.h5:box:305,120,345,360" 285,75 |
+  eie edit --paste "$out/rocket.h5:group:rocket" 285,90 |
   eie render --format jpeg > "$out/composed.jpg"
 
 echo "$out/composed.jpg"

@@ -1,4 +1,4 @@
-"""Copy the cup's foam and scale the copy: the verbs of the command line, as functions."""
+"""Copy the spoon and shrink the copy: the verbs of the command line, as functions."""
 
 import sys
 from pathlib import Path
@@ -11,8 +11,9 @@ PHOTOS = Path(__file__).parent
 
 def main(out: Path) -> None:
     elements = eie.decompose(PHOTOS / "coffee.jpg")
-    copied = eie.edit(elements, [Copy("box:200,120,360,200", "180,60")])
-    smaller = eie.edit(copied, [Scale("box:380,180,540,260", "0.8")])
+    copied = eie.edit(elements, [Copy("object@365,285", "+130,-190")])
+    copies = copied.table.id[len(elements) :]
+    smaller = eie.edit(copied, [Scale(",".join(map(str, copies)), "0.7")])
     rendering = eie.render(smaller)
     rendering.save(out / "copied.png")
     sys.stdout.write(f"{out / 'copied.png'}: {rendering.changed_pixels} pixels changed\n")

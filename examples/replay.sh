@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Edit one file, then play the same edits on another one: places in % fit any canvas.
+# Try edits on a coarse cut, then play them on a fine one of the same photo.
 source "$(dirname "$0")/common.sh"
 
-eie decompose "$photos/rocket.jpg" |
-  eie edit --move box:48%,28%,54%,94% -10%,0 --flip box:0%,0%,20%,30% v -o "$out/first.h5"
-eie info "$out/first.h5" --script > "$out/edits.json"
+eie decompose "$photos/coffee.jpg" --elements 128 -o "$out/coarse.h5"
+eie edit "$out/coarse.h5" --copy object@365,285 +130,-190 --delete object@365,285
+eie info "$out/coarse.h5" --script > "$out/edits.json"
 
-eie decompose "$photos/coffee.jpg" |
+eie decompose "$photos/coffee.jpg" --elements 400 |
   eie edit --script "$out/edits.json" |
   eie render > "$out/replayed.png"
 
