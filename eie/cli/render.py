@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 import eie
-from eie.cli.options import ElementFile, Metadata, OutputPicture, PictureFormat, Quality, typed
+from eie.cli.options import (
+    Device,
+    ElementFile,
+    Metadata,
+    Model,
+    OutputPicture,
+    PictureFormat,
+    Quality,
+    typed,
+)
 from eie.cli.payload import note, picture_format, read_elements, write_picture
 from eie.cli.progress import working
 from eie.render import DECODERS
@@ -22,7 +31,7 @@ def command(
             "--decoder",
             metavar="NAME",
             help=f"What makes the areas that edits reveal: {', '.join(DECODERS)}.",
-            show_default="the best there is",
+            show_default="classical; light with --free",
         ),
     ] = None,
     free: Annotated[
@@ -33,6 +42,8 @@ def command(
             "photo's own pixels.",
         ),
     ] = None,
+    model: Model = None,
+    device: Device = None,
     format: PictureFormat = None,
     quality: Quality = None,
     metadata: Metadata = None,
@@ -48,7 +59,9 @@ def command(
     format = picture_format(output, format)
     elements = read_elements(file)
     with working("rendering"):
-        rendering = eie.render(elements, **typed(decoder=decoder, free=free))
+        rendering = eie.render(
+            elements, **typed(decoder=decoder, free=free, model=model, device=device)
+        )
     write_picture(
         rendering.photo,
         output,

@@ -25,6 +25,9 @@ Progress = Callable[[int, int], None]
 _FULL_PRECISION_BYTES = 1 << 28
 """Logits that take more than this in float32 are kept as float16 (error under 0.1 %)."""
 
+_PYRAMID_STEP = 32
+"""What the sides of a convolutional image encoder's input are multiples of: its largest stride."""
+
 _PROMPTS_SHARING = 512
 """Prompts given at a time to a decoder that shares the image among its prompts."""
 
@@ -117,6 +120,10 @@ def _embed(sam: Any, photo: NDArray[np.uint8], frame: Frame) -> Tensor:
     dtype = next(sam.image_encoder.parameters()).dtype
     pixels = torch.tensor(model_input(photo, frame), device=sam.device)  # (y, x, 3)
     padded = sam.preprocess(pixels.permute(2, 0, 1)[None].float())  # (1, 3, S, S)
+    if not _takes_whole_square(sam):
+        # Interpolation reads a little beyond the photo, hence one step more.
+        rows, columns = ((n // _PYRAMID_STEP + 1) * _PYRAMID_STEP for n in pixels.shape[:2])
+        padded = padded[..., :rows, :columns]  # (1, 3, ≤ rows, ≤ columns)
     padded = padded.to(dtype, memory_format=torch.channels_last)
     embedding = encode_image(sam.image_encoder, padded).float()  # (1, C, h, w)
     return embedding + sam.prompt_encoder.no_mask_embed.weight[:, :, None, None]
@@ -142,10 +149,19 @@ def _decode(
     if isinstance(decoder.transformer, TwoWayTransformer):
         yield from decode_prompts(decoder, image, encoding, sparse, rows, columns)
         return
+    encoding = encoding[..., : image.shape[2], : image.shape[3]]  # (1, C, h, w)
     image, encoding = image.to(dtype), encoding.to(dtype)
     for prompts in sparse.to(dtype).split(_PROMPTS_SHARING):
         masks, _ = decoder.predict_masks(image, encoding, prompts, torch.zeros_like(image))
         yield masks[:, 0, :rows, :columns]
+
+
+def _takes_whole_square(sam: Any) -> bool:
+    """Whether the image encoder needs its padding: a vision transformer's table of positions does.
+
+    A convolutional one was trained on crops without, and does less work on what is there.
+    """
+    return getattr(sam.image_encoder, "pos_embed", None) is not None
 
 
 def _output_side(sam: Any) -> int:

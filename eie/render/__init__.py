@@ -9,21 +9,42 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 import eie
 from eie.elements import ElementSet
-from eie.errors import MissingModelError, UsageError
+from eie.errors import UsageError
 from eie.files.images import Photo, write_photo
 from eie.render.anchored import SEAM, Decoder, Scene, compose, stage
 from eie.render.classical import ClassicalDecoder
+from eie.render.light import LightDecoder
 from eie.render.pictures import Mask, Picture
 
-__all__ = ["DECODERS", "SEAM", "ClassicalDecoder", "Decoder", "Rendering", "Scene", "render"]
+__all__ = [
+    "DECODERS",
+    "SEAM",
+    "ClassicalDecoder",
+    "Decoder",
+    "FreeDecoder",
+    "LightDecoder",
+    "Rendering",
+    "Scene",
+    "render",
+]
 
-DECODERS: Mapping[str, type[Decoder]] = {"classical": ClassicalDecoder}
+DECODERS: Mapping[str, type[Decoder]] = {"classical": ClassicalDecoder, "light": LightDecoder}
 """The decoders that a name stands for, each with its default settings."""
+
+
+@runtime_checkable
+class FreeDecoder(Decoder, Protocol):
+    """A decoder that can make the whole picture from embeddings and boxes."""
+
+    def decode(self, elements: ElementSet) -> Picture:
+        """(H, W, 3) uint8 RGB of the whole canvas."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,26 +74,30 @@ class Rendering:
 
 
 def render(
-    elements: ElementSet, *, decoder: str | Decoder | None = None, free: bool = False
+    elements: ElementSet,
+    *,
+    decoder: str | Decoder | None = None,
+    free: bool = False,
+    **options: Any,
 ) -> Rendering:
     """Render a set: pixels no edit touches are source 0's, the decoder makes what edits reveal.
 
     Args:
         elements: the set; the sources it shows must have pixels.
         decoder: a name out of :data:`DECODERS` or a decoder with settings of its own; None for
-            the best one there is.
-        free: render everything from embeddings, as the paper does (§3); needs a learned decoder.
+            `classical`, or with `free` for `light`.
+        free: render everything from embeddings and boxes, as the paper does (§3); no pixels of
+            the sources are used.
+        options: settings of the decoder that `decoder` names, such as `model` and `device`.
 
     Raises:
-        UsageError: no such decoder, or a source without pixels.
-        MissingModelError: `free` with a decoder that knows no embeddings.
+        UsageError: no such decoder or option, a source without pixels, or `free` with a decoder
+            that knows no embeddings.
+        MissingModelError: the decoder's weights are not there.
     """
-    chosen = _decoder(decoder)
+    chosen = _decoder(decoder or ("light" if free else "classical"), options)
     if free:
-        raise MissingModelError(
-            f"the decoder '{chosen.name}' cannot render from embeddings alone",
-            hint="leave out --free",
-        )
+        return _render_freely(elements, chosen)
     scene = stage(elements)
     fill = chosen.fill(scene) if scene.hole.any() else None
     pixels = compose(scene, fill)
@@ -84,14 +109,38 @@ def render(
     )
 
 
-def _decoder(choice: str | Decoder | None) -> Decoder:
-    if choice is None:
-        return ClassicalDecoder()
+def _render_freely(elements: ElementSet, decoder: Decoder) -> Rendering:
+    if not isinstance(decoder, FreeDecoder):
+        raise UsageError(
+            f"the decoder '{decoder.name}' cannot render from embeddings alone",
+            hint="use --decoder light, or leave out --free",
+        )
+    source = elements.sources[0]
+    pixels = decoder.decode(elements)
+    changed = np.ones(elements.canvas, dtype=bool)
+    icc = source.icc
+    if source.pixels is not None and source.pixels.shape == pixels.shape:
+        changed = _changed(np.asarray(source.pixels), pixels)
+    elif source.pixels is not None and source.pixels.shape[2] < 3:
+        icc = None  # a profile for grey
+    return Rendering(
+        photo=Photo(pixels, icc, source.exif),
+        changed=changed,
+        provenance=_provenance(decoder) | {"eie:free": "true"},
+    )
+
+
+def _decoder(choice: str | Decoder, options: Mapping[str, Any]) -> Decoder:
     if not isinstance(choice, str):
         return choice
     if choice not in DECODERS:
         raise UsageError(f"no decoder '{choice}'", hint=f"there is: {', '.join(DECODERS)}")
-    return DECODERS[choice]()
+    try:
+        return DECODERS[choice](**options)
+    except TypeError as error:
+        raise UsageError(
+            f"the decoder '{choice}' does not take these options: {', '.join(options)}"
+        ) from error
 
 
 def _changed(source: Picture, pixels: Picture) -> Mask:
@@ -103,7 +152,7 @@ def _changed(source: Picture, pixels: Picture) -> Mask:
     return changed
 
 
-def _provenance(decoder: Decoder) -> Mapping[str, str]:
+def _provenance(decoder: Decoder) -> dict[str, str]:
     return {
         "Software": f"eie {eie.__version__}",
         "eie:decoder": decoder.name,

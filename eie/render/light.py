@@ -54,6 +54,7 @@ class LightDecoder:
         import torch
 
         from eie.models.content import load_light_decoder
+        from eie.models.devices import half_precision
 
         decoder = load_light_decoder(self.model, self.device)
         inputs = _inputs(_encoded(elements, decoder, self.model, self.device))
@@ -66,7 +67,9 @@ class LightDecoder:
             name: torch.from_numpy(value)[None].to(device)
             for name, value in (inputs | {"box": inputs["box"] * stretch}).items()
         }
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
+        precision = half_precision(device)
+        half = torch.autocast(device.type, precision, enabled=precision != torch.float32)
+        with torch.inference_mode(), half:
             picture = decoder.model(**tensors, size=size)[0]  # (3, h, w)
         pixels = picture.float().clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
         if size != (height, width):
@@ -82,8 +85,8 @@ def _encoded(
     for index, source in enumerate(elements.sources):
         if source.embeddings and source.embeddings.encoder_hash != wanted:
             raise UsageError(
-                f"embedded by the encoder '{source.embeddings.encoder}' of other weights than "
-                f"the decoder '{decoder.name}' was trained with",
+                f"it was embedded by '{source.embeddings.encoder}' with other weights than those "
+                f"that the decoder '{decoder.name}' was trained with",
                 where=f"source {index}",
                 hint=f"run: eie encode --model {model}",
             )

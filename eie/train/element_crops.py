@@ -17,26 +17,7 @@ from torch import Tensor
 
 from eie.elements import Source
 from eie.geometry import corners
-
-
-@dataclass(frozen=True)
-class CropSettings:
-    """How training crops are drawn.
-
-    crop: side of a crop in pixels, a multiple of 32.
-    batch: crops a batch.
-    working_size: short side of the photos that are decomposed, in pixels.
-    elements: numbers of elements to decompose into; each photo takes one of them in turn.
-    zoom: largest factor of enlarging or shrinking.
-    stretch: largest ratio between the factors along x and y.
-    """
-
-    crop: int = 256
-    batch: int = 8
-    working_size: int = 512
-    elements: tuple[int, ...] = (256, 256, 128, 384)
-    zoom: float = 1.6
-    stretch: float = 1.25
+from eie.train.settings import CropSettings
 
 
 @dataclass(frozen=True, eq=False)

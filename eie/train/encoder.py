@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,68 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from eie.models.content import save_content_model
 from eie.models.content_encoder import ContentEncoder
 from eie.models.light_decoder import LightDecoder
 from eie.train.basis import fit_bases
-from eie.train.element_crops import CropBatch, CropSettings, DecomposedPhotos, draw_batch
+from eie.train.element_crops import CropBatch, DecomposedPhotos, draw_batch
 from eie.train.images import Folder, photo_files
-from eie.train.loop import train
-from eie.train.settings import LoopSettings
-
-
-@dataclass(frozen=True)
-class EncoderConfig:
-    """Sizes of both models; see :class:`ContentEncoder` and :class:`LightDecoder`."""
-
-    patch_size: int = 64
-    embedding_dim: int = 128
-    block_out_channels: tuple[int, ...] = (128, 128, 256, 512, 512)
-    layers_per_block: int = 2
-    unshuffle: bool = False
-    luma: int = 0
-    chroma: int = 0
-    shape: int = 0
-    token_dim: int = 512
-    self_layers: int = 8
-    trunk_dim: int = 512
-    cross_layers: int = 4
-    heads: int = 8
-    neighbours: int = 16
-
-
-PAPER = EncoderConfig()
-TINY = EncoderConfig(
-    patch_size=32,
-    block_out_channels=(32, 64, 96, 128),
-    layers_per_block=1,
-    unshuffle=True,
-    luma=88,
-    chroma=8,
-    shape=24,
-    token_dim=128,
-    trunk_dim=224,
-    heads=4,
-    neighbours=8,
-)
-
-
-@dataclass(frozen=True)
-class EncoderSettings:
-    """Everything that determines a training of stage 1.
-
-    segmenter: as of `eie decompose`; cuts the training photos.
-    rate: highest learning rate.
-    basis_rate: highest learning rate of the patch bases, which start at the closed-form optimum.
-    basis_patches: patches that the closed-form start is fitted to; 0 for a random start.
-    """
-
-    model: EncoderConfig = TINY
-    crops: CropSettings = field(default_factory=CropSettings)
-    loop: LoopSettings = field(default_factory=LoopSettings)
-    segmenter: str = "tiny"
-    rate: float = 6e-4
-    basis_rate: float = 1e-4
-    basis_patches: int = 16_000
+from eie.train.loop import averaged_weights, train
+from eie.train.settings import CropSettings, EncoderConfig, EncoderSettings
 
 
 class ElementAutoencoder(nn.Module):
@@ -176,22 +122,48 @@ def _batch(photos: DecomposedPhotos, crops: CropSettings, seed: int, step: int) 
 
 
 def train_encoder(
-    folders: list[Folder], run: Path, settings: EncoderSettings = EncoderSettings()
-) -> None:
+    folders: list[Folder],
+    run: Path,
+    settings: EncoderSettings | None = None,
+    dry_run: bool = False,
+) -> dict[str, Any]:
     """Train stage 1 on folders of photos, or go on with the run in `run`.
 
-    Decompositions are cached beside the run, in `run`/../decompositions.
+    Decompositions are cached beside the run, in `run`/../decompositions. At the end the averaged
+    weights are in `run`, as a model folder that `--model` takes.
+
+    Args:
+        folders: photos.
+        run: the run folder.
+        settings: None for the `tiny` preset.
+        dry_run: check everything and train nothing.
+
+    Returns:
+        All options that determine the run.
 
     Raises:
         BadInputError: a folder or image cannot be read.
         UsageError: `run` holds a run with other settings.
     """
+    settings = settings or EncoderSettings()
+    files = photo_files(folders)
+    options = {
+        "stage": "encoder",
+        "data": [str(folder) for folder in folders],
+        "photos": len(files),
+        **asdict(settings),
+    }
+    if dry_run:
+        return options
     photos = DecomposedPhotos(
-        photo_files(folders),
+        files,
         run.parent / "decompositions",
         settings.model.patch_size,
         settings.crops,
         settings.segmenter,
     )
-    options = {"data": [str(folder) for folder in folders], **asdict(settings)}
-    train(EncoderStage(settings, photos), settings.loop, run, options)
+    stage = EncoderStage(settings, photos)
+    train(stage, settings.loop, run, options)
+    stage.model.load_state_dict(averaged_weights(run))
+    save_content_model(run, stage.model.encoder, stage.model.decoder)
+    return options

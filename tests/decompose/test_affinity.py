@@ -94,15 +94,22 @@ def test_logits_and_labels_are_the_predictors(height: int, width: int) -> None:
 
 
 def test_the_tiny_segmenters_logits_are_the_predictors() -> None:
-    sam, photo = randomise(build_tiny_sam(TinySamConfig(img_size=256)), 0.02), photo_of(90, 120)
-    points = query_grid(90, 120, 12).points
+    sam, photo = randomise(build_tiny_sam(TinySamConfig(img_size=256)), 0.02), photo_of(120, 120)
+    points = query_grid(120, 120, 12).points
     _, low = predictor_logits(sam, photo, points)
     found = mask_logits(sam, photo, points)
-    rows, columns = found.values.shape[1:]
-    assert rows < columns == found.low
-    np.testing.assert_allclose(
-        found.values, low[:, :rows, :columns], atol=1e-4 * float(low.abs().max())
-    )
+    assert found.values.shape[1:] == (found.low, found.low)
+    np.testing.assert_allclose(found.values, low, atol=1e-4 * float(low.abs().max()))
+
+
+def test_the_tiny_segmenter_is_spared_the_padding() -> None:
+    sam, photo = randomise(build_tiny_sam(TinySamConfig(img_size=256)), 0.02), photo_of(90, 120)
+    seen = []
+    sam.image_encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    found = mask_logits(sam, photo, query_grid(90, 120, 12).points)
+    assert found.values.shape[1:] == (96, 128)
+    assert [tuple(image.shape) for image in seen] == [(1, 3, 224, 256)]  # 192 rows, and one step
+    assert not seen[0][0, :, 192:].any()
 
 
 @pytest.mark.slow
