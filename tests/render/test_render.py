@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import eie
-from eie.errors import MissingModelError, UsageError
+from eie.errors import UsageError
 from eie.render import ClassicalDecoder, render
 
 from .conftest import blocks, make_set, moved, noise, with_rows
@@ -61,7 +61,7 @@ def test_unknown_decoders_are_refused_with_the_list():
 
 
 def test_free_rendering_needs_a_learned_decoder():
-    with pytest.raises(MissingModelError, match="from embeddings alone"):
+    with pytest.raises(UsageError, match="from embeddings alone"):
         render(edited(), free=True)
 
 
