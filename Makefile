@@ -20,6 +20,7 @@ DEMO := build/demo
 demo: $(RUNTIME)
 	@mkdir -p $(DEMO)
 	$(BIN)/eie decompose $(PHOTO) -o $(DEMO)/elements.h5
+	$(BIN)/eie encode $(DEMO)/elements.h5
 	$(BIN)/eie edit $(DEMO)/elements.h5 --move $(ROCKET) -60,0 -o $(DEMO)/edited.h5
 	$(BIN)/eie render $(DEMO)/edited.h5 -o $(DEMO)/edited.png
 	@echo "The edited photo is $(CURDIR)/$(DEMO)/edited.png (before: $(PHOTO))"

@@ -56,13 +56,13 @@ def test_the_default_and_the_name_mean_the_same():
 
 
 def test_unknown_decoders_are_refused_with_the_list():
-    with pytest.raises(UsageError, match=r"no decoder 'telea' \(there is: classical\)"):
+    with pytest.raises(UsageError, match=r"no decoder 'telea' \(there is: classical, light\)"):
         render(edited(), decoder="telea")
 
 
 def test_free_rendering_needs_a_learned_decoder():
     with pytest.raises(UsageError, match="from embeddings alone"):
-        render(edited(), free=True)
+        render(edited(), decoder="classical", free=True)
 
 
 def test_a_decoder_of_ones_own_plugs_in_and_is_asked_only_when_needed():
