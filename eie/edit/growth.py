@@ -11,7 +11,7 @@ from eie.edit.picking import RowMask, Rows, areas
 from eie.elements import ElementSet
 from eie.errors import UsageError
 
-TOLERANCE = 0.5
+TOLERANCE = 0.6
 """How unlike its object an element may be and still belong to it, in [0, 1]."""
 
 
@@ -60,7 +60,7 @@ def grow(
 ) -> NDArray[np.bool_]:
     """Grow an object from one patch, the best fitting patch first.
 
-    A patch fits as well as its mutual affinity min(A[n, k], A[k, n]) with the patches n that the
+    A patch k fits as well as its mutual affinity (A[n, k] + A[k, n]) / 2 with the patches n that the
     object already has, on average over their area. The best fitting neighbour joins while it fits
     at least 1 − tolerance. The average keeps one strong link from letting the object leak. What
     does not touch the object never joins: another thing of the same kind is likelier than a part
@@ -76,7 +76,7 @@ def grow(
     Returns:
         (P,) bool, the patches of the object.
     """
-    mutual = np.minimum(affinity, affinity.T).astype(np.float64)  # (P, P)
+    mutual = (affinity.astype(np.float64) + affinity.T) / 2  # (P, P)
     member = np.zeros(len(area), dtype=bool)
     near = np.zeros(len(area), dtype=bool)
     bond = np.zeros(len(area))  # Σ over members n of area[n] · mutual[n]

@@ -344,7 +344,7 @@ def _read_tolerance(reader: Reader) -> float:
     tolerance = read_length(reader).of(1.0)
     if not 0 <= tolerance <= 1:
         reader.position = start
-        reader.fail("the tolerance is outside 0 to 1", hint="0.5 is usual; larger takes more")
+        reader.fail("the tolerance is outside 0 to 1", hint="0.6 is usual; larger takes more")
     return tolerance
 
 

@@ -37,10 +37,12 @@ def test_an_object_is_grown_to_its_border() -> None:
     assert grow(**line_of(affinity), start=3).nonzero()[0].tolist() == [2, 3, 4]
 
 
-def test_affinity_must_be_mutual() -> None:
+def test_affinity_counts_in_both_directions():
     affinity = affinity_of([0, 0, 1, 1])
-    affinity[:2, 2] = 0.95  # the object's queries claim 2; the query of 2 does not claim them
+    affinity[:2, 2] = 0.7  # the object's queries claim 2; the query of 2 does not claim them
     assert grow(**line_of(affinity), start=0).nonzero()[0].tolist() == [0, 1]
+    affinity[2, :2] = 0.5
+    assert grow(**line_of(affinity), start=0).nonzero()[0].tolist() == [0, 1, 2]
 
 
 def test_one_strong_link_does_not_let_the_object_leak() -> None:
