@@ -57,19 +57,20 @@ def assign(
     able = _contenders(logits, x, y, weight, (v_spans, u_spans), (y_spans, x_spans))
 
     labels = np.empty((frame.height, frame.width), dtype=np.int32)
-    dy2 = np.square(np.arange(frame.height, dtype=np.float32) + 0.5 - y[:, None])  # (N, H)
-    dx2 = np.square(np.arange(frame.width, dtype=np.float32) + 0.5 - x[:, None])  # (N, W)
+    dy2 = np.square(np.arange(frame.height, dtype=np.float32)[:, None] + 0.5 - y)  # (H, N)
+    dx2 = np.square(np.arange(frame.width, dtype=np.float32)[:, None] + 0.5 - x)  # (W, N)
     for row, ((top, bottom), (v0, v1)) in enumerate(zip(y_spans, v_spans, strict=True)):
         for column, ((left, right), (u0, u1)) in enumerate(zip(x_spans, u_spans, strict=True)):
             queries = np.flatnonzero(able[:, row, column])  # (K,)
-            score = logits[queries, v0:v1, u0:u1].astype(np.float32)  # (K, dv, du)
-            score = score @ horizontal[left:right, u0:u1].T  # (K, dv, dx)
-            score = vertical[top:bottom, v0:v1] @ score  # (K, dy, dx)
-            far = dy2[queries, top:bottom, None] + dx2[queries, None, left:right]  # (K, dy, dx)
+            # The queries come last, where argmax reads one pixel's scores from adjacent places.
+            score = logits[queries, v0:v1, u0:u1].transpose(1, 2, 0).astype(np.float32, order="C")
+            score = np.tensordot(vertical[top:bottom, v0:v1], score, axes=1)  # (dy, du, K)
+            score = horizontal[left:right, u0:u1] @ score  # (dy, dx, K)
+            far = dy2[top:bottom, None, queries] + dx2[None, left:right, queries]  # (dy, dx, K)
             np.sqrt(far, out=far)
             far *= weight
             score -= far
-            labels[top:bottom, left:right] = queries[score.argmax(axis=0)]
+            labels[top:bottom, left:right] = queries[score.argmax(axis=2)]
     return labels
 
 
