@@ -60,7 +60,8 @@ def _resolved(target: Path) -> Path:
 
 
 def _replace(final: Path, existing: os.stat_result | None) -> Iterator[BinaryIO]:
-    if existing is not None and not os.access(final, os.W_OK):
+    effective = os.access in os.supports_effective_ids
+    if existing is not None and not os.access(final, os.W_OK, effective_ids=effective):
         raise PermissionError(0, "the file is write-protected")
     temporary = final.parent / f".eie-{secrets.token_hex(8)}.tmp"
     # 0o666 less the umask: the mode that any program would give to a file it creates.
