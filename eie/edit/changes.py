@@ -63,16 +63,31 @@ def far_to_near(elements: ElementSet, rows: Rows) -> Rows:
     return order[np.isin(order, rows)]
 
 
-def stack(lowest: int, count: int) -> NDArray[np.int32]:
-    """(count,) z-order values upwards from the lowest."""
+def depths(elements: ElementSet, rows: Rows) -> NDArray[np.int64]:
+    """(K,) depth of each row among the given ones, from 0 for the farthest, without gaps.
+
+    Elements that z does not tell apart have one depth, so that they stay one layer in rendering.
+    """
+    order = np.stack([elements.table.z[rows], ~elements.untouched[rows]], axis=1)  # (K, 2)
+    _, depth = np.unique(order, axis=0, return_inverse=True)
+    return np.asarray(depth, dtype=np.int64).reshape(-1)
+
+
+def stack(lowest: int, depth: NDArray[np.int64]) -> NDArray[np.int32]:
+    """(K,) z-order values of elements with the given depths, the farthest at `lowest`."""
     limits = np.iinfo(np.int32)
-    if not limits.min <= lowest <= lowest + count - 1 <= limits.max:
+    if not limits.min <= lowest <= lowest + int(depth.max()) <= limits.max:
         raise UsageError("the z-order has no more room", hint="undo or reset first")
-    return np.arange(lowest, lowest + count, dtype=np.int32)
+    return (lowest + depth).astype(np.int32)
 
 
-def appended(elements: ElementSet, guests: ElementTable, above: int) -> ElementSet:
-    """The set with more elements, given from far to near, with ids of their own."""
+def appended(
+    elements: ElementSet, guests: ElementTable, depth: NDArray[np.int64], above: int
+) -> ElementSet:
+    """The set with more elements, given from far to near with their depths, all above a z.
+
+    They get ids of their own.
+    """
     total = len(elements) + len(guests)
     if total > MAX_ELEMENTS:
         raise UsageError(f"there would be {total} elements, at most {MAX_ELEMENTS} are possible")
@@ -82,7 +97,7 @@ def appended(elements: ElementSet, guests: ElementTable, above: int) -> ElementS
     guests = replace(
         guests,
         id=np.arange(first, first + len(guests), dtype=np.int32),
-        z=stack(above + 1, len(guests)),
+        z=stack(above + 1, depth),
         visible=np.ones(len(guests), dtype=bool),
     )
     return replace(elements, table=elements.table.append(guests))

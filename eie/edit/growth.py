@@ -60,9 +60,9 @@ def grow(
 ) -> NDArray[np.bool_]:
     """Grow an object from one patch, the best fitting patch first.
 
-    A patch k fits as well as its mutual affinity (A[n, k] + A[k, n]) / 2 with the patches n that the
-    object already has, on average over their area. The best fitting neighbour joins while it fits
-    at least 1 − tolerance. The average keeps one strong link from letting the object leak. What
+    A patch k fits as well as its mutual affinity (A[n, k] + A[k, n]) / 2 with the patches n that
+    the object already has, on average over their area. The best fitting neighbour joins while it
+    fits at least 1 − tolerance. The average keeps one strong link from letting the object leak. What
     does not touch the object never joins: another thing of the same kind is likelier than a part
     that is cut off, which can be added by a selection of its own.
 

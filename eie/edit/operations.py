@@ -19,7 +19,16 @@ from typing import Self
 
 import numpy as np
 
-from eie.edit.changes import appended, centre_of, changed, far_to_near, placed, shifted, stack
+from eie.edit.changes import (
+    appended,
+    centre_of,
+    changed,
+    depths,
+    far_to_near,
+    placed,
+    shifted,
+    stack,
+)
 from eie.edit.operation import Operation, argument
 from eie.edit.picking import Rows
 from eie.edit.selection import ObjectAt, group_members, parse_group_name, parse_selection
@@ -129,9 +138,10 @@ class Copy(Operation):
     shift: str = argument("dx,dy", parse_shift)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        rows = _rows(elements, self.selection)
-        originals = elements.table.take(far_to_near(elements, rows))
-        copied = appended(elements, originals, above=int(originals.z.max()))
+        rows = far_to_near(elements, _rows(elements, self.selection))
+        originals = elements.table.take(rows)
+        above = int(originals.z.max())
+        copied = appended(elements, originals, depths(elements, rows), above)
         added = np.arange(len(elements), len(copied))
         return shifted(copied, added, parse_shift(self.shift).shift_on(elements.canvas))
 
@@ -188,11 +198,11 @@ class Front(Operation):
     selection: str = argument("SEL", parse_selection)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        rows = far_to_near(elements, _rows(elements, self.selection))
+        rows = _rows(elements, self.selection)
         others = np.delete(elements.table.z, rows)
         if not len(others):
             return elements
-        return changed(elements, rows, z=stack(int(others.max()) + 1, len(rows)))
+        return changed(elements, rows, z=stack(int(others.max()) + 1, depths(elements, rows)))
 
 
 @dataclass(frozen=True)
@@ -203,11 +213,13 @@ class Back(Operation):
     selection: str = argument("SEL", parse_selection)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        rows = far_to_near(elements, _rows(elements, self.selection))
+        rows = _rows(elements, self.selection)
         others = np.delete(elements.table.z, rows)
         if not len(others):
             return elements
-        return changed(elements, rows, z=stack(int(others.min()) - len(rows), len(rows)))
+        depth = depths(elements, rows)
+        lowest = int(others.min()) - 1 - int(depth.max())
+        return changed(elements, rows, z=stack(lowest, depth))
 
 
 @dataclass(frozen=True)
@@ -285,7 +297,8 @@ class Paste(Operation):
             index_here[index] = _find_or_append(sources, other.sources[index])
         guests = replace(guests, source=index_here[guests.source])
         above = int(elements.table.z.max(initial=-1))
-        pasted = appended(replace(elements, sources=tuple(sources)), guests, above)
+        host = replace(elements, sources=tuple(sources))
+        pasted = appended(host, guests, depths(other, rows), above)
         added = np.arange(len(elements), len(pasted))
         target = parse_point(self.place).on(elements.canvas)
         return shifted(pasted, added, whole_pixels(target - centre_of(pasted, added)))

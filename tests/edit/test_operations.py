@@ -293,3 +293,17 @@ def test_the_file_ends_where_a_selection_begins(text: str, file: str, selection:
 def test_selections_mean_the_set_of_that_moment(quilt: ElementSet) -> None:
     edited = edit(quilt, [Move("0", "+10,0"), Delete("@15,5"), Delete("@15,5")])
     assert select(edited, "all").tolist() == list(range(2, 24))
+
+
+@pytest.mark.parametrize("operations", [[Copy("0,1", "+14,0")], [Move("0,1", "+14,0"), Front("0,1")]])
+def test_what_goes_together_stays_one_layer(operations) -> None:
+    """Between neighbours that are copied or brought to the front nothing shines through."""
+    import eie
+    from eie.elements import Source
+
+    label_map = np.full((24, 40), 2)
+    label_map[6:18, 4:10], label_map[6:18, 10:16] = 0, 1
+    pixels = np.where(label_map[..., None] < 2, 200, 20).astype(np.uint8).repeat(3, axis=2)
+    elements = ElementSet.from_source(Source.from_label_map(label_map, pixels=pixels))
+    picture = eie.render(eie.edit(elements, operations)).photo.pixels
+    assert (picture[8:16, 20:28] == 200).all()
