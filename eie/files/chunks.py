@@ -36,8 +36,6 @@ def read(dataset: h5py.Dataset, region: tuple[slice, ...] | None = None) -> NDAr
     values = np.empty([max(0, stop - start) for start, stop, _ in bounds], dtype=dataset.dtype)
     if not values.size:
         return values
-    plan = dataset.id.get_create_plist()
-    filters = [plan.get_filter(index)[0] for index in range(plan.get_nfilters())]
     skipped = skipped_filters(dataset)
     wanted = tuple(slice(start, stop) for start, stop, _ in bounds)
     for part in dataset.iter_chunks(wanted):
@@ -45,8 +43,7 @@ def read(dataset: h5py.Dataset, region: tuple[slice, ...] | None = None) -> NDAr
             p.start - p.start % size for p, size in zip(part, dataset.chunks, strict=True)
         )
         _, packed = dataset.id.read_direct_chunk(corner)
-        applied = [code for bit, code in enumerate(filters) if not skipped[corner] >> bit & 1]
-        chunk = _unpack(packed, applied, dataset)
+        chunk = _unpack(packed, _applied(dataset, skipped[corner]), dataset)
         inside = tuple(slice(p.start - c, p.stop - c) for p, c in zip(part, corner, strict=True))
         there = tuple(slice(p.start - s, p.stop - s) for p, s in zip(part, starts, strict=True))
         values[there] = chunk[inside]
@@ -61,6 +58,29 @@ def skipped_filters(dataset: h5py.Dataset) -> dict[tuple[int, ...], int]:
     masks: dict[tuple[int, ...], int] = {}
     dataset.id.chunk_iter(lambda chunk: masks.update({chunk.chunk_offset: chunk.filter_mask}))
     return masks
+
+
+def check(packed: bytes, skipped: int, dataset: h5py.Dataset) -> None:
+    """Check a chunk as it is stored against its checksum, without unpacking it.
+
+    Args:
+        packed: the chunk, the checksum being its outermost filter.
+        skipped: its entry of :func:`skipped_filters`.
+        dataset: the array it belongs to.
+
+    Raises:
+        ValueError: it is damaged, or carries no checksum.
+    """
+    if _applied(dataset, skipped)[-1:] != [h5z.FILTER_FLETCHER32]:
+        raise ValueError("a chunk carries no checksum")
+    _verified(packed)
+
+
+def _applied(dataset: h5py.Dataset, skipped: int) -> list[int]:
+    """The codes of the filters that a chunk was packed with, in their order."""
+    plan = dataset.id.get_create_plist()
+    filters = (plan.get_filter(index)[0] for index in range(plan.get_nfilters()))
+    return [code for bit, code in enumerate(filters) if not skipped >> bit & 1]
 
 
 def _unpack(data: bytes, filters: list[int], dataset: h5py.Dataset) -> NDArray[np.generic]:

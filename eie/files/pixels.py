@@ -59,7 +59,11 @@ class StoredPixels:
         return values if dtype is None else values.astype(dtype, copy=False)
 
     def copy_into(self, group: h5py.Group, name: str) -> None:
-        """Write these pixels to another file: packed as they are, or anew from another packing."""
+        """Write these pixels to another file: packed as they are, or anew from another packing.
+
+        Raises:
+            BadInputError: they are damaged: no damage is carried on into another file.
+        """
         target = hdf5.new_dataset(group, name, self.shape, PIXELS)
         if not _same_packing(self._dataset, target):
             for region in hdf5.tiles(target):
@@ -70,6 +74,7 @@ class StoredPixels:
             for region in hdf5.tiles(target):
                 corner = tuple(part.start for part in region)
                 _, packed = self._dataset.id.read_direct_chunk(corner)
+                chunks.check(packed, skipped[corner], self._dataset)
                 target.id.write_direct_chunk(corner, packed, skipped[corner])
 
 
