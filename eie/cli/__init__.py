@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
 
 import eie
 from eie.cli import decompose, edit, encode, info, render, show, train, validate
-from eie.cli.failures import explain, traceback_wanted
+from eie.cli.failures import explain, quiet_libraries, traceback_wanted
+from eie.cli.payload import note
 
 app = typer.Typer(
     name="eie",
@@ -64,11 +66,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = app(arguments, prog_name="eie", standalone_mode=False)
-        sys.stdout.flush()
+        with nullcontext() if traceback_wanted(arguments) else quiet_libraries():
+            code = app(arguments, prog_name="eie", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except Exception as error:
         if traceback_wanted(arguments):
             raise
         line, code = explain(error)
-        sys.stderr.write(f"eie: {line}\n")
+        note(f"eie: {line}")
     sys.exit(code or 0)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import typer
 
@@ -16,6 +19,19 @@ BUG = 1
 def traceback_wanted(arguments: Sequence[str]) -> bool:
     """Whether the user asked for tracebacks by --debug before the command or by EIE_TRACEBACK."""
     return "--debug" in arguments or os.environ.get("EIE_TRACEBACK", "0") not in ("", "0")
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep the warnings and log lines of libraries, which mean nothing to the user, off stderr."""
+    disabled = logging.root.manager.disable
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.disable()
+        try:
+            yield
+        finally:
+            logging.disable(disabled)
 
 
 def explain(error: Exception) -> tuple[str, int]:

@@ -84,7 +84,8 @@ def _json(value: Any) -> str:
 def _printed(table: Table) -> str:
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
+    on_terminal = sys.stdout is not None and sys.stdout.isatty()
+    console = Console(width=None if on_terminal else PIPED_WIDTH)
     with console.capture() as page:
         console.print(table)
     return "\n".join(line.rstrip() for line in page.get().splitlines())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import pickle
+import warnings
 from pathlib import Path
 
 import pytest
@@ -131,6 +134,41 @@ def test_wrong_use(run, element_bytes, photo, arguments):
 def test_missing_model(run, photo):
     result = run("decompose", photo, "--segmenter", "nowhere/sam.pth")
     assert_plain(result, 4, "nowhere/sam.pth")
+
+
+def test_a_pickle_that_is_no_checkpoint_is_one_line(run, photo, tmp_path):
+    checkpoint = tmp_path / "sam.pth"
+    checkpoint.write_bytes(pickle.dumps({"weights": 1}, protocol=4))
+    assert_plain(run("decompose", photo, "--segmenter", checkpoint), 4, "sam.pth")
+
+
+def test_libraries_do_not_talk_to_the_user(run, file, monkeypatch, caplog):
+    def load(*_, **__):
+        warnings.warn("this is deprecated", UserWarning, stacklevel=2)
+        logging.getLogger("library").warning("retrying")
+        raise BadInputError("damaged")
+
+    monkeypatch.setattr(eie, "load", load)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        assert_plain(run("render", file), 3)
+    assert not warned
+    assert not caplog.records
+    logging.getLogger("library").warning("heard again")
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", ["render photo.h5", "info photo.h5", "info --elements photo.h5"]
+)
+def test_closed_output(shell, file, arguments):
+    assert_plain(shell(f"eie {arguments} >&-"), 5, "standard output")
+
+
+def test_all_streams_closed(shell, file, element_bytes):
+    assert shell("eie edit photo.h5 --delete 1 <&- >&- 2>&-").code == 0
+    assert file.read_bytes() != element_bytes
+    assert shell("eie render missing.h5 -o out.png <&- >&- 2>&-").code == 3
 
 
 def test_unreadable_errors_are_bugs_and_bugs_are_one_line(run, file, monkeypatch):
