@@ -2,7 +2,7 @@
 # make test        the whole test suite; make test-slow adds full-size models with random weights
 # make check       linters and types
 # make bench       the benchmarks, into build/bench/*.json
-# make help-pages  regenerate docs/commands.md from the commands' own help
+# make help-pages  regenerate COMMANDS.md from the commands' own help
 
 PYTHON ?= python3.11
 VENV ?= .venv
@@ -40,7 +40,7 @@ bench: $(DEVELOPMENT)
 	$(BIN)/python -m benchmarks --output build/bench
 
 help-pages: $(RUNTIME)
-	$(BIN)/python docs/commands.py
+	$(BIN)/python -m eie.cli.reference > COMMANDS.md
 
 clean:
 	rm -rf build

@@ -62,9 +62,9 @@ def grow(
 
     A patch k fits as well as its mutual affinity (A[n, k] + A[k, n]) / 2 with the patches n that
     the object already has, on average over their area. The best fitting neighbour joins while it
-    fits at least 1 − tolerance. The average keeps one strong link from letting the object leak. What
-    does not touch the object never joins: another thing of the same kind is likelier than a part
-    that is cut off, which can be added by a selection of its own.
+    fits at least 1 − tolerance. The average keeps one strong link from letting the object leak.
+    What does not touch the object never joins: another thing of the same kind is likelier than a
+    part that is cut off, which can be added by a selection of its own.
 
     Args:
         affinity: (P, P) float in [0, 1], as :attr:`eie.elements.Source.affinity`.

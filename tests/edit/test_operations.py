@@ -295,7 +295,9 @@ def test_selections_mean_the_set_of_that_moment(quilt: ElementSet) -> None:
     assert select(edited, "all").tolist() == list(range(2, 24))
 
 
-@pytest.mark.parametrize("operations", [[Copy("0,1", "+14,0")], [Move("0,1", "+14,0"), Front("0,1")]])
+@pytest.mark.parametrize(
+    "operations", [[Copy("0,1", "+14,0")], [Move("0,1", "+14,0"), Front("0,1")]]
+)
 def test_what_goes_together_stays_one_layer(operations) -> None:
     """Between neighbours that are copied or brought to the front nothing shines through."""
     import eie
