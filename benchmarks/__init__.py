@@ -1,1 +1,22 @@
-"""Measurements of speed and memory; `make bench` runs them all."""
+"""Benchmarks: each a module that runs by itself and compares with a peer in the same run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+
+def run(name: str, about: str, measure: Callable[[], dict[str, float]]) -> None:
+    """Measure, print what was measured and, given `--output DIR`, write it to NAME.json there."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("--output", type=Path, help=f"folder for {name}.json")
+    arguments = parser.parse_args()
+    results = measure()
+    for key, value in results.items():
+        print(f"{key}: {value:.3g}", flush=True)
+    if arguments.output:
+        arguments.output.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(results, indent=2) + "\n"
+        (arguments.output / f"{name}.json").write_text(text)

@@ -8,8 +8,6 @@ much. ViT-B has random weights, which take as long as trained ones.
 
 from __future__ import annotations
 
-import argparse
-import json
 import resource
 import subprocess
 import sys
@@ -22,23 +20,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import run
+
 AMG_SIDE = 16  # query points along each side, as in the paper's grid
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, help="folder for decompose.json")
-    parser.add_argument("--peak", nargs=3, metavar=("SEGMENTER", "ELEMENTS", "MEGAPIXELS"))
-    arguments = parser.parse_args()
-    if arguments.peak:
-        segmenter, elements, megapixels = arguments.peak
+    if "--peak" in sys.argv:
+        segmenter, elements, megapixels = sys.argv[sys.argv.index("--peak") + 1 :]
         print(peak_of(segmenter, int(elements), float(megapixels)))
-        return
-    results = measure()
-    if arguments.output:
-        arguments.output.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(results, indent=2) + "\n"
-        (arguments.output / "decompose.json").write_text(text)
+    else:
+        run("decompose", __doc__ or "", measure)
 
 
 def measure() -> dict[str, float]:
@@ -52,7 +44,6 @@ def measure() -> dict[str, float]:
     ):
         name = f"peak_mb_{segmenter}_{elements}_{megapixels}mp"
         results[name] = peak_in_new_process(segmenter, elements, megapixels)
-        say(name, results[name], "MB")
     results |= tiny_against_slic()
     results |= vit_b_against_automatic_masks()
     return results
@@ -71,9 +62,6 @@ def tiny_against_slic(rounds: int = 5) -> dict[str, float]:
     for _ in range(rounds):
         theirs = min(theirs, seconds(lambda: slic(photo, n_segments=256)))
         ours = min(ours, seconds(lambda: decompose(photo, segmenter=segmenter)))
-    say("tiny", ours, "s")
-    say("scikit-image slic", theirs, "s")
-    say("tiny / slic (at most 3)", ours / theirs)
     return {"tiny_s": ours, "slic_s": theirs, "tiny_by_slic": ours / theirs}
 
 
@@ -97,9 +85,6 @@ def vit_b_against_automatic_masks() -> dict[str, float]:
         ours = min(
             ours, seconds(lambda: decompose(photo, segmenter=segmenter, elements=AMG_SIDE**2))
         )
-    say("ViT-B", ours, "s")
-    say("SamAutomaticMaskGenerator", theirs, "s")
-    say("ViT-B / SamAutomaticMaskGenerator (at most 0.25)", ours / theirs)
     return {"vit_b_s": ours, "amg_s": theirs, "vit_b_by_amg": ours / theirs}
 
 
@@ -133,10 +118,6 @@ def seconds(work: Callable[[], Any]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
-
-
-def say(what: str, value: float, unit: str = "") -> None:
-    print(f"{what}: {value:.3g} {unit}".rstrip(), flush=True)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,8 @@ random; they take as long as trained ones.
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +17,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import eie
+from benchmarks import run
 from eie.elements import ElementSet, Source
 
 SIDE = 512
@@ -28,19 +26,6 @@ CELLS = 16
 
 TIME_LIMIT = 0.25
 SPEED_LIMIT = 0.4
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, help="folder for light.json")
-    arguments = parser.parse_args()
-    results = measure()
-    for name, value in results.items():
-        print(f"{name}: {value:.3g}")
-    if arguments.output:
-        arguments.output.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(results, indent=2) + "\n"
-        (arguments.output / "light.json").write_text(text)
 
 
 def measure() -> dict[str, float]:
@@ -147,4 +132,4 @@ def least_seconds(works: list[Callable[[], Any]], rounds: int) -> list[float]:
 
 
 if __name__ == "__main__":
-    main()
+    run("light", __doc__, measure)

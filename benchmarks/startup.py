@@ -7,8 +7,6 @@ The ratio is what counts; runs of the two take turns, so that both meet the same
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import subprocess
 import sys
@@ -20,6 +18,7 @@ import numpy as np
 from skimage import data
 
 import eie
+from benchmarks import run
 from eie.elements import ElementSet, Source
 
 ROUNDS = 15
@@ -27,19 +26,6 @@ SIDE = 16
 """Elements along each side of the photo: 256 in all."""
 
 LIMIT = 4.0
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, help="folder for startup.json")
-    arguments = parser.parse_args()
-    results = measure()
-    for name, value in results.items():
-        print(f"{name}: {value:.3g}")
-    if arguments.output:
-        arguments.output.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(results, indent=2) + "\n"
-        (arguments.output / "startup.json").write_text(text)
 
 
 def measure() -> dict[str, float]:
@@ -74,4 +60,4 @@ def seconds(command: list[str]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run("startup", __doc__, measure)
