@@ -7,14 +7,13 @@ MODEL/
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eie.errors import MissingModelError
 from eie.models.devices import choose_device
+from eie.models.weight_hash import file_hash
 
 if TYPE_CHECKING:
     from eie.models.content_encoder import ContentEncoder
@@ -70,12 +69,6 @@ def load_light_decoder(model: str | Path = TINY, device: str | None = None) -> L
     return LoadedDecoder(loaded, _name(model), weights)
 
 
-def encoder_hash(model: str | Path = TINY) -> str | None:
-    """The hash of a local model's encoder, without loading it; None if it is not at hand."""
-    path = _folder(model) / ENCODER_FOLDER / WEIGHTS_FILE
-    return file_hash(path) if path.is_file() else None
-
-
 def save_content_model(folder: Path, encoder: ContentEncoder, decoder: LightDecoder) -> None:
     """Save both models in half precision; the decoder records the encoder's hash."""
     import torch
@@ -83,18 +76,6 @@ def save_content_model(folder: Path, encoder: ContentEncoder, decoder: LightDeco
     encoder.to(torch.float16).save_pretrained(folder / ENCODER_FOLDER)
     decoder.register_to_config(encoder_hash=file_hash(folder / ENCODER_FOLDER / WEIGHTS_FILE))
     decoder.to(torch.float16).save_pretrained(folder / DECODER_FOLDER)
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file in hex; a file that has not changed is read once per process."""
-    status = path.stat()
-    return _sha256(path, status.st_mtime_ns, status.st_size)
-
-
-@lru_cache(maxsize=16)
-def _sha256(path: Path, *_version: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _folder(model: str | Path) -> Path:

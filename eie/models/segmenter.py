@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eie.errors import MissingModelError
 from eie.models.devices import choose_device, half_precision
+from eie.models.weight_hash import file_hash
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -75,15 +75,7 @@ def load_segmenter(spec: str | Path = TINY, device: str | None = None) -> Segmen
     sam.image_encoder.to(dtype=precision, memory_format=torch.channels_last)
     if isinstance(sam.mask_decoder.transformer, TwoWayTransformer):
         sam.mask_decoder.to(precision)  # a light decoder stays exact
-    status = path.stat()
-    return Segmenter(sam, name, _sha256(path, status.st_mtime_ns, status.st_size))
-
-
-@lru_cache(maxsize=8)
-def _sha256(path: Path, *_version: int) -> str:
-    """Hash of a file; time and size of the last change keep a changed file apart."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return Segmenter(sam, name, file_hash(path))
 
 
 def _load_tiny(path: Path) -> Any:

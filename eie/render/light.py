@@ -10,7 +10,7 @@ import numpy as np
 
 from eie.elements import ElementSet
 from eie.errors import UsageError
-from eie.render.pictures import Picture
+from eie.render.pictures import Picture, to_channels
 
 if TYPE_CHECKING:
     from eie.models.content import LoadedDecoder
@@ -119,10 +119,7 @@ def _inputs(elements: ElementSet) -> dict[str, np.ndarray]:
 
 def _as_layout(rgb: Picture, channels: int) -> Picture:
     """(H, W, 3) RGB ⇒ (H, W, C) grey, grey+alpha, RGB or RGBA."""
-    import cv2
-
-    grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)[..., None]
-    colour = rgb if channels >= 3 else grey
+    colour = to_channels(rgb, channels)
     if channels in (1, 3):
         return colour
     return np.concatenate([colour, np.full_like(colour[..., :1], 255)], axis=2)
