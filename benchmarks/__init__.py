@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def run(name: str, about: str, measure: Callable[[], dict[str, float]]) -> None:
+def run(name: str, about: str, measure: Callable[[], dict[str, float | str]]) -> None:
     """Measure, print what was measured and, given `--output DIR`, write it to NAME.json there."""
     parser = argparse.ArgumentParser(description=about.splitlines()[0])
     parser.add_argument("--output", type=Path, help=f"folder for {name}.json")
     arguments = parser.parse_args()
     results = measure()
     for key, value in results.items():
-        print(f"{key}: {value:.3g}", flush=True)
+        print(f"{key}: {value if isinstance(value, str) else f'{value:.3g}'}", flush=True)
     if arguments.output:
         arguments.output.mkdir(parents=True, exist_ok=True)
         text = json.dumps(results, indent=2) + "\n"

@@ -33,9 +33,9 @@ def main() -> None:
         run("decompose", __doc__ or "", measure)
 
 
-def measure() -> dict[str, float]:
+def measure() -> dict[str, float | str]:
     """All measurements; seconds, ratios and megabytes."""
-    results: dict[str, float] = {}
+    results: dict[str, float | str] = {}
     # First, because a process inherits the memory peak of the one that starts it.
     for segmenter, elements, megapixels in (
         ("tiny", 1024, 12),

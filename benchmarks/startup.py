@@ -28,7 +28,7 @@ SIDE = 16
 LIMIT = 4.0
 
 
-def measure() -> dict[str, float]:
+def measure() -> dict[str, float | str]:
     """Median seconds of both, and their ratio, at most `LIMIT`."""
     base = [sys.executable, "-c", "import typer, h5py"]
     with tempfile.TemporaryDirectory() as folder:

@@ -61,6 +61,10 @@ class RunLog:
         self._progress.stop()
         self._board.close()
 
+    def note(self, line: str) -> None:
+        """Say something on stderr."""
+        self._console.print(line, soft_wrap=True)
+
     def step(self, step: int, numbers: dict[str, float], write: bool) -> None:
         """Note the numbers of a finished step; `write` logs their means since the last time."""
         for name, number in numbers.items():
@@ -77,7 +81,7 @@ class RunLog:
             self._board.add_scalar(name, mean, step)
         if not self._console.is_terminal:
             line = "  ".join(f"{name} {mean:.4g}" for name, mean in means.items())
-            self._console.print(f"step {step}  {line}", soft_wrap=True)
+            self.note(f"step {step}  {line}")
 
     def pictures(self, step: int, pictures: dict[str, np.ndarray]) -> None:
         """Save pictures (H, W, 3) uint8 as `samples/STEP-NAME.png`."""

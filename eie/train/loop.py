@@ -20,8 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from eie.errors import BadInputError, UsageError
+from eie.models.devices import half_precision
 from eie.train.log import RunLog
-from eie.train.settings import LoopSettings
+from eie.train.settings import LoopSettings, Precision
 
 
 class Stage(Protocol):
@@ -78,11 +79,12 @@ def train(
         UsageError: the folder holds a run with other options.
         BadInputError: the folder's checkpoint is damaged.
     """
-    from accelerate import Accelerator
+    from accelerate import Accelerator, PartialState
     from accelerate.utils import set_seed
 
     _claim(run, options)
-    accelerator = Accelerator(mixed_precision=settings.precision)
+    precision = mixed_precision(settings.precision, PartialState().device)
+    accelerator = Accelerator(mixed_precision=precision)
     set_seed(settings.seed)
     optimizer = torch.optim.AdamW(stage.parameter_groups(), weight_decay=settings.weight_decay)
     peaks = [group["lr"] for group in optimizer.param_groups]
@@ -97,6 +99,7 @@ def train(
     show_batch = stage.batch(-1)
 
     with RunLog(run, step, settings.steps) as log:
+        log.note(f"training on {accelerator.device}, mixed precision: {precision}")
         for batch in _batches(stage, settings, step, last):
             started = time.perf_counter()
             rate = learning_rate(step, settings)
@@ -127,6 +130,13 @@ def train(
                     log.pictures(step, stage.samples(average.module, show_batch))
             if step % settings.save_every == 0 or step == last:
                 _save(run, accelerator.unwrap_model(model), average, optimizer, step)
+
+
+def mixed_precision(precision: Precision, device: torch.device) -> str:
+    """The precision of a run on a device, in accelerate's words: "bf16", "fp16" or "no"."""
+    if precision != "auto":
+        return precision
+    return {torch.bfloat16: "bf16", torch.float16: "fp16"}.get(half_precision(device), "no")
 
 
 def learning_rate(step: int, settings: LoopSettings) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Precision = Literal["bf16", "fp16", "no"]
+Precision = Literal["auto", "bf16", "fp16", "no"]
 Preset = Literal["tiny", "paper"]
 
 
@@ -17,7 +17,8 @@ class LoopSettings:
     steps: length of the run; the learning rate falls to nothing over it along a cosine.
     warmup: steps over which the learning rate rises.
     seed: of the batches and of the initial weights.
-    precision: of the matrix products and convolutions.
+    precision: of the matrix products and convolutions; "auto" is the fastest of the machine's, "no"
+        is float32.
     weight_decay, max_norm: of AdamW and of gradient clipping.
     ema_decay: of the averaged weights, which are those handed out.
     workers: processes that prepare batches.
@@ -27,7 +28,7 @@ class LoopSettings:
     steps: int = 2100
     warmup: int = 100
     seed: int = 0
-    precision: Precision = "bf16"
+    precision: Precision = "auto"
     weight_decay: float = 0.01
     max_norm: float = 1.0
     ema_decay: float = 0.999

@@ -18,6 +18,7 @@ from eie.decompose.affinity import MaskLogits, element_affinity, mask_logits, mo
 from eie.decompose.assign import assign
 from eie.decompose.frame import Frame
 from eie.decompose.grid import query_grid
+from eie.models.devices import half_precision
 from eie.models.tiny_sam import TinySamConfig, build_tiny_sam
 
 
@@ -122,6 +123,8 @@ def test_vit_b_in_its_own_size() -> None:
     exact = mask_logits(sam, photo, points).values
     np.testing.assert_allclose(exact, low[:, :rows, :columns], atol=1e-4 * float(low.abs().max()))
 
+    if half_precision(torch.device("cpu")) is not torch.bfloat16:
+        return  # emulated here, which would take minutes
     sam.image_encoder.bfloat16()
     sam.mask_decoder.bfloat16()
     rounded = mask_logits(sam, photo, points).values

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 from torch import nn
 
 from eie.errors import BadInputError, UsageError
-from eie.train.loop import averaged_weights, learning_rate, load_fitting, train
+from eie.train.loop import averaged_weights, learning_rate, load_fitting, mixed_precision, train
 from eie.train.settings import LoopSettings
 
 SETTINGS = LoopSettings(
@@ -137,3 +138,27 @@ def test_weights_are_taken_as_far_as_they_fit(tmp_path):
     save_file({"foreign": torch.zeros(1)}, path)
     with pytest.raises(BadInputError, match="fits"):
         load_fitting(model, path)
+
+
+@pytest.mark.parametrize(
+    ("fast", "expected"),
+    [(torch.bfloat16, "bf16"), (torch.float16, "fp16"), (torch.float32, "no")],
+)
+def test_the_precision_is_what_the_machine_is_fast_in(fast, expected, monkeypatch):
+    monkeypatch.setattr("eie.train.loop.half_precision", lambda device: fast)
+    assert mixed_precision("auto", torch.device("cpu")) == expected
+    assert mixed_precision("bf16", torch.device("cpu")) == "bf16"
+
+
+def test_a_run_of_automatic_precision_resumes_on_another_machine(tmp_path, monkeypatch):
+    """The options keep "auto", not what it meant on the machine that began."""
+    from accelerate.state import AcceleratorState
+
+    settings = replace(SETTINGS, precision="auto")
+    for fast, stop in ((torch.bfloat16, 2), (torch.float32, None)):
+        AcceleratorState._reset_state()
+        monkeypatch.setattr("eie.train.loop.half_precision", lambda device, fast=fast: fast)
+        train(LineStage(), settings, tmp_path / "run", asdict(settings), stop_after=stop)
+    AcceleratorState._reset_state()
+    assert json.loads((tmp_path / "run" / "options.json").read_text())["precision"] == "auto"
+    assert json.loads((tmp_path / "run" / "checkpoint" / "state.json").read_text())["step"] == 4
