@@ -13,9 +13,13 @@ from eie.cli.options import typed
 from eie.cli.payload import note
 from eie.train.settings import (
     PAPER,
+    AutoencoderSettings,
     CropSettings,
+    DecoderSettings,
     EncoderSettings,
     LoopSettings,
+    Objective,
+    PhotoCropSettings,
     Precision,
     Preset,
     SceneSettings,
@@ -56,6 +60,20 @@ Workers = Annotated[
     ),
 ]
 
+Segmenter = Annotated[
+    str | None,
+    typer.Option(
+        "--segmenter",
+        metavar="NAME|CHECKPOINT.pth",
+        help="What cuts the photos, as in eie decompose.",
+    ),
+]
+
+Start = Annotated[
+    Path | None,
+    typer.Option(metavar="WEIGHTS", help="Safetensors file to start from, as far as it fits."),
+]
+
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check everything, print the options, do not train.")
 ]
@@ -82,10 +100,7 @@ def segmenter(
     seed: Seed = None,
     precision: PrecisionOption = None,
     workers: Workers = None,
-    start: Annotated[
-        Path | None,
-        typer.Option(metavar="WEIGHTS", help="Safetensors file to start from, as far as it fits."),
-    ] = None,
+    start: Start = None,
     dry_run: DryRun = False,
 ) -> None:
     """Train the segmenter of `eie decompose`.
@@ -126,15 +141,7 @@ def encoder(
             show_default="tiny",
         ),
     ] = None,
-    segmenter: Annotated[
-        str | None,
-        typer.Option(
-            "--segmenter",
-            metavar="NAME|CHECKPOINT.pth",
-            help="What cuts the photos, as in eie decompose.",
-            show_default=EncoderSettings.segmenter,
-        ),
-    ] = None,
+    segmenter: Segmenter = None,
     steps: Steps = None,
     batch: Annotated[
         int | None,
@@ -174,6 +181,216 @@ def encoder(
     )
     folders = [Folder.parse(folder) for folder in data]
     options = train_encoder(folders, output, settings, dry_run)
+    if dry_run:
+        typer.echo(json.dumps(options, indent=2, default=str))
+    else:
+        note(f"trained: {output}")
+
+
+@app.command(name="autoencoder")
+def autoencoder(
+    data: Data,
+    output: RunFolder,
+    steps: Steps = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, help="Crops in a batch.", show_default=str(PhotoCropSettings.batch)),
+    ] = None,
+    crop: Annotated[
+        int | None,
+        typer.Option(
+            help="Side of a crop in pixels, a multiple of 8.",
+            show_default=str(PhotoCropSettings.crop),
+        ),
+    ] = None,
+    seed: Seed = None,
+    precision: PrecisionOption = None,
+    workers: Workers = None,
+    start: Start = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Train the latent autoencoder of the tiny diffusion decoder.
+
+    \b
+      eie train autoencoder photos:20 -o runs/autoencoder
+    """
+    from eie.train.autoencoder import FOLDER, train_autoencoder
+    from eie.train.images import Folder
+
+    default = AutoencoderSettings()
+    settings = replace(
+        default,
+        loop=replace(
+            default.loop, **typed(steps=steps, seed=seed, precision=precision, workers=workers)
+        ),
+        crops=replace(default.crops, **typed(batch=batch, crop=crop)),
+        **typed(start=start),
+    )
+    folders = [Folder.parse(folder) for folder in data]
+    options = train_autoencoder(folders, output, settings, dry_run)
+    if dry_run:
+        typer.echo(json.dumps(options, indent=2, default=str))
+    else:
+        note(f"trained: {output / FOLDER}")
+
+
+@app.command(name="masks")
+def masks(
+    data: Data,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="MASKS.npz", help="Mask database to write.")
+    ],
+    segmenter: Segmenter = None,
+) -> None:
+    """Collect the shapes of objects, for the decoder's element dropout.
+
+    They come from cut-outs, from what people outlined, from black-and-white pictures, and from
+    objects grown in other photos.
+
+    \b
+      eie train masks objects:10 bsds/train -o runs/masks.npz
+    """
+    from eie.train.images import Folder
+    from eie.train.masks import train_masks
+    from eie.train.settings import MaskSettings
+
+    settings = replace(MaskSettings(), **typed(segmenter=segmenter))
+    found = train_masks([Folder.parse(folder) for folder in data], output, settings)
+    note(f"{found['masks']} masks: {output}")
+
+
+@app.command(name="decoder")
+def decoder(
+    data: Data,
+    output: RunFolder,
+    masks: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MASKS.npz", help="Mask database of eie train masks.", show_default="ellipses"
+        ),
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="tiny|DIR",
+            help="Model folder of stage 1.",
+            show_default=DecoderSettings.encoder,
+        ),
+    ] = None,
+    vae: Annotated[
+        str | None,
+        typer.Option(
+            metavar="tiny|DIR",
+            help="Folder of the latent autoencoder.",
+            show_default=DecoderSettings.vae,
+        ),
+    ] = None,
+    segmenter: Segmenter = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Length of the run.", show_default=str(DecoderSettings().loop.steps)
+        ),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Crops in a batch.", show_default=str(DecoderSettings().crops.batch)
+        ),
+    ] = None,
+    crop: Annotated[
+        int | None,
+        typer.Option(
+            help="Side of a crop in pixels, a multiple of 32.", show_default=str(CropSettings.crop)
+        ),
+    ] = None,
+    objective: Annotated[
+        Objective | None,
+        typer.Option(help="What the U-Net predicts.", show_default=DecoderSettings.objective),
+    ] = None,
+    min_snr: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="γ of min-SNR loss weights; 0 for none.",
+            show_default=str(DecoderSettings.min_snr),
+        ),
+    ] = None,
+    freeze: Annotated[
+        bool | None,
+        typer.Option(
+            "--freeze/--no-freeze",
+            help="Leave the content encoder as stage 1 left it, or train it along.",
+            show_default="--freeze",
+        ),
+    ] = None,
+    joint: Annotated[
+        bool | None,
+        typer.Option("--joint", help="Train an encoder from nothing along, without stage 1."),
+    ] = None,
+    random_partition: Annotated[
+        bool | None,
+        typer.Option(
+            "--random-partition/--no-random-partition",
+            help="Cut crops with dropped elements by another photo's label map.",
+            show_default="--random-partition",
+        ),
+    ] = None,
+    dropout: Annotated[
+        bool | None,
+        typer.Option("--dropout/--no-dropout", help="Element dropout.", show_default="--dropout"),
+    ] = None,
+    light_picture: Annotated[
+        bool | None,
+        typer.Option(
+            "--light-picture/--no-light-picture",
+            help="Show the U-Net the light decoder's picture, too; without, it learns of elements "
+            "by attention only, as in the paper.",
+            show_default="--light-picture",
+        ),
+    ] = None,
+    seed: Seed = None,
+    precision: PrecisionOption = None,
+    workers: Workers = None,
+    start: Start = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Train the diffusion decoder (stage 2 of the paper).
+
+    The run folder is then a model folder.
+
+    \b
+      eie train decoder photos:20 --masks runs/masks.npz --vae runs/autoencoder -o runs/decoder
+      eie render --decoder diffusion --model runs/decoder photo.h5 -o photo.png
+    """
+    from eie.train.decoder import train_decoder
+    from eie.train.images import Folder
+
+    default = DecoderSettings()
+    shares = {} if dropout is not False else {"share": 0.0}
+    settings = replace(
+        default,
+        loop=replace(
+            default.loop, **typed(steps=steps, seed=seed, precision=precision, workers=workers)
+        ),
+        crops=replace(default.crops, **typed(batch=batch, crop=crop)),
+        dropout=replace(default.dropout, **typed(random_partition=random_partition), **shares),
+        **typed(
+            masks=masks,
+            encoder=encoder,
+            vae=vae,
+            segmenter=segmenter,
+            objective=objective,
+            min_snr=min_snr,
+            # An encoder that starts from nothing has to be trained.
+            freeze=False if joint else freeze,
+            joint=joint,
+            light_picture=light_picture,
+            start=start,
+        ),
+    )
+    folders = [Folder.parse(folder) for folder in data]
+    options = train_decoder(folders, output, settings, dry_run)
     if dry_run:
         typer.echo(json.dumps(options, indent=2, default=str))
     else:

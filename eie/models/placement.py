@@ -112,7 +112,7 @@ def place(
     canvas = logit.new_zeros(tiles, channels, TILE, TILE).index_add(0, pairs.tile, weighted)
     canvas = canvas.view(batch, height // TILE, width // TILE, channels, TILE, TILE)
     canvas = canvas.permute(0, 3, 1, 4, 2, 5).reshape(batch, channels, height, width)
-    values = _continued(canvas[:, :-1], canvas[:, -1:])
+    values = continued(canvas[:, :-1], canvas[:, -1:])
     return torch.cat([values, torch.log(canvas[:, -1:] + FAINT)], dim=1)
 
 
@@ -152,8 +152,10 @@ def _interpolation(
     return weight / weight.sum(dim=2, keepdim=True), inside
 
 
-def _continued(weighted: Tensor, weight: Tensor) -> Tensor:
+def continued(weighted: Tensor, weight: Tensor) -> Tensor:
     """Weighted values ⇒ values; where the weight is faint, those of ever wider surroundings.
+
+    Fills what is open smoothly from around, at every scale at once.
 
     Args:
         weighted: (B, C, H, W) values times weight.
@@ -165,7 +167,7 @@ def _continued(weighted: Tensor, weight: Tensor) -> Tensor:
             dim=(2, 3), keepdim=True
         ).clamp_min(FAINT)
         return (weighted + FAINT * mean) / (weight + FAINT)
-    coarse = _continued(
+    coarse = continued(
         F.avg_pool2d(weighted, 2, ceil_mode=True), F.avg_pool2d(weight, 2, ceil_mode=True)
     )
     wider = F.interpolate(coarse, size=(height, width), mode="bilinear", align_corners=False)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from eie.models.latent_autoencoder import LatentAutoencoder
 from eie.train.images import Folder, Pixels, photo_files, read_training_images
@@ -43,9 +42,7 @@ class AutoencoderStage:
     def parameter_groups(self) -> list[dict[str, Any]]:
         return [{"params": list(self.model.parameters()), "lr": self.settings.rate}]
 
-    def loss(
-        self, model: nn.Module, batch: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, model: nn.Module, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         target = _scaled(batch, next(model.parameters()).device)  # (B, 3, H, W)
         error = model(target).float() - target
         squared = error.square().mean()
@@ -65,9 +62,7 @@ def _scaled(crops: Tensor, device: torch.device) -> Tensor:
     return crops.to(device).float() / 127.5 - 1
 
 
-def _batch(
-    photos: Sequence[Pixels], crops: PhotoCropSettings, seed: int, step: int
-) -> Tensor:
+def _batch(photos: Sequence[Pixels], crops: PhotoCropSettings, seed: int, step: int) -> Tensor:
     # Step −1 draws the batch that sample pictures are made of, those below the closed-form start.
     return torch.from_numpy(draw_crops(photos, crops, (seed, step < -1, abs(step + 1))))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +26,13 @@ class Decomposed:
 
     Attributes:
         pixels: (H, W, 3) uint8.
+        label_map: (H, W) uint16.
         box: (P, 4) home boxes in pixels.
         patches: (P, 4, S, S) uint8 masked RGB and mask.
     """
 
     pixels: np.ndarray
+    label_map: np.ndarray
     box: np.ndarray
     patches: np.ndarray
 
@@ -65,18 +67,23 @@ class DecomposedPhotos:
         if not path.exists():
             self._decompose(index, path)
         with np.load(path, allow_pickle=False) as entry:
-            return Decomposed(entry["pixels"], entry["box"], entry["patches"])
+            return Decomposed(**{name: entry[name] for name in entry.files})
 
     def _elements(self, index: int) -> int:
         return self.settings.elements[index % len(self.settings.elements)]
 
-    def _entry(self, index: int) -> Path:
+    def key(self, index: int) -> str:
+        """The name of a photo's entry, by content and settings."""
         stat = self.files[index].stat()
         key = (
             str(self.files[index].resolve()), stat.st_size, stat.st_mtime_ns, self.patch_size,
             self.settings.working_size, self._elements(index), self.segmenter,
+            [field.name for field in fields(Decomposed)],
         )  # fmt: skip
-        return self.cache / f"{hashlib.sha256(repr(key).encode()).hexdigest()[:24]}.npz"
+        return hashlib.sha256(repr(key).encode()).hexdigest()[:24]
+
+    def _entry(self, index: int) -> Path:
+        return self.cache / f"{self.key(index)}.npz"
 
     def _decompose(self, index: int, path: Path) -> None:
         from eie.decompose import decompose
@@ -89,7 +96,13 @@ class DecomposedPhotos:
         patches = cut_patches(source, self.patch_size).mul(255).round().byte().numpy()
         path.parent.mkdir(parents=True, exist_ok=True)
         with write_atomically(path) as file:
-            np.savez(file, pixels=pixels, box=source.home_box, patches=patches)
+            np.savez(
+                file,
+                pixels=pixels,
+                label_map=source.label_map,
+                box=source.home_box,
+                patches=patches,
+            )
 
 
 def _working_photo(file: Path, settings: CropSettings) -> np.ndarray:

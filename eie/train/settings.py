@@ -176,3 +176,147 @@ class EncoderSettings:
     rate: float = 6e-4
     basis_rate: float = 1e-4
     basis_patches: int = 16_000
+
+
+@dataclass(frozen=True)
+class PhotoCropSettings:
+    """How crops of plain photos are drawn.
+
+    crop: side of a crop in pixels, a multiple of 8.
+    batch: crops a batch.
+    view: range of the side that is seen, as a share of the photo's short side; a crop is never
+        enlarged unless the photo is smaller.
+    """
+
+    crop: int = 256
+    batch: int = 4
+    view: tuple[float, float] = (0.4, 1.0)
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig:
+    """Sizes of :class:`eie.models.latent_autoencoder.LatentAutoencoder`, which see."""
+
+    latent_channels: int = 16
+    width: int = 192
+    blocks: int = 3
+    fine_blocks: int = 1
+
+
+@dataclass(frozen=True)
+class AutoencoderSettings:
+    """Everything but the photos that determines a training of the latent autoencoder.
+
+    rate: highest learning rate.
+    squared_weight: weight of the squared error against the absolute one.
+    fitted_batches: batches that the linear encoder is fitted to.
+    start: weights (safetensors) to start from, as far as their tensors fit; the linear encoder
+        too is then kept.
+    """
+
+    model: AutoencoderConfig = AutoencoderConfig()
+    crops: PhotoCropSettings = PhotoCropSettings()
+    loop: LoopSettings = LoopSettings()
+    rate: float = 1e-3
+    squared_weight: float = 2.0
+    fitted_batches: int = 64
+    start: Path | None = None
+
+
+@dataclass(frozen=True)
+class DropoutSettings:
+    """Element dropout (paper §3.4): what the decoder must learn to make up.
+
+    share: of crops in which elements are dropped.
+    side: range of the dropping mask's longer side, as a share of the crop's side.
+    covered: an element is dropped if the mask covers at least this share of it.
+    random_partition: cut crops with dropped elements by another photo's label map, so that the
+        hole's border says nothing of the borders in the photo.
+    known: share of crops, among those with dropped elements, whose other pixels are known, as in
+        anchored rendering.
+    """
+
+    share: float = 0.85
+    side: tuple[float, float] = (0.25, 0.9)
+    covered: float = 0.5
+    random_partition: bool = True
+    known: float = 0.75
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """Sizes of the tiny diffusion decoder: its U-Net and its element attention.
+
+    block_out_channels, layers_per_block, heads: of diffusers' `UNet2DConditionModel`; the first
+        level has no attention.
+    text_dim: of the text that the U-Net could read; the tiny decoder is given none.
+    token_dim, hidden_dim, frequencies, geometry_bias: of
+        :class:`eie.models.element_attention.ElementAttention`.
+    """
+
+    block_out_channels: tuple[int, ...] = (64, 128, 224)
+    layers_per_block: int = 1
+    heads: int = 4
+    text_dim: int = 32
+    token_dim: int = 192
+    hidden_dim: int = 256
+    frequencies: int = 8
+    geometry_bias: bool = True
+
+
+Objective = Literal["epsilon", "v_prediction"]
+
+
+@dataclass(frozen=True)
+class DecoderSettings:
+    """Everything but the photos that determines a training of stage 2.
+
+    encoder: model folder of stage 1, or "tiny".
+    vae: folder of the latent autoencoder, or "tiny".
+    masks: file of object masks made by `eie train masks`; None for ellipses.
+    objective: what the U-Net predicts.
+    min_snr: γ of min-SNR loss weights; 0 for none.
+    text_dropout: share of crops without text; elements are dropped as often, on their own, so
+        that guidance has its unconditional side.
+    light_picture: give the U-Net the light decoder's picture as extra input channels.
+    known_weight: weight of what is known already in the loss.
+    rate: highest learning rate.
+    freeze: leave the content encoder as stage 1 left it (the paper's default).
+    joint: train a content encoder from nothing together with the decoder instead of stage 1.
+    start: weights (safetensors) to start from, as far as their tensors fit.
+    """
+
+    model: DecoderConfig = DecoderConfig()
+    crops: CropSettings = CropSettings(batch=4, working_size=384, elements=(144,), stretch=1.15)
+    dropout: DropoutSettings = DropoutSettings()
+    loop: LoopSettings = LoopSettings(steps=4000, warmup=200)
+    segmenter: str = "slic"
+    encoder: str = "tiny"
+    vae: str = "tiny"
+    masks: Path | None = None
+    objective: Objective = "v_prediction"
+    min_snr: float = 5.0
+    text_dropout: float = 0.1
+    light_picture: bool = True
+    known_weight: float = 0.1
+    rate: float = 5e-4
+    freeze: bool = True
+    joint: bool = False
+    start: Path | None = None
+
+
+@dataclass(frozen=True)
+class MaskSettings:
+    """How the mask database is built.
+
+    side: of the shapes, in samples.
+    area: range of what a shape may take of its picture to count as an object's; cut-outs and
+        black-and-white pictures are taken whatever their area.
+    objects_of_photo: objects grown in each plain photo.
+    segmenter: as of `eie decompose`; for plain photos.
+    """
+
+    side: int = 96
+    area: tuple[float, float] = (0.01, 0.4)
+    objects_of_photo: int = 4
+    segmenter: str = "tiny"

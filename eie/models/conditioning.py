@@ -1,0 +1,76 @@
+"""What the tiny diffusion decoder is told of the picture besides its elements.
+
+The paper's U-Net sees noise, text and elements (§3.3). A small one cannot spend its few weights on
+painting by attention what is known already, so it is also given, at the latents' resolution,
+
+    the picture as far as it is known    C channels, encoded as the latents are
+    known                                share of pixels that are the photo's own
+    covered                              share of pixels that an element covers
+
+where the picture is the photo where that is known, the light decoder's where an element covers it,
+and continued smoothly from around elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from eie.models.placement import continued
+
+
+def conditioned_channels(latent_channels: int) -> int:
+    """Input channels of a U-Net that is told of the picture; one of the paper's has as many as
+    there are latent channels."""
+    return 2 * latent_channels + 2
+
+
+def known_picture(photo: Tensor, light: Tensor, known: Tensor, covered: Tensor) -> Tensor:
+    """The picture as far as it is known.
+
+    Args:
+        photo: (B, 3, H, W) in [−1, 1], used where known.
+        light: (B, 3, H, W) in [−1, 1], used where covered and not known.
+        known, covered: (B, 1, H, W) in [0, 1].
+
+    Returns:
+        (B, 3, H, W) in [−1, 1].
+    """
+    picture = known * photo + (1 - known) * light
+    weight = torch.maximum(known, covered)
+    return continued(picture * weight, weight).clamp(-1, 1)
+
+
+def condition_channels(vae: Any, picture: Tensor, known: Tensor, covered: Tensor) -> Tensor:
+    """The channels beside the noisy latents.
+
+    Args:
+        vae: the latent autoencoder.
+        picture: (B, 3, H, W) in [−1, 1], as :func:`known_picture` gives it.
+        known, covered: (B, 1, H, W) in [0, 1].
+
+    Returns:
+        (B, C + 2, H/8, W/8).
+    """
+    latents = encode_pixels(vae, picture)  # (B, C, h, w)
+    covered = torch.maximum(known, covered)
+    shares = [F.adaptive_avg_pool2d(plane, latents.shape[2:]) for plane in (known, covered)]
+    return torch.cat([latents, *shares], dim=1)
+
+
+def encode_pixels(vae: Any, pixels: Tensor) -> Tensor:
+    """(B, 3, H, W) RGB in [−1, 1] ⇒ (B, C, H/8, W/8) latents, scaled for the diffusion model.
+
+    Takes diffusers' AutoencoderKL, of whose distribution it gives the mode, and AutoencoderTiny.
+    """
+    encoded = vae.encode(pixels)
+    latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
+    return latents * vae.config.scaling_factor
+
+
+def decode_latents(vae: Any, latents: Tensor) -> Tensor:
+    """The reverse: (B, C, h, w) ⇒ (B, 3, 8h, 8w) RGB, about [−1, 1], not clipped."""
+    return vae.decode(latents / vae.config.scaling_factor).sample

@@ -1,0 +1,54 @@
+"""Loading and saving diffusion decoders: diffusers' folders beside those of stage 1.
+
+MODEL/
+  unet/  element_attention/  vae/  scheduler/
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from eie.errors import MissingModelError
+from eie.models.content import EMBEDDED, TINY
+
+UNET_FOLDER = "unet"
+ATTENTION_FOLDER = "element_attention"
+VAE_FOLDER = "vae"
+SCHEDULER_FOLDER = "scheduler"
+
+
+def load_vae(model: str | Path = TINY) -> Any:
+    """The latent autoencoder of a model folder, in evaluation mode, without gradients.
+
+    Args:
+        model: "tiny" (embedded), or a folder that has a `vae` folder.
+
+    Raises:
+        MissingModelError: there is none, or it cannot be read.
+    """
+    import torch
+
+    from eie.models.latent_autoencoder import LatentAutoencoder
+
+    folder = (EMBEDDED / TINY if model == TINY else Path(model)) / VAE_FOLDER
+    try:
+        vae = LatentAutoencoder.from_pretrained(str(folder), torch_dtype=torch.float32)
+    except Exception as error:  # damaged files raise all sorts
+        raise MissingModelError(
+            f"no latent autoencoder could be loaded: {error}",
+            where=str(folder),
+            hint="make one with eie train autoencoder",
+        ) from error
+    return vae.eval().requires_grad_(False)
+
+
+def save_diffusion_model(folder: Path, unet: Any, attention: Any, vae: Any, scheduler: Any) -> None:
+    """Save a diffusion decoder in half precision, as a model folder."""
+    import torch
+
+    for name, module in (
+        (UNET_FOLDER, unet), (ATTENTION_FOLDER, attention), (VAE_FOLDER, vae),
+    ):  # fmt: skip
+        module.to(torch.float16).save_pretrained(folder / name)
+    scheduler.save_pretrained(folder / SCHEDULER_FOLDER)

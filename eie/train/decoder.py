@@ -1,0 +1,299 @@
+"""Stage 2: the diffusion decoder, a U-Net and its attention to elements (paper §3.3, §3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import DDIMScheduler, UNet2DConditionModel
+from torch import Tensor, nn
+
+from eie.errors import UsageError
+from eie.models.conditioning import (
+    condition_channels,
+    conditioned_channels,
+    decode_latents,
+    encode_pixels,
+    known_picture,
+)
+from eie.models.content import load_content_encoder
+from eie.models.content_encoder import ContentEncoder
+from eie.models.diffusion import load_vae, save_diffusion_model
+from eie.models.element_attention import ElementAttention, attend_to_elements
+from eie.train.dropout import DecoderBatch, draw_batch
+from eie.train.element_crops import DecomposedPhotos
+from eie.train.encoded_photos import EncodedPhotos
+from eie.train.images import Folder, photo_files
+from eie.train.loop import averaged_weights, load_fitting, train
+from eie.train.masks import MaskDatabase
+from eie.train.settings import CropSettings, DecoderConfig, DecoderSettings, DropoutSettings
+
+SAMPLE_STEPS = 12
+"""Denoising steps of the sample pictures."""
+
+
+class DiffusionDecoderModel(nn.Module):
+    """U-Net and element attention as one module, as they are trained; the encoder if it is too."""
+
+    def __init__(
+        self, unet: UNet2DConditionModel, attention: ElementAttention, encoder: nn.Module | None
+    ) -> None:
+        super().__init__()
+        self.unet, self.element_attention, self.content_encoder = unet, attention, encoder
+
+    def forward(
+        self,
+        noisy: Tensor,
+        step: Tensor,
+        extra: Tensor,
+        embeddings: Tensor,
+        box: Tensor,
+        present: Tensor,
+    ) -> Tensor:
+        """Predict from noisy latents (B, C, h, w), steps (B,), extra channels (B, E, h, w) and
+        elements (B, N, D), (B, N, 4), (B, N); the prediction (B, C, h, w)."""
+        context = self.element_attention(embeddings, box, present)
+        text = noisy.new_zeros(len(noisy), 1, self.unet.config.cross_attention_dim)
+        return self.unet(
+            torch.cat([noisy, extra], dim=1), step, text,
+            cross_attention_kwargs={"elements": context},
+        ).sample  # fmt: skip
+
+
+class DecoderStage:
+    """Model, data and loss of stage 2."""
+
+    def __init__(
+        self, settings: DecoderSettings, photos: EncodedPhotos, masks: MaskDatabase | None
+    ) -> None:
+        self.settings = settings
+        self.batch = partial(
+            _batch, photos, masks, settings.crops, settings.dropout, settings.loop.seed
+        )
+        self.vae = load_vae(settings.vae)
+        self.scheduler = training_scheduler(settings)
+        torch.manual_seed(settings.loop.seed)
+        unet = build_unet(settings.model, self.vae.config.latent_channels)
+        loaded = load_content_encoder(settings.encoder, "cpu")
+        attention = ElementAttention.for_unet(
+            unet,
+            embedding_dim=loaded.model.config.embedding_dim,
+            token_dim=settings.model.token_dim,
+            hidden_dim=settings.model.hidden_dim,
+            frequencies=settings.model.frequencies,
+            geometry_bias=settings.model.geometry_bias,
+            encoder_hash=loaded.weight_hash,
+        )
+        attend_to_elements(unet)
+        encoder = None if settings.freeze else _trained_encoder(loaded.model, settings)
+        model = DiffusionDecoderModel(unet, attention, encoder)
+        if settings.start:
+            load_fitting(model, settings.start)
+        self.model = model.to(memory_format=torch.channels_last)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        return [{"params": list(self.model.parameters()), "lr": self.settings.rate}]
+
+    def loss(self, model: nn.Module, batch: DecoderBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        latents, extra, known = self._latents(batch, _device(model))  # (B, C, h, w), (B, E, h, w)
+        count = len(latents)
+        noise = torch.randn_like(latents)
+        steps = self.scheduler.config.num_train_timesteps
+        step = torch.randint(steps, (count,), device=latents.device)
+        noisy = self.scheduler.add_noise(latents, noise, step)
+        embeddings, box, present = self._elements(model, batch)
+        # Guidance's unconditional side: now and then the set is the null set.
+        null = torch.rand(count, 1, device=latents.device) < self.settings.text_dropout
+        predicted = model(noisy, step, extra, embeddings, box, present & ~null).float()
+
+        with torch.autocast(latents.device.type, enabled=False):
+            if self.settings.objective == "v_prediction":
+                wanted = self.scheduler.get_velocity(latents, noise, step)
+            else:
+                wanted = noise
+            open_share = 1 - known  # (B, 1, h, w)
+            place = open_share + self.settings.known_weight * known  # (B, 1, h, w)
+            error = (predicted - wanted).square()  # (B, C, h, w)
+            each = (error * place).mean(dim=(1, 2, 3)) / place.mean(dim=(1, 2, 3))  # (B,)
+            signal = self.scheduler.alphas_cumprod.to(latents.device)[step]  # (B,)
+            weight = loss_weight(signal, self.settings)  # (B,)
+            plain = error.detach().mean(dim=(1, 2, 3))
+        return (weight * each).mean(), {"error": plain.mean()}
+
+    @torch.no_grad()
+    def samples(self, model: nn.Module, batch: DecoderBatch) -> dict[str, np.ndarray]:
+        device = _device(model)
+        latents, extra, _ = self._latents(batch, device)
+        target, picture = self._pixels(batch, device)
+        elements = self._elements(model, batch)
+        scheduler = DDIMScheduler.from_config(self.scheduler.config)
+        scheduler.set_timesteps(SAMPLE_STEPS)
+        random = torch.Generator().manual_seed(0)
+        sample = torch.randn(latents.shape, generator=random).to(device)
+        for step in scheduler.timesteps:
+            steps = step.expand(len(latents)).to(device)
+            predicted = model(sample, steps, extra, *elements).float()
+            sample = scheduler.step(predicted, step, sample).prev_sample
+        decoded = decode_latents(self.vae, sample)
+        known_pixels = batch.known.to(device).float()
+        decoded = known_pixels * target + (1 - known_pixels) * decoded
+        rows = torch.cat([target, picture, decoded], dim=2)  # (B, 3, 3·crop, crop)
+        sheet = torch.cat(list(rows), dim=2).add(1).mul(127.5).round().clamp(0, 255).byte()
+        return {"filled": sheet.permute(1, 2, 0).cpu().numpy()}
+
+    def _pixels(self, batch: DecoderBatch, device: torch.device) -> tuple[Tensor, Tensor]:
+        """The photo and what is known of it, (B, 3, crop, crop) in [−1, 1] each."""
+        target = batch.target.to(device).float() / 127.5 - 1
+        light = batch.light.to(device).float() / 127.5 - 1
+        known, covered = batch.known.to(device).float(), batch.covered.to(device).float()
+        if not self.settings.light_picture:
+            covered = torch.zeros_like(covered)
+        return target, known_picture(target, light, known, covered)
+
+    @torch.no_grad()
+    def _latents(self, batch: DecoderBatch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """Latents (B, C, h, w), extra channels (B, C + 2, h, w), share known (B, 1, h, w)."""
+        with torch.autocast(device.type, enabled=False):
+            target, picture = self._pixels(batch, device)
+            known, covered = batch.known.to(device).float(), batch.covered.to(device).float()
+            self.vae.to(device)
+            extra = condition_channels(self.vae, picture, known, covered)
+            return encode_pixels(self.vae, target), extra, extra[:, -2:-1]
+
+    def _elements(self, model: nn.Module, batch: DecoderBatch) -> tuple[Tensor, Tensor, Tensor]:
+        """Embeddings (B, N, D), boxes (B, N, 4), present (B, N)."""
+        device = _device(model)
+        box, present = batch.box.to(device), batch.present.to(device)
+        encoder = getattr(model, "module", model).content_encoder
+        if encoder is None:
+            return batch.embeddings.to(device), box, present
+        embeddings = box.new_zeros(*present.shape, encoder.config.embedding_dim)
+        patches = batch.patches.to(device)[present].float() / 255  # (n, 4, S, S)
+        embeddings[present] = encoder(patches)
+        return embeddings, box, present
+
+
+def build_unet(config: DecoderConfig, latent_channels: int) -> UNet2DConditionModel:
+    """An untrained U-Net of Stable Diffusion's class at the tiny decoder's sizes."""
+    deeper = len(config.block_out_channels) - 1
+    return UNet2DConditionModel(
+        in_channels=conditioned_channels(latent_channels),
+        out_channels=latent_channels,
+        down_block_types=("DownBlock2D", *["CrossAttnDownBlock2D"] * deeper),
+        up_block_types=(*["CrossAttnUpBlock2D"] * deeper, "UpBlock2D"),
+        block_out_channels=tuple(config.block_out_channels),
+        layers_per_block=config.layers_per_block,
+        cross_attention_dim=config.text_dim,
+        attention_head_dim=config.heads,  # diffusers' name for the number of heads
+    )
+
+
+def training_scheduler(settings: DecoderSettings) -> DDIMScheduler:
+    """Stable Diffusion's noise schedule, ending in pure noise."""
+    return DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        prediction_type=settings.objective,
+        # A signal of exactly zero leaves ε nothing to learn from.
+        rescale_betas_zero_snr=settings.objective == "v_prediction",
+        timestep_spacing="trailing",
+    )
+
+
+def loss_weight(signal: Tensor, settings: DecoderSettings) -> Tensor:
+    """min-SNR-γ weights (Hang et al. 2023) of the objective's squared error.
+
+    Args:
+        signal: (B,) ᾱ, the share of signal in the noisy latents' variance.
+    """
+    if not settings.min_snr:
+        return torch.ones_like(signal)
+    ratio = signal / (1 - signal).clamp_min(1e-8)  # (B,)
+    clipped = ratio.clamp(max=settings.min_snr)
+    if settings.objective == "v_prediction":
+        return clipped / (ratio + 1)
+    return clipped / ratio.clamp_min(1e-8)
+
+
+def _trained_encoder(frozen: ContentEncoder, settings: DecoderSettings) -> ContentEncoder:
+    """The encoder that is trained along: stage 1's, or with `joint` an untrained one."""
+    if not settings.joint:
+        return frozen.requires_grad_(True)
+    config = dict(frozen.config) | {"luma": 0, "chroma": 0, "shape": 0}
+    return ContentEncoder.from_config(config)
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device
+
+
+def _batch(
+    photos: EncodedPhotos,
+    masks: MaskDatabase | None,
+    crops: CropSettings,
+    dropout: DropoutSettings,
+    seed: int,
+    step: int,
+) -> DecoderBatch:
+    # Step −1 draws the batch that sample pictures are made of.
+    return draw_batch(photos, masks, crops, dropout, (seed, step + 1))
+
+
+def train_decoder(
+    folders: Sequence[Folder],
+    run: Path,
+    settings: DecoderSettings | None = None,
+    dry_run: bool = False,
+) -> dict[str, Any]:
+    """Train the diffusion decoder on folders of photos, or go on with the run in `run`.
+
+    Photos are decomposed, encoded and lightly decoded once; both are cached beside the run. At the
+    end the averaged weights are in `run`, as a model folder that `--model` takes.
+
+    Args:
+        folders: photos.
+        run: the run folder.
+        settings: None for the `tiny` preset.
+        dry_run: check everything and train nothing.
+
+    Returns:
+        All options that determine the run.
+
+    Raises:
+        BadInputError: a folder, image or mask database cannot be read.
+        UsageError: senseless settings, or `run` holds a run with other settings.
+        MissingModelError: the encoder or the latent autoencoder is not there.
+    """
+    settings = settings or DecoderSettings()
+    if settings.joint and settings.freeze:
+        raise UsageError("an encoder trained jointly is not frozen", hint="add --no-freeze")
+    files = photo_files(folders)
+    options = {
+        "stage": "decoder",
+        "data": [str(folder) for folder in folders],
+        "photos": len(files),
+        **asdict(settings),
+    }
+    masks = MaskDatabase.load(settings.masks) if settings.masks else None
+    if dry_run:
+        return options
+    patch_size = load_content_encoder(settings.encoder, "cpu").model.config.patch_size
+    decomposed = DecomposedPhotos(
+        files, run.parent / "decompositions", patch_size, settings.crops, settings.segmenter
+    )
+    photos = EncodedPhotos(decomposed, settings.encoder, run.parent / "encoded")
+    stage = DecoderStage(settings, photos, masks)
+    train(stage, settings.loop, run, options)
+    stage.model.load_state_dict(averaged_weights(run))
+    save_diffusion_model(
+        run, stage.model.unet, stage.model.element_attention, stage.vae, stage.scheduler
+    )
+    return options

@@ -1,0 +1,167 @@
+"""Training crops of stage 2 with element dropout (paper §3.4).
+
+A crop shows a photo cut into elements. In most crops an object mask of another photo is laid over
+it: the elements under it are dropped, and the decoder must make up what they showed. With the
+random partition such crops are cut by yet another photo's label map, so that the border of the hole
+does not trace what was there. In some crops nothing but elements is known, as in `--free`; in
+others everything outside the hole is, as in anchored rendering.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from eie.geometry import corners
+from eie.train.encoded_photos import EncodedPhoto, EncodedPhotos
+from eie.train.masks import Mask, MaskDatabase, draw_mask
+from eie.train.settings import CropSettings, DropoutSettings
+
+
+@dataclass(frozen=True, eq=False)
+class DecoderBatch:
+    """A batch of stage 2.
+
+    Attributes:
+        target: (B, 3, crop, crop) uint8, the photo.
+        light: (B, 3, crop, crop) uint8, the light decoder's picture of all elements.
+        covered: (B, 1, crop, crop) bool, where an element is present.
+        known: (B, 1, crop, crop) bool, where the photo's pixels are known.
+        embeddings: (B, N, D) float32.
+        patches: (B, N, 4, S, S) uint8.
+        box: (B, N, 4) float32 (cx, cy, w, h) in shares of the crop.
+        present: (B, N) bool, False for dropped elements and for padding.
+    """
+
+    target: Tensor
+    light: Tensor
+    covered: Tensor
+    known: Tensor
+    embeddings: Tensor
+    patches: Tensor
+    box: Tensor
+    present: Tensor
+
+
+def draw_batch(
+    photos: EncodedPhotos,
+    masks: MaskDatabase | None,
+    crops: CropSettings,
+    dropout: DropoutSettings,
+    seed: tuple[int, ...],
+) -> DecoderBatch:
+    """Random crops of random photos; a pure function of the seed."""
+    random = np.random.default_rng(seed)
+    drawn = [_draw_crop(photos, masks, crops, dropout, random) for _ in range(crops.batch)]
+    most = max(len(crop["present"]) for crop in drawn)
+    for crop in drawn:
+        missing = most - len(crop["present"])
+        for name in ("embeddings", "patches", "box", "present"):
+            crop[name] = np.pad(crop[name], [(0, missing)] + [(0, 0)] * (crop[name].ndim - 1))
+        crop["box"][most - missing :] = 1.0  # a size that can be divided by
+    return DecoderBatch(
+        **{
+            field.name: torch.from_numpy(np.stack([crop[field.name] for crop in drawn]))
+            for field in fields(DecoderBatch)
+        }
+    )
+
+
+def _draw_crop(
+    photos: EncodedPhotos,
+    masks: MaskDatabase | None,
+    crops: CropSettings,
+    dropout: DropoutSettings,
+    random: np.random.Generator,
+) -> dict[str, NDArray]:
+    """One crop, its values as in :class:`DecoderBatch` without the batch axis.
+
+    Crops are not mirrored: a mirrored patch has another embedding.
+    """
+    index = int(random.integers(len(photos)))
+    dropping = random.random() < dropout.share
+    # What is drawn at random stays the same whether the partition is another photo's or not.
+    photo = photos.get(index, foreign=dropping and dropout.random_partition)
+    crop = crops.crop
+    view, factor = _random_view(photo.label_map.shape, crops, random)
+    labels = cv2.resize(photo.label_map[view], (crop, crop), interpolation=cv2.INTER_NEAREST)
+    mask = (
+        draw_mask(masks, crop, dropout.side, random) if dropping else np.zeros((crop, crop), bool)
+    )
+    dropped = _mostly_under(mask, labels, len(photo.box), dropout.covered)  # (P,)
+    hole = dropped[labels]
+    anchored = dropping and random.random() < dropout.known
+    values = _pictures(photo, view, crop) | {
+        "covered": ~hole[None],
+        "known": (_eroded(~hole, random) if anchored else np.zeros_like(hole))[None],
+    }
+    elements = _elements(photo, view, factor, crop, dropped)
+    return {name: np.ascontiguousarray(value) for name, value in (values | elements).items()}
+
+
+def _random_view(
+    shape: tuple[int, ...], crops: CropSettings, random: np.random.Generator
+) -> tuple[tuple[slice, slice], NDArray[np.float64]]:
+    """Rows and columns of the photo that a crop shows, and pixels of the crop per photo pixel."""
+    size = np.array(shape[1::-1], dtype=np.float64)  # (width, height)
+    factor = crops.zoom ** random.uniform(-1, 1)
+    stretched = factor * crops.stretch ** (random.uniform(-0.5, 0.5) * np.array([1, -1]))
+    stretched = np.maximum(stretched, crops.crop / size)
+    cut = np.floor(crops.crop / stretched).astype(int)
+    x, y = (int(random.integers(0, s - c + 1)) for s, c in zip(size, cut, strict=True))
+    return np.s_[y : y + int(cut[1]), x : x + int(cut[0])], crops.crop / cut
+
+
+def _pictures(photo: EncodedPhoto, view: tuple[slice, slice], crop: int) -> dict[str, NDArray]:
+    """Target and light picture of a view, (3, crop, crop) uint8 each."""
+    pictures = {}
+    for name, whole in (("target", photo.pixels), ("light", photo.light)):
+        part = whole[view]
+        method = cv2.INTER_AREA if min(part.shape[:2]) > crop else cv2.INTER_CUBIC
+        pictures[name] = np.moveaxis(cv2.resize(part, (crop, crop), interpolation=method), 2, 0)
+    return pictures
+
+
+def _elements(
+    photo: EncodedPhoto,
+    view: tuple[slice, slice],
+    factor: NDArray[np.float64],
+    crop: int,
+    dropped: NDArray[np.bool_],
+) -> dict[str, NDArray]:
+    """The elements that reach into a view, boxes in shares of it."""
+    corner = np.array([view[1].start, view[0].start])
+    box = photo.box.copy()
+    box[:, :2] = (box[:, :2] - corner) * factor / crop
+    box[:, 2:] *= factor / crop
+    edge = corners(box)
+    near = (edge[:, :2] < 1).all(axis=1) & (edge[:, 2:] > 0).all(axis=1)
+    return {
+        "embeddings": photo.embeddings[near],
+        "patches": photo.patches[near],
+        "box": box[near].astype(np.float32),
+        "present": ~dropped[near],
+    }
+
+
+def _mostly_under(
+    mask: Mask, labels: NDArray[np.uint16], count: int, share: float
+) -> NDArray[np.bool_]:
+    """(count,) bool, which labels have at least that share of their pixels under a mask."""
+    whole = np.bincount(labels.ravel(), minlength=count)
+    under = np.bincount(labels[mask], minlength=count)
+    return (under > 0) & (under >= share * whole)
+
+
+def _eroded(known: Mask, random: np.random.Generator) -> Mask:
+    """A hole a little wider than its elements, as rendering's seam makes it."""
+    reach = int(random.integers(0, 7))
+    if reach == 0:
+        return known
+    distance = cv2.distanceTransform(known.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3)
+    return np.asarray(distance > reach)

@@ -1,0 +1,289 @@
+"""Training of the latent autoencoder and of stage 2 on small synthetic photos, small models."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from diffusers import UNet2DConditionModel
+from PIL import Image
+
+from eie.errors import BadInputError, UsageError
+from eie.models.diffusion import load_vae
+from eie.models.element_attention import ElementAttention
+from eie.train.autoencoder import train_autoencoder
+from eie.train.decoder import DecoderStage, loss_weight, train_decoder, training_scheduler
+from eie.train.dropout import draw_batch
+from eie.train.element_crops import DecomposedPhotos
+from eie.train.encoded_photos import EncodedPhotos
+from eie.train.images import Folder, photo_files
+from eie.train.loop import averaged_weights, train
+from eie.train.masks import MaskDatabase, build_masks, draw_mask, train_masks
+from eie.train.settings import (
+    AutoencoderConfig,
+    AutoencoderSettings,
+    CropSettings,
+    DecoderConfig,
+    DecoderSettings,
+    DropoutSettings,
+    LoopSettings,
+    MaskSettings,
+    PhotoCropSettings,
+)
+
+LOOP = LoopSettings(
+    steps=4, warmup=1, precision="no", workers=0, log_every=1, sample_every=4, save_every=2
+)
+SMALL_VAE = AutoencoderSettings(
+    model=AutoencoderConfig(latent_channels=4, width=24, blocks=1),
+    crops=PhotoCropSettings(crop=32, batch=2),
+    loop=LOOP,
+    fitted_batches=16,
+)
+SMALL = DecoderSettings(
+    model=DecoderConfig(
+        block_out_channels=(32, 32), heads=2, text_dim=4, token_dim=8, hidden_dim=8, frequencies=2
+    ),
+    crops=CropSettings(crop=64, batch=2, working_size=96, elements=(16,)),
+    loop=LOOP,
+)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for index in range(4):
+        coarse = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        size = (128, 96) if index % 2 else (104, 120)
+        Image.fromarray(coarse).resize(size, Image.BICUBIC).save(folder / f"{index}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def vae(photos, tmp_path_factory):
+    run = tmp_path_factory.mktemp("runs") / "autoencoder"
+    train_autoencoder([Folder(photos)], run, SMALL_VAE)
+    return run
+
+
+def encoded(photos, cache) -> EncodedPhotos:
+    files = photo_files([Folder(photos)])
+    decomposed = DecomposedPhotos(files, cache / "decompositions", 32, SMALL.crops, "slic")
+    return EncodedPhotos(decomposed, "tiny", cache / "encoded")
+
+
+def test_the_autoencoder_is_a_model_folder(vae) -> None:
+    model = load_vae(vae)
+    assert model.config.latent_channels == 4
+    assert list((vae / "samples").glob("*.png"))
+
+
+def test_an_autoencoder_can_start_from_another(photos, vae, tmp_path) -> None:
+    start = vae / "vae" / "diffusion_pytorch_model.safetensors"
+    short = replace(SMALL_VAE, start=start, loop=replace(LOOP, steps=1))
+    train_autoencoder([Folder(photos)], tmp_path / "run", short)
+    # The linear encoder, and with it the latents, stay.
+    assert torch.equal(load_vae(tmp_path / "run").analysis, load_vae(vae).analysis)
+
+
+def test_masks_of_cutouts_and_of_what_people_outlined(data, tmp_path) -> None:
+    train_masks([Folder(data / "objects"), Folder(data / "bsds")], tmp_path / "masks.npz")
+    masks = MaskDatabase.load(tmp_path / "masks.npz")
+    built = build_masks([Folder(data / "objects"), Folder(data / "bsds")])
+    assert np.array_equal(masks.shapes, built.shapes)
+    # 4 cut-outs 50×35; of 3 photos with 2 annotators the segments of a third of the area.
+    assert len(masks) == 4 + 3 * 2
+    assert masks.aspect[0] == pytest.approx(50 / 35)
+    assert masks.aspect[4] == pytest.approx(0.5)
+    assert masks.shapes[0].all()
+
+
+def test_masks_of_pictures_and_of_plain_photos(photos, tmp_path) -> None:
+    (tmp_path / "white").mkdir()
+    picture = np.zeros((40, 60), np.uint8)
+    picture[10:20, 10:50] = 255
+    Image.fromarray(picture).save(tmp_path / "white" / "mask.png")
+    masks = build_masks([Folder(tmp_path / "white")])
+    assert len(masks) == 1
+    assert masks.aspect[0] == pytest.approx(4.0)
+    settings = MaskSettings(segmenter="slic", area=(0.0, 1.0), objects_of_photo=2)
+    assert len(build_masks([Folder(photos)], settings)) == 8
+
+
+def test_no_masks_is_an_error(photos, tmp_path) -> None:
+    with pytest.raises(BadInputError, match="no object shapes"):
+        build_masks([Folder(photos)], MaskSettings(segmenter="slic", area=(2.0, 3.0)))
+    (tmp_path / "masks.npz").write_bytes(b"no database")
+    with pytest.raises(BadInputError, match="mask database"):
+        MaskDatabase.load(tmp_path / "masks.npz")
+
+
+def test_drawn_masks_have_about_the_size_asked_for() -> None:
+    rng = np.random.default_rng(0)
+    sizes = [draw_mask(None, 128, (0.5, 0.5), rng).mean() for _ in range(200)]
+    # An ellipse's area is at most π/4 of its box, of whose sides one is half of the crop's.
+    assert 0.03 < np.mean(sizes) < np.pi / 16
+    shape = np.zeros((1, 8, 8), bool)
+    shape[:, :, :4] = True
+    masks = MaskDatabase(shape, np.array([2.0], np.float32))
+    drawn = draw_mask(masks, 100, (0.4, 0.4), rng)
+    assert drawn.any(axis=0).sum() <= 21
+    assert drawn.any(axis=1).sum() <= 21
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+def test_photos_are_encoded_once(photos, tmp_path, foreign) -> None:
+    from eie.elements import Source
+    from eie.encode.patches import cut_patches
+    from eie.models.content import load_content_encoder
+
+    data = encoded(photos, tmp_path)
+    photo = data.get(0, foreign)
+    times = [path.stat().st_mtime_ns for path in sorted((tmp_path / "encoded").iterdir())]
+    assert np.array_equal(data.get(0, foreign).embeddings, photo.embeddings)
+    again = [path.stat().st_mtime_ns for path in sorted((tmp_path / "encoded").iterdir())]
+    assert times == again
+    source = Source.from_label_map(photo.label_map, pixels=photo.pixels)
+    expected = load_content_encoder().model(cut_patches(source, 32)).detach().numpy()
+    np.testing.assert_allclose(photo.embeddings, expected, atol=1e-4)
+
+
+def test_the_random_partition_is_another_photos(photos, tmp_path) -> None:
+    data = encoded(photos, tmp_path)
+    own, foreign = data.get(0, False), data.get(0, True)
+    assert np.array_equal(own.pixels, foreign.pixels)
+    assert own.label_map.shape == foreign.label_map.shape
+    assert not np.array_equal(own.label_map, foreign.label_map)
+    assert np.array_equal(np.unique(foreign.label_map), np.arange(len(foreign.box)))
+
+
+def test_batches_follow_from_the_seed(photos, tmp_path) -> None:
+    data = encoded(photos, tmp_path)
+    first, again, other = (
+        draw_batch(data, None, SMALL.crops, SMALL.dropout, (0, step)) for step in (1, 1, 2)
+    )
+    assert torch.equal(first.target, again.target)
+    assert torch.equal(first.embeddings, again.embeddings)
+    assert not torch.equal(first.target, other.target)
+    assert first.target.shape == first.light.shape == (2, 3, 64, 64)
+    assert first.known.shape == first.covered.shape == (2, 1, 64, 64)
+
+
+def test_dropped_elements_leave_a_hole(photos, tmp_path) -> None:
+    data = encoded(photos, tmp_path)
+    always = DropoutSettings(share=1.0, known=1.0, random_partition=False)
+    holes = 0
+    for step in range(4):
+        batch = draw_batch(data, None, SMALL.crops, always, (0, step))
+        for row in range(2):
+            covered, known = batch.covered[row, 0], batch.known[row, 0]
+            assert not (known & ~covered).any()  # nothing under a dropped element is known
+            real = batch.box[row][batch.embeddings[row].abs().sum(dim=1) > 0]
+            missing = len(real) - int(batch.present[row].sum())
+            # Some elements lie outside the crop or under no label of it; holes need one inside.
+            assert missing >= (1 if (~covered).any() else 0)
+            holes += int((~covered).sum())
+    assert holes > 0
+
+
+def test_without_dropout_everything_is_there_and_nothing_known(photos, tmp_path) -> None:
+    data = encoded(photos, tmp_path)
+    batch = draw_batch(data, None, SMALL.crops, DropoutSettings(share=0.0), (0, 0))
+    assert batch.covered.all()
+    assert not batch.known.any()
+    assert int(batch.present.sum()) == int((batch.embeddings.abs().sum(dim=2) > 0).sum())
+
+
+def test_a_stopped_run_goes_on_exactly(photos, vae, tmp_path) -> None:
+    settings = replace(SMALL, vae=str(vae))
+    whole, parts = tmp_path / "a" / "run", tmp_path / "b" / "run"
+    train_decoder([Folder(photos)], whole, settings)
+    data = encoded(photos, tmp_path / "b")
+    options = train_decoder([Folder(photos)], parts, settings, dry_run=True)
+    train(DecoderStage(settings, data, None), LOOP, parts, options, stop_after=2)
+    train_decoder([Folder(photos)], parts, settings)
+    first, second = averaged_weights(whole), averaged_weights(parts)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert list((whole / "samples").glob("*-filled.png"))
+
+
+def test_the_run_is_a_model_folder(photos, vae, tmp_path) -> None:
+    train_decoder([Folder(photos)], tmp_path / "run", replace(SMALL, vae=str(vae)))
+    unet = UNet2DConditionModel.from_pretrained(tmp_path / "run", subfolder="unet")
+    attention = ElementAttention.from_pretrained(tmp_path / "run", subfolder="element_attention")
+    assert unet.config.in_channels == 2 * 4 + 2
+    assert len(attention.config.layer_sizes) > 0
+    assert load_vae(tmp_path / "run").config.latent_channels == 4
+
+
+@pytest.mark.parametrize("joint", [False, True])
+def test_an_encoder_that_is_not_frozen_learns(photos, vae, tmp_path, joint) -> None:
+    settings = replace(SMALL, vae=str(vae), freeze=False, joint=joint, light_picture=False)
+    stage = DecoderStage(settings, encoded(photos, tmp_path), None)
+    # Beyond the zeros that θ_S starts with, gradients reach the encoder.
+    for layer in stage.model.element_attention.layers.values():
+        torch.nn.init.normal_(layer.to_out.weight)
+    torch.manual_seed(0)
+    loss, _ = stage.loss(stage.model, stage.batch(1))
+    loss.backward()
+    gradient = stage.model.content_encoder.convolutions.conv_out.weight.grad
+    assert gradient.abs().sum() > 0
+    assert (stage.model.content_encoder.linear is None) == joint
+
+
+def test_a_jointly_trained_encoder_is_not_frozen(photos, tmp_path) -> None:
+    with pytest.raises(UsageError, match="not frozen"):
+        train_decoder([Folder(photos)], tmp_path / "run", replace(SMALL, joint=True), dry_run=True)
+
+
+@pytest.mark.parametrize("objective", ["epsilon", "v_prediction"])
+def test_weights_are_those_of_min_snr(objective) -> None:
+    """Both weigh the error of the denoised latents by min(SNR, γ)."""
+    settings = replace(SMALL, objective=objective)
+    signal = torch.tensor([0.9, 0.5, 0.1])
+    ratio = signal / (1 - signal)
+    per_latent_error = {"epsilon": 1 / ratio, "v_prediction": 1 / (ratio + 1)}[objective]
+    expected = ratio.clamp(max=5.0) * per_latent_error
+    torch.testing.assert_close(loss_weight(signal, settings), expected)
+
+
+def test_the_last_step_is_pure_noise_for_v_prediction() -> None:
+    assert training_scheduler(SMALL).alphas_cumprod[-1] == pytest.approx(0.0, abs=1e-6)
+    noisy = replace(SMALL, objective="epsilon")
+    assert training_scheduler(noisy).alphas_cumprod[-1] > 1e-3
+
+
+def test_known_latents_count_less(photos, vae, tmp_path) -> None:
+    settings = replace(SMALL, vae=str(vae), known_weight=0.0)
+    stage = DecoderStage(settings, encoded(photos, tmp_path), None)
+    batch = stage.batch(1)
+    everything = replace(batch, known=torch.ones_like(batch.known))
+    everything.known[..., :8, :8] = False
+    perfect = torch.zeros(())
+
+    class Model(torch.nn.Module):
+        """Right everywhere but at the known latents."""
+
+        content_encoder = None
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(perfect)
+
+        def forward(self, noisy, step, extra, embeddings, box, present):
+            wrong = extra[:, -2:-1]
+            return self.truth + wrong
+
+    model = Model()
+    torch.manual_seed(3)
+    latents, _, _ = stage._latents(everything, torch.device("cpu"))
+    noise = torch.randn_like(latents)
+    step = torch.randint(1000, (len(latents),))
+    model.truth = stage.scheduler.get_velocity(latents, noise, step)
+    torch.manual_seed(3)
+    loss, parts = stage.loss(model, everything)
+    assert loss < 1e-9
+    assert parts["error"] > 0.5
