@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -74,9 +74,31 @@ Start = Annotated[
     typer.Option(metavar="WEIGHTS", help="Safetensors file to start from, as far as it fits."),
 ]
 
+Accumulate = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Batches whose gradients make one step.",
+        show_default=str(LoopSettings.accumulate),
+    ),
+]
+
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check everything, print the options, do not train.")
 ]
+
+
+def _loop(
+    steps: int | None,
+    seed: int | None,
+    precision: Precision | None,
+    workers: int | None,
+    accumulate: int | None,
+) -> dict[str, Any]:
+    """The settings of the loop that were typed."""
+    return typed(
+        steps=steps, seed=seed, precision=precision, workers=workers, accumulate=accumulate
+    )
 
 
 @app.callback()
@@ -100,6 +122,7 @@ def segmenter(
     seed: Seed = None,
     precision: PrecisionOption = None,
     workers: Workers = None,
+    accumulate: Accumulate = None,
     start: Start = None,
     dry_run: DryRun = False,
 ) -> None:
@@ -115,9 +138,7 @@ def segmenter(
     default = SegmenterSettings()
     settings = replace(
         default,
-        loop=replace(
-            default.loop, **typed(steps=steps, seed=seed, precision=precision, workers=workers)
-        ),
+        loop=replace(default.loop, **_loop(steps, seed, precision, workers, accumulate)),
         scenes=replace(default.scenes, **typed(batch=batch, crop=crop)),
         **typed(start=start),
     )
@@ -156,6 +177,7 @@ def encoder(
     seed: Seed = None,
     precision: PrecisionOption = None,
     workers: Workers = None,
+    accumulate: Accumulate = None,
     dry_run: DryRun = False,
 ) -> None:
     """Train content encoder and light decoder (stage 1 of the paper).
@@ -173,9 +195,7 @@ def encoder(
     settings = replace(
         default,
         model=PAPER if preset == "paper" else default.model,
-        loop=replace(
-            default.loop, **typed(steps=steps, seed=seed, precision=precision, workers=workers)
-        ),
+        loop=replace(default.loop, **_loop(steps, seed, precision, workers, accumulate)),
         crops=replace(default.crops, **typed(batch=batch, crop=crop)),
         **typed(segmenter=segmenter),
     )
@@ -206,6 +226,7 @@ def autoencoder(
     seed: Seed = None,
     precision: PrecisionOption = None,
     workers: Workers = None,
+    accumulate: Accumulate = None,
     start: Start = None,
     dry_run: DryRun = False,
 ) -> None:
@@ -220,9 +241,7 @@ def autoencoder(
     default = AutoencoderSettings()
     settings = replace(
         default,
-        loop=replace(
-            default.loop, **typed(steps=steps, seed=seed, precision=precision, workers=workers)
-        ),
+        loop=replace(default.loop, **_loop(steps, seed, precision, workers, accumulate)),
         crops=replace(default.crops, **typed(batch=batch, crop=crop)),
         **typed(start=start),
     )
@@ -349,9 +368,14 @@ def decoder(
             show_default="--light-picture",
         ),
     ] = None,
+    checkpointing: Annotated[
+        bool | None,
+        typer.Option("--checkpointing", help="Trade time for memory in the U-Net."),
+    ] = None,
     seed: Seed = None,
     precision: PrecisionOption = None,
     workers: Workers = None,
+    accumulate: Accumulate = None,
     start: Start = None,
     dry_run: DryRun = False,
 ) -> None:
@@ -370,9 +394,7 @@ def decoder(
     shares = {} if dropout is not False else {"share": 0.0}
     settings = replace(
         default,
-        loop=replace(
-            default.loop, **typed(steps=steps, seed=seed, precision=precision, workers=workers)
-        ),
+        loop=replace(default.loop, **_loop(steps, seed, precision, workers, accumulate)),
         crops=replace(default.crops, **typed(batch=batch, crop=crop)),
         dropout=replace(default.dropout, **typed(random_partition=random_partition), **shares),
         **typed(
@@ -386,6 +408,7 @@ def decoder(
             freeze=False if joint else freeze,
             joint=joint,
             light_picture=light_picture,
+            checkpointing=checkpointing,
             start=start,
         ),
     )

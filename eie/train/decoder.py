@@ -90,6 +90,8 @@ class DecoderStage:
             encoder_hash=loaded.weight_hash,
         )
         attend_to_elements(unet)
+        if settings.checkpointing:
+            unet.enable_gradient_checkpointing()
         encoder = None if settings.freeze else _trained_encoder(loaded.model, settings)
         model = DiffusionDecoderModel(unet, attention, encoder)
         if settings.start:

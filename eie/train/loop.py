@@ -12,6 +12,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from eie.errors import BadInputError, UsageError
-from eie.models.devices import half_precision
+from eie.models.devices import choose_device, half_precision
 from eie.train.log import RunLog
 from eie.train.settings import LoopSettings, Precision
 
@@ -36,7 +37,10 @@ class Stage(Protocol):
         """AdamW's parameter groups, each with its highest learning rate `lr`."""
 
     def batch(self, step: int) -> Any:
-        """The batch of that step, a pure function of the step; runs in worker processes."""
+        """The batch of that number, a pure function of it; runs in worker processes.
+
+        A step takes one batch, or as many as processes and accumulated gradients make of it.
+        """
 
     def loss(self, model: nn.Module, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss to descend and its parts to log, all of them scalars."""
@@ -67,6 +71,9 @@ def train(
 ) -> None:
     """Train a stage in a run folder, or go on with the run that the folder holds.
 
+    Started by `accelerate launch`, it runs in all of its processes, each with batches of its own;
+    the first one writes.
+
     Args:
         stage: model, data and loss.
         settings: of the loop.
@@ -79,12 +86,15 @@ def train(
         UsageError: the folder holds a run with other options.
         BadInputError: the folder's checkpoint is damaged.
     """
-    from accelerate import Accelerator, PartialState
+    from accelerate import Accelerator
     from accelerate.utils import set_seed
 
-    _claim(run, options)
-    precision = mixed_precision(settings.precision, PartialState().device)
-    accelerator = Accelerator(mixed_precision=precision)
+    precision = mixed_precision(settings.precision, choose_device())
+    accelerator = Accelerator(
+        mixed_precision=precision, gradient_accumulation_steps=settings.accumulate
+    )
+    with accelerator.main_process_first():
+        _claim(run, options)
     set_seed(settings.seed)
     optimizer = torch.optim.AdamW(stage.parameter_groups(), weight_decay=settings.weight_decay)
     peaks = [group["lr"] for group in optimizer.param_groups]
@@ -97,39 +107,66 @@ def train(
     step = _restore(run, accelerator.unwrap_model(model), average, optimizer)
     last = settings.steps if stop_after is None else min(stop_after, settings.steps)
     show_batch = stage.batch(-1)
+    batches = _batches(stage, settings, step, last, accelerator)
 
-    with RunLog(run, step, settings.steps) as log:
-        log.note(f"training on {accelerator.device}, mixed precision: {precision}")
-        for batch in _batches(stage, settings, step, last):
+    with RunLog(run, step, settings.steps) if accelerator.is_main_process else nullcontext() as log:
+        if log:
+            log.note(f"training on {accelerator.device}, mixed precision: {precision}")
+        while step < last:
             started = time.perf_counter()
             rate = learning_rate(step, settings)
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = peak * rate
-            model.train()
             # What a stage draws at random follows from the step, as its batches do.
-            torch.manual_seed(settings.seed * settings.steps + step)
-            with accelerator.autocast():
-                loss, parts = stage.loss(model, batch)
-            accelerator.backward(loss)
-            norm = accelerator.clip_grad_norm_(model.parameters(), settings.max_norm)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            draw = settings.seed * settings.steps + step
+            torch.manual_seed(draw * accelerator.num_processes + accelerator.process_index)
+            model.train()
+            numbers = _descend(accelerator, stage, model, optimizer, batches, settings)
             _update_average(average, accelerator.unwrap_model(model), step, settings.ema_decay)
             step += 1
+            if not log:
+                continue
 
-            numbers = {"loss": loss, **parts, "gradient_norm": norm}
-            log.step(
-                step,
-                {name: float(value.detach()) for name, value in numbers.items()}
-                | {"learning_rate": rate * max(peaks), "seconds": time.perf_counter() - started},
-                write=step % settings.log_every == 0 or step == last,
-            )
+            numbers |= {
+                "learning_rate": rate * max(peaks),
+                "seconds": time.perf_counter() - started,
+            }
+            log.step(step, numbers, write=step % settings.log_every == 0 or step == last)
             if step % settings.sample_every == 0 or step == last:
                 with torch.no_grad(), accelerator.autocast():
                     average.module.eval()
                     log.pictures(step, stage.samples(average.module, show_batch))
             if step % settings.save_every == 0 or step == last:
                 _save(run, accelerator.unwrap_model(model), average, optimizer, step)
+    accelerator.wait_for_everyone()
+
+
+def _descend(
+    accelerator: Any,
+    stage: Stage,
+    model: nn.Module,
+    optimizer: Any,
+    batches: Iterator[Any],
+    settings: LoopSettings,
+) -> dict[str, float]:
+    """One step of the optimizer, over `settings.accumulate` batches; their mean numbers."""
+    sums: dict[str, Tensor] = {}
+    for _ in range(settings.accumulate):
+        # accelerate divides the loss, and holds the optimizer back until the last batch.
+        with accelerator.accumulate(model):
+            with accelerator.autocast():
+                loss, parts = stage.loss(model, next(batches))
+            accelerator.backward(loss)
+            numbers = {"loss": loss, **parts}
+            if accelerator.sync_gradients:
+                numbers["gradient_norm"] = settings.accumulate * accelerator.clip_grad_norm_(
+                    model.parameters(), settings.max_norm
+                )
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        for name, number in numbers.items():
+            sums[name] = sums.get(name, 0.0) + number.detach()
+    return {name: float(total) / settings.accumulate for name, total in sums.items()}
 
 
 def mixed_precision(precision: Precision, device: torch.device) -> str:
@@ -173,10 +210,20 @@ def load_fitting(model: nn.Module, path: Path) -> None:
     model.load_state_dict(fitting, strict=False)
 
 
-def _batches(stage: Stage, settings: LoopSettings, first: int, last: int) -> Iterator[Any]:
-    """The stage's batches from step `first` until `last`, prepared ahead by worker processes."""
+def _batches(
+    stage: Stage, settings: LoopSettings, first: int, last: int, accelerator: Any
+) -> Iterator[Any]:
+    """This process's batches of the steps from `first` until `last`, prepared ahead by workers.
+
+    The batches of a step are numbered through: over those accumulated, then over processes.
+    """
+    world, rank = accelerator.num_processes, accelerator.process_index
     loader = torch.utils.data.DataLoader(
-        StepBatches(stage.batch, first, last),
+        StepBatches(
+            lambda number: stage.batch(number * world + rank),
+            first * settings.accumulate,
+            last * settings.accumulate,
+        ),
         batch_size=None,
         num_workers=settings.workers,
         prefetch_factor=4 if settings.workers else None,

@@ -22,6 +22,7 @@ class LoopSettings:
     weight_decay, max_norm: of AdamW and of gradient clipping.
     ema_decay: of the averaged weights, which are those handed out.
     workers: processes that prepare batches.
+    accumulate: batches whose gradients make one step.
     log_every, sample_every, save_every: steps between log lines, pictures and checkpoints.
     """
 
@@ -33,6 +34,7 @@ class LoopSettings:
     max_norm: float = 1.0
     ema_decay: float = 0.999
     workers: int = 1
+    accumulate: int = 1
     log_every: int = 20
     sample_every: int = 200
     save_every: int = 200
@@ -283,6 +285,7 @@ class DecoderSettings:
     rate: highest learning rate.
     freeze: leave the content encoder as stage 1 left it (the paper's default).
     joint: train a content encoder from nothing together with the decoder instead of stage 1.
+    checkpointing: compute the U-Net's activations again instead of keeping them; less memory.
     start: weights (safetensors) to start from, as far as their tensors fit.
     """
 
@@ -302,6 +305,7 @@ class DecoderSettings:
     rate: float = 5e-4
     freeze: bool = True
     joint: bool = False
+    checkpointing: bool = False
     start: Path | None = None
 
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import os
+import subprocess
+import sys
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -162,3 +166,62 @@ def test_a_run_of_automatic_precision_resumes_on_another_machine(tmp_path, monke
     AcceleratorState._reset_state()
     assert json.loads((tmp_path / "run" / "options.json").read_text())["precision"] == "auto"
     assert json.loads((tmp_path / "run" / "checkpoint" / "state.json").read_text())["step"] == 4
+
+
+def test_accumulated_batches_make_one_step(tmp_path):
+    """Two batches of a step have the same gradient as both in one."""
+
+    class Halves(LineStage):
+        def batch(self, number):
+            whole = super().batch(number // 2)
+            return whole[4 * (number % 2) :][:4]
+
+    settings = replace(SETTINGS, accumulate=2)
+    train(Halves(), settings, tmp_path / "halves", {})
+    whole = averaged_weights(run(tmp_path / "whole"))
+    halves = averaged_weights(tmp_path / "halves")
+    for name, tensor in whole.items():
+        torch.testing.assert_close(halves[name], tensor)
+    with (tmp_path / "halves" / "metrics.csv").open() as file:
+        halved = list(csv.DictReader(file))
+    with (tmp_path / "whole" / "metrics.csv").open() as file:
+        for one, other in zip(csv.DictReader(file), halved, strict=True):
+            assert float(one["loss"]) == pytest.approx(float(other["loss"]), rel=1e-3)
+            assert float(one["gradient_norm"]) == pytest.approx(
+                float(other["gradient_norm"]), rel=1e-3
+            )
+
+
+def test_two_processes_share_a_run(tmp_path):
+    """Launched twice over, each process has batches of its own and the first one writes."""
+    script = tmp_path / "launched.py"
+    script.write_text(
+        "import sys\n"
+        "from pathlib import Path\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from test_loop import SETTINGS, LineStage\n"
+        "from eie.train.loop import train\n"
+        "train(LineStage(), SETTINGS, Path(sys.argv[1]), {})\n"
+    )
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    done = subprocess.run(
+        [*launch, str(script), str(tmp_path / "both")],
+        env=os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+
+    class Doubled(LineStage):
+        """The batches of both processes in one."""
+
+        def batch(self, number):
+            if number < 0:
+                return super().batch(number)
+            return torch.cat([super().batch(2 * number), super().batch(2 * number + 1)])
+
+    train(Doubled(), SETTINGS, tmp_path / "one", {})
+    both, one = (averaged_weights(tmp_path / name) for name in ("both", "one"))
+    for name, tensor in one.items():
+        torch.testing.assert_close(both[name], tensor)
