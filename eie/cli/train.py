@@ -69,6 +69,16 @@ Segmenter = Annotated[
     ),
 ]
 
+Encoder = Annotated[
+    str | None,
+    typer.Option(
+        "--encoder",
+        metavar="tiny|DIR",
+        help="Model folder of stage 1.",
+        show_default=DecoderSettings.encoder,
+    ),
+]
+
 Start = Annotated[
     Path | None,
     typer.Option(metavar="WEIGHTS", help="Safetensors file to start from, as far as it fits."),
@@ -278,6 +288,33 @@ def masks(
     note(f"{found['masks']} masks: {output}")
 
 
+@app.command(name="shards")
+def shards(
+    data: Data,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the shards.")
+    ],
+    encoder: Encoder = None,
+    segmenter: Segmenter = None,
+    of_shard: Annotated[
+        int | None, typer.Option(min=1, help="Photos in a shard.", show_default="1000")
+    ] = None,
+) -> None:
+    """Decompose and encode photos into WebDataset tar files, for the decoder's training.
+
+    \b
+      eie train shards photos -o shards
+      eie train decoder shards/*.tar -o runs/decoder
+    """
+    from eie.train.decoder import train_shards
+    from eie.train.images import Folder
+
+    settings = replace(DecoderSettings(), **typed(encoder=encoder, segmenter=segmenter))
+    folders = [Folder.parse(folder) for folder in data]
+    written = train_shards(folders, output, settings, **typed(of_shard=of_shard))
+    note(f"{len(written)} shards: {output}")
+
+
 @app.command(name="decoder")
 def decoder(
     data: Data,
@@ -288,14 +325,7 @@ def decoder(
             metavar="MASKS.npz", help="Mask database of eie train masks.", show_default="ellipses"
         ),
     ] = None,
-    encoder: Annotated[
-        str | None,
-        typer.Option(
-            metavar="tiny|DIR",
-            help="Model folder of stage 1.",
-            show_default=DecoderSettings.encoder,
-        ),
-    ] = None,
+    encoder: Encoder = None,
     vae: Annotated[
         str | None,
         typer.Option(

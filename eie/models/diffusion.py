@@ -50,5 +50,6 @@ def save_diffusion_model(folder: Path, unet: Any, attention: Any, vae: Any, sche
     for name, module in (
         (UNET_FOLDER, unet), (ATTENTION_FOLDER, attention), (VAE_FOLDER, vae),
     ):  # fmt: skip
-        module.to(torch.float16).save_pretrained(folder / name)
+        # diffusers' own `to` warns of layers to be kept in float32, of which there are none.
+        torch.nn.Module.to(module, torch.float16).save_pretrained(folder / name)
     scheduler.save_pretrained(folder / SCHEDULER_FOLDER)

@@ -26,13 +26,6 @@ DOWNSCALE = 8
 BLOCK = 3 * DOWNSCALE**2
 """Numbers in a block of RGB pixels."""
 
-LEVELLING = 0.5
-"""How far the latents' standard deviations are levelled: 0 leaves the components', 1 makes all 1.
-
-In between, fine detail drowns in noise before coarse structure does, as in pixels, so that
-denoising settles structure first.
-"""
-
 
 class LatentAutoencoder(ModelMixin, ConfigMixin):
     """Linear encoder and convolutional decoder, called as diffusers' `AutoencoderTiny`.
@@ -97,6 +90,8 @@ class LatentAutoencoder(ModelMixin, ConfigMixin):
     def fit(self, pixels: Tensor) -> None:
         """Set the encoder, and the linear part of the decoder, to the pixels' components.
 
+        Latents are the components at unit variance.
+
         Args:
             pixels: (B, 3, H, W) RGB in [−1, 1], sides multiples of 8.
         """
@@ -108,11 +103,11 @@ class LatentAutoencoder(ModelMixin, ConfigMixin):
         components = vectors.flip(1)[:, :kept]  # (192, C)
         # The sign of an eigenvector is arbitrary; a fixed one keeps fits comparable.
         components = components * components.sum(dim=0).sign().where(components.sum(0) != 0, 1.0)
+        # Latents of unit variance: what the diffusion model's noise schedule is made for.
         deviation = variance.flip(0)[:kept].sqrt()  # (C,)
-        scale = deviation[0] ** (LEVELLING - 1) * deviation**-LEVELLING  # (C,)
         self.mean.copy_(mean)
-        self.analysis.copy_((components * scale).mT)
-        self.synthesis.copy_(components / scale)
+        self.analysis.copy_((components / deviation).mT)
+        self.synthesis.copy_(components * deviation)
 
 
 class ResidualBlock(nn.Module):

@@ -104,5 +104,5 @@ def train_autoencoder(
     stage = AutoencoderStage(settings, photos)
     train(stage, settings.loop, run, options)
     stage.model.load_state_dict(averaged_weights(run))
-    stage.model.to(torch.float16).save_pretrained(run / FOLDER)
+    stage.model.half().save_pretrained(run / FOLDER)
     return options

@@ -32,6 +32,7 @@ from eie.train.images import Folder, photo_files
 from eie.train.loop import averaged_weights, load_fitting, train
 from eie.train.masks import MaskDatabase
 from eie.train.settings import CropSettings, DecoderConfig, DecoderSettings, DropoutSettings
+from eie.train.shards import ShardedPhotos, is_shard, write_shards
 
 SAMPLE_STEPS = 12
 """Denoising steps of the sample pictures."""
@@ -69,13 +70,17 @@ class DecoderStage:
     """Model, data and loss of stage 2."""
 
     def __init__(
-        self, settings: DecoderSettings, photos: EncodedPhotos, masks: MaskDatabase | None
+        self,
+        settings: DecoderSettings,
+        photos: EncodedPhotos | ShardedPhotos,
+        masks: MaskDatabase | None,
     ) -> None:
         self.settings = settings
         self.batch = partial(
             _batch, photos, masks, settings.crops, settings.dropout, settings.loop.seed
         )
         self.vae = load_vae(settings.vae)
+        self.channel_weight = channel_weights(self.vae, settings.channel_power)  # (C,)
         self.scheduler = training_scheduler(settings)
         torch.manual_seed(settings.loop.seed)
         unet = build_unet(settings.model, self.vae.config.latent_channels)
@@ -121,11 +126,12 @@ class DecoderStage:
             open_share = 1 - known  # (B, 1, h, w)
             place = open_share + self.settings.known_weight * known  # (B, 1, h, w)
             error = (predicted - wanted).square()  # (B, C, h, w)
+            plain = error.detach().mean()
+            error = error * self.channel_weight.to(error)[:, None, None]
             each = (error * place).mean(dim=(1, 2, 3)) / place.mean(dim=(1, 2, 3))  # (B,)
             signal = self.scheduler.alphas_cumprod.to(latents.device)[step]  # (B,)
             weight = loss_weight(signal, self.settings)  # (B,)
-            plain = error.detach().mean(dim=(1, 2, 3))
-        return (weight * each).mean(), {"error": plain.mean()}
+        return (weight * each).mean(), {"error": plain}
 
     @torch.no_grad()
     def samples(self, model: nn.Module, batch: DecoderBatch) -> dict[str, np.ndarray]:
@@ -148,23 +154,24 @@ class DecoderStage:
         sheet = torch.cat(list(rows), dim=2).add(1).mul(127.5).round().clamp(0, 255).byte()
         return {"filled": sheet.permute(1, 2, 0).cpu().numpy()}
 
+    def _shares(self, batch: DecoderBatch, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Where the photo is known and where the light decoder's picture is, (B, 1, crop, crop)."""
+        known, covered = batch.known.to(device).float(), batch.covered.to(device).float()
+        return known, covered if self.settings.light_picture else torch.zeros_like(covered)
+
     def _pixels(self, batch: DecoderBatch, device: torch.device) -> tuple[Tensor, Tensor]:
         """The photo and what is known of it, (B, 3, crop, crop) in [−1, 1] each."""
         target = batch.target.to(device).float() / 127.5 - 1
         light = batch.light.to(device).float() / 127.5 - 1
-        known, covered = batch.known.to(device).float(), batch.covered.to(device).float()
-        if not self.settings.light_picture:
-            covered = torch.zeros_like(covered)
-        return target, known_picture(target, light, known, covered)
+        return target, known_picture(target, light, *self._shares(batch, device))
 
     @torch.no_grad()
     def _latents(self, batch: DecoderBatch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
         """Latents (B, C, h, w), extra channels (B, C + 2, h, w), share known (B, 1, h, w)."""
         with torch.autocast(device.type, enabled=False):
             target, picture = self._pixels(batch, device)
-            known, covered = batch.known.to(device).float(), batch.covered.to(device).float()
             self.vae.to(device)
-            extra = condition_channels(self.vae, picture, known, covered)
+            extra = condition_channels(self.vae, picture, *self._shares(batch, device))
             return encode_pixels(self.vae, target), extra, extra[:, -2:-1]
 
     def _elements(self, model: nn.Module, batch: DecoderBatch) -> tuple[Tensor, Tensor, Tensor]:
@@ -225,6 +232,20 @@ def loss_weight(signal: Tensor, settings: DecoderSettings) -> Tensor:
     return clipped / ratio.clamp_min(1e-8)
 
 
+@torch.no_grad()
+def channel_weights(vae: Any, power: float) -> Tensor:
+    """(C,) how much each latent channel counts, 1 on average: what it does to pixels, to a power.
+
+    Measured on a grey picture, so that it holds for any autoencoder.
+    """
+    channels = int(vae.config.latent_channels)
+    single = torch.eye(channels)[:, :, None, None].expand(-1, -1, 3, 3)  # (C, C, 3, 3)
+    nothing = torch.zeros(1, channels, 3, 3)
+    change = decode_latents(vae, single) - decode_latents(vae, nothing)  # (C, 3, H, W)
+    weight = change.square().mean(dim=(1, 2, 3)).sqrt() ** power  # (C,)
+    return weight / weight.mean()
+
+
 def _trained_encoder(frozen: ContentEncoder, settings: DecoderSettings) -> ContentEncoder:
     """The encoder that is trained along: stage 1's, or with `joint` an untrained one."""
     if not settings.joint:
@@ -238,7 +259,7 @@ def _device(model: nn.Module) -> torch.device:
 
 
 def _batch(
-    photos: EncodedPhotos,
+    photos: EncodedPhotos | ShardedPhotos,
     masks: MaskDatabase | None,
     crops: CropSettings,
     dropout: DropoutSettings,
@@ -249,6 +270,58 @@ def _batch(
     return draw_batch(photos, masks, crops, dropout, (seed, step + 1))
 
 
+def encoded_photos(
+    folders: Sequence[Folder], cache: Path, settings: DecoderSettings
+) -> EncodedPhotos | ShardedPhotos:
+    """The photos of folders, encoded when they are first needed, or those of shards.
+
+    Args:
+        folders: of photos, or shards made by :func:`train_shards`, not both.
+        cache: where decomposed and encoded photos are kept.
+
+    Raises:
+        BadInputError: a folder or shard cannot be read.
+        UsageError: folders and shards together.
+    """
+    shards = [folder.path for folder in folders if is_shard(folder.path)]
+    if len(shards) == len(folders):
+        return ShardedPhotos(shards)
+    if shards:
+        raise UsageError("shards and folders together", hint="give either")
+    patch_size = load_content_encoder(settings.encoder, "cpu").model.config.patch_size
+    decomposed = DecomposedPhotos(
+        photo_files(folders),
+        cache / "decompositions",
+        patch_size,
+        settings.crops,
+        settings.segmenter,
+    )
+    return EncodedPhotos(decomposed, settings.encoder, cache / "encoded")
+
+
+def train_shards(
+    folders: Sequence[Folder],
+    output: Path,
+    settings: DecoderSettings | None = None,
+    of_shard: int = 1000,
+) -> list[Path]:
+    """Decompose and encode photos into shards, which `train_decoder` takes instead of folders.
+
+    Args:
+        folders: photos.
+        output: folder of the shards; what is cached on the way lies in it, too.
+        settings: of the training; None for the `tiny` preset.
+        of_shard: photos in a shard.
+
+    Raises:
+        BadInputError: a folder or image cannot be read.
+    """
+    photos = encoded_photos(folders, output / "cache", settings or DecoderSettings())
+    if isinstance(photos, ShardedPhotos):
+        raise UsageError("these are shards already", hint="give folders of photos")
+    return list(write_shards(photos, output, of_shard))
+
+
 def train_decoder(
     folders: Sequence[Folder],
     run: Path,
@@ -257,11 +330,11 @@ def train_decoder(
 ) -> dict[str, Any]:
     """Train the diffusion decoder on folders of photos, or go on with the run in `run`.
 
-    Photos are decomposed, encoded and lightly decoded once; both are cached beside the run. At the
-    end the averaged weights are in `run`, as a model folder that `--model` takes.
+    Photos are decomposed, encoded and lightly decoded once, cached beside the run. At the end the
+    averaged weights are in `run`, as a model folder that `--model` takes.
 
     Args:
-        folders: photos.
+        folders: photos, or shards of :func:`train_shards`.
         run: the run folder.
         settings: None for the `tiny` preset.
         dry_run: check everything and train nothing.
@@ -270,28 +343,23 @@ def train_decoder(
         All options that determine the run.
 
     Raises:
-        BadInputError: a folder, image or mask database cannot be read.
+        BadInputError: a folder, shard, image or mask database cannot be read.
         UsageError: senseless settings, or `run` holds a run with other settings.
         MissingModelError: the encoder or the latent autoencoder is not there.
     """
     settings = settings or DecoderSettings()
     if settings.joint and settings.freeze:
         raise UsageError("an encoder trained jointly is not frozen", hint="add --no-freeze")
-    files = photo_files(folders)
+    photos = encoded_photos(folders, run.parent, settings)
     options = {
         "stage": "decoder",
         "data": [str(folder) for folder in folders],
-        "photos": len(files),
+        "photos": len(photos),
         **asdict(settings),
     }
     masks = MaskDatabase.load(settings.masks) if settings.masks else None
     if dry_run:
         return options
-    patch_size = load_content_encoder(settings.encoder, "cpu").model.config.patch_size
-    decomposed = DecomposedPhotos(
-        files, run.parent / "decompositions", patch_size, settings.crops, settings.segmenter
-    )
-    photos = EncodedPhotos(decomposed, settings.encoder, run.parent / "encoded")
     stage = DecoderStage(settings, photos, masks)
     train(stage, settings.loop, run, options)
     stage.model.load_state_dict(averaged_weights(run))

@@ -21,6 +21,7 @@ from eie.geometry import corners
 from eie.train.encoded_photos import EncodedPhoto, EncodedPhotos
 from eie.train.masks import Mask, MaskDatabase, draw_mask
 from eie.train.settings import CropSettings, DropoutSettings
+from eie.train.shards import ShardedPhotos
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,7 @@ class DecoderBatch:
 
 
 def draw_batch(
-    photos: EncodedPhotos,
+    photos: EncodedPhotos | ShardedPhotos,
     masks: MaskDatabase | None,
     crops: CropSettings,
     dropout: DropoutSettings,
@@ -73,7 +74,7 @@ def draw_batch(
 
 
 def _draw_crop(
-    photos: EncodedPhotos,
+    photos: EncodedPhotos | ShardedPhotos,
     masks: MaskDatabase | None,
     crops: CropSettings,
     dropout: DropoutSettings,

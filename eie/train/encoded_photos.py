@@ -72,11 +72,19 @@ class EncodedPhotos:
 
     def get(self, index: int, foreign: bool) -> EncodedPhoto:
         """A photo cut by its own label map, or by that of another photo."""
+        with np.load(self._encoded(index, foreign), allow_pickle=False) as entry:
+            return EncodedPhoto(**{name: entry[name] for name in entry.files})
+
+    def read(self, index: int, foreign: bool) -> bytes:
+        """The bytes of a photo's entry, an `.npz` of :class:`EncodedPhoto`'s arrays."""
+        return self._encoded(index, foreign).read_bytes()
+
+    def _encoded(self, index: int, foreign: bool) -> Path:
+        """The file of a photo's entry, made if it is not there yet."""
         path = self._entry(index, foreign)
         if not path.exists():
             self._encode(index, foreign, path)
-        with np.load(path, allow_pickle=False) as entry:
-            return EncodedPhoto(**{name: entry[name] for name in entry.files})
+        return path
 
     def _entry(self, index: int, foreign: bool) -> Path:
         weights = self._encoder.weight_hash

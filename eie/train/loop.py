@@ -117,11 +117,9 @@ def train(
             rate = learning_rate(step, settings)
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = peak * rate
-            # What a stage draws at random follows from the step, as its batches do.
-            draw = settings.seed * settings.steps + step
-            torch.manual_seed(draw * accelerator.num_processes + accelerator.process_index)
             model.train()
-            numbers = _descend(accelerator, stage, model, optimizer, batches, settings)
+            seed = settings.seed * settings.steps + step
+            numbers = _descend(accelerator, stage, model, optimizer, batches, settings, seed)
             _update_average(average, accelerator.unwrap_model(model), step, settings.ema_decay)
             step += 1
             if not log:
@@ -148,14 +146,19 @@ def _descend(
     optimizer: Any,
     batches: Iterator[Any],
     settings: LoopSettings,
+    seed: int,
 ) -> dict[str, float]:
     """One step of the optimizer, over `settings.accumulate` batches; their mean numbers."""
     sums: dict[str, Tensor] = {}
-    for _ in range(settings.accumulate):
+    for part in range(settings.accumulate):
+        batch = next(batches)
+        # What a stage draws at random follows from the step, as its batches do.
+        number = seed * settings.accumulate + part
+        torch.manual_seed(number * accelerator.num_processes + accelerator.process_index)
         # accelerate divides the loss, and holds the optimizer back until the last batch.
         with accelerator.accumulate(model):
             with accelerator.autocast():
-                loss, parts = stage.loss(model, next(batches))
+                loss, parts = stage.loss(model, batch)
             accelerator.backward(loss)
             numbers = {"loss": loss, **parts}
             if accelerator.sync_gradients:
@@ -228,7 +231,7 @@ def _batches(
         num_workers=settings.workers,
         prefetch_factor=4 if settings.workers else None,
     )
-    yield from loader
+    return iter(loader)
 
 
 def _update_average(

@@ -282,6 +282,8 @@ class DecoderSettings:
         that guidance has its unconditional side.
     light_picture: give the U-Net the light decoder's picture as extra input channels.
     known_weight: weight of what is known already in the loss.
+    channel_power: how much more a latent channel counts in the loss that decodes to larger
+        differences of pixels: 0 not at all, 1 in proportion to these.
     rate: highest learning rate.
     freeze: leave the content encoder as stage 1 left it (the paper's default).
     joint: train a content encoder from nothing together with the decoder instead of stage 1.
@@ -302,6 +304,7 @@ class DecoderSettings:
     text_dropout: float = 0.1
     light_picture: bool = True
     known_weight: float = 0.1
+    channel_power: float = 0.5
     rate: float = 5e-4
     freeze: bool = True
     joint: bool = False

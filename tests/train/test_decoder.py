@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -14,7 +14,13 @@ from eie.errors import BadInputError, UsageError
 from eie.models.diffusion import load_vae
 from eie.models.element_attention import ElementAttention
 from eie.train.autoencoder import train_autoencoder
-from eie.train.decoder import DecoderStage, loss_weight, train_decoder, training_scheduler
+from eie.train.decoder import (
+    DecoderStage,
+    loss_weight,
+    train_decoder,
+    train_shards,
+    training_scheduler,
+)
 from eie.train.dropout import draw_batch
 from eie.train.element_crops import DecomposedPhotos
 from eie.train.encoded_photos import EncodedPhotos
@@ -32,6 +38,7 @@ from eie.train.settings import (
     MaskSettings,
     PhotoCropSettings,
 )
+from eie.train.shards import ShardedPhotos
 
 LOOP = LoopSettings(
     steps=4, warmup=1, precision="no", workers=0, log_every=1, sample_every=4, save_every=2
@@ -287,3 +294,39 @@ def test_known_latents_count_less(photos, vae, tmp_path) -> None:
     loss, parts = stage.loss(model, everything)
     assert loss < 1e-9
     assert parts["error"] > 0.5
+
+
+def test_shards_hold_what_folders_give(photos, tmp_path) -> None:
+    settings = replace(SMALL, segmenter="slic")
+    shards = train_shards([Folder(photos)], tmp_path / "shards", settings, of_shard=3)
+    assert [shard.name for shard in shards] == ["photos-00000.tar", "photos-00001.tar"]
+    whole, sharded = encoded(photos, tmp_path), ShardedPhotos(shards)
+    assert len(sharded) == len(whole) == 4
+    for index in range(4):
+        for foreign in (False, True):
+            one, other = whole.get(index, foreign), sharded.get(index, foreign)
+            assert all(
+                np.array_equal(getattr(one, f.name), getattr(other, f.name)) for f in fields(one)
+            )
+
+
+def test_a_run_from_shards_equals_one_from_folders(photos, vae, tmp_path) -> None:
+    settings = replace(SMALL, vae=str(vae))
+    shards = train_shards([Folder(photos)], tmp_path / "shards", settings, of_shard=3)
+    train_decoder([Folder(photos)], tmp_path / "folders", settings)
+    train_decoder([Folder(shard) for shard in shards], tmp_path / "tars", settings)
+    first, second = (averaged_weights(tmp_path / name) for name in ("folders", "tars"))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_damaged_shards_are_refused(photos, tmp_path) -> None:
+    (shard,) = train_shards([Folder(photos)], tmp_path / "shards", SMALL)
+    with pytest.raises(UsageError, match="together"):
+        train_decoder([Folder(photos), Folder(shard)], tmp_path / "run", SMALL)
+    (tmp_path / "short.tar").write_bytes(shard.read_bytes()[:-300_000])
+    with pytest.raises(BadInputError, match=r"shard|sample"):
+        photos = ShardedPhotos([tmp_path / "short.tar"])
+        [photos.get(index, True) for index in range(len(photos))]
+    (tmp_path / "other.tar").write_bytes(b"no tar")
+    with pytest.raises(BadInputError, match="cannot be read as a shard"):
+        ShardedPhotos([tmp_path / "other.tar"])
