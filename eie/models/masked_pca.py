@@ -97,6 +97,13 @@ def posterior_mean(planes: Tensor, mask: Tensor, basis: Tensor, noise: float) ->
     Returns:
         (N, K, R).
     """
-    weighted = basis.mT * mask[:, None]  # (N, K, Q)
-    gram = weighted @ basis + noise * torch.eye(basis.shape[1], device=basis.device)  # (N, K, K)
-    return torch.cholesky_solve(weighted @ planes, torch.linalg.cholesky(gram))
+    components = basis.shape[1]
+    row, column = torch.tril_indices(components, components, device=basis.device)
+    axes = basis.mT.contiguous()  # (K, Q)
+    # BᵀMB is linear in M: one large product for all patches, and only for the lower triangle,
+    # which is all that Cholesky reads.
+    gram = basis.new_zeros(len(mask), components, components)
+    gram[:, row, column] = mask @ (axes[row] * axes[column]).mT  # (N, K·(K + 1)/2)
+    gram.diagonal(dim1=1, dim2=2).add_(noise)
+    seen = ((planes * mask[..., None]).mT @ basis).mT  # (N, K, R)
+    return torch.cholesky_solve(seen, torch.linalg.cholesky(gram))

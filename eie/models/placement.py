@@ -96,28 +96,33 @@ def place(
     across, in_columns = _interpolation(
         pairs.left, geometry[:, 0], geometry[:, 2], mirror[:, 0], side
     )
-    own = patches.flatten(0, 1)[pairs.element]  # (M, C + 1, S, S)
-    placed = down[:, None] @ own @ across[:, None].mT  # (M, C + 1, TILE, TILE)
+    # Rows first and channels beside columns: plain matrix products, nothing is broadcast.
+    rows_first = patches.flatten(0, 1).transpose(1, 2).flatten(2)  # (B·N, S, (C + 1)·S)
+    own = rows_first.index_select(0, pairs.element)  # (M, S, (C + 1)·S)
+    placed = torch.bmm(down, own).view(-1, TILE * channels, side)  # (M, TILE·(C + 1), S)
+    placed = torch.bmm(placed, across.mT).view(-1, TILE, channels, TILE)  # (M, TILE, C + 1, TILE)
 
     scale = (geometry[:, 2] * geometry[:, 3]).sqrt() / side  # (M,) pixels a sample
-    logit = placed[:, -1:] * scale[:, None, None, None]  # (M, 1, TILE, TILE)
+    logit = placed[:, :, -1:] * scale[:, None, None, None]  # (M, TILE, 1, TILE)
     logit = LOGIT_LIMIT * torch.tanh(logit / LOGIT_LIMIT)
-    nearer = rank.flatten()[pairs.element][:, None, None, None].to(logit)  # (M, 1, 1, 1)
-    logit = logit + nearer * RANK_LOGIT * torch.sigmoid(logit)
-    inside = in_rows[:, None, :, None] * in_columns[:, None, None, :]  # (M, 1, TILE, TILE)
+    inside = in_rows[:, :, None, None] * in_columns[:, None, None, :]  # (M, TILE, 1, TILE)
     tiles = batch * (height // TILE) * (width // TILE)
-    weight = inside * torch.exp(logit - _excess(logit.detach(), pairs.tile, tiles)[pairs.tile])
+    if rank.any():
+        nearer = rank.flatten()[pairs.element][:, None, None, None].to(logit)  # (M, 1, 1, 1)
+        logit = logit + nearer * RANK_LOGIT * torch.sigmoid(logit)
+        logit = logit - _excess(logit.detach(), pairs.tile, tiles)[pairs.tile]
+    weight = inside * torch.exp(logit)
 
-    weighted = torch.cat([placed[:, :-1] * weight, weight], dim=1)  # (M, C + 1, TILE, TILE)
-    canvas = logit.new_zeros(tiles, channels, TILE, TILE).index_add(0, pairs.tile, weighted)
-    canvas = canvas.view(batch, height // TILE, width // TILE, channels, TILE, TILE)
-    canvas = canvas.permute(0, 3, 1, 4, 2, 5).reshape(batch, channels, height, width)
+    weighted = torch.cat([placed[:, :, :-1] * weight, weight], dim=2)  # (M, TILE, C + 1, TILE)
+    canvas = logit.new_zeros(tiles, TILE, channels, TILE).index_add(0, pairs.tile, weighted)
+    canvas = canvas.view(batch, height // TILE, width // TILE, TILE, channels, TILE)
+    canvas = canvas.permute(0, 4, 1, 3, 2, 5).reshape(batch, channels, height, width)
     values = continued(canvas[:, :-1], canvas[:, -1:])
     return torch.cat([values, torch.log(canvas[:, -1:] + FAINT)], dim=1)
 
 
 def _excess(logit: Tensor, tile: Tensor, tiles: int) -> Tensor:
-    """(tiles, 1, TILE, TILE) by how much ranks lift a pixel's largest claim over LOGIT_LIMIT."""
+    """(tiles, TILE, 1, TILE) by how much ranks lift a pixel's largest claim over LOGIT_LIMIT."""
     largest = logit.new_zeros(tiles, *logit.shape[1:])
     index = tile[:, None, None, None].expand_as(logit)
     return largest.scatter_reduce_(0, index, logit - LOGIT_LIMIT, "amax")

@@ -19,7 +19,7 @@ from eie.models.masked_pca import posterior_mean, to_luma_chroma
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 128
+CHUNK = 2048
 """Patches solved at a time."""
 
 DISTANCE_LIMIT = 6.0

@@ -38,6 +38,7 @@ class ElementAutoencoder(nn.Module):
             **code,
             block_out_channels=config.block_out_channels,
             layers_per_block=config.layers_per_block,
+            norm_num_groups=config.norm_num_groups,
             unshuffle=config.unshuffle,
         )
         self.decoder = LightDecoder(

@@ -96,7 +96,9 @@ def train(
     with accelerator.main_process_first():
         _claim(run, options)
     set_seed(settings.seed)
-    optimizer = torch.optim.AdamW(stage.parameter_groups(), weight_decay=settings.weight_decay)
+    optimizer = torch.optim.AdamW(
+        stage.parameter_groups(), weight_decay=settings.weight_decay, fused=True
+    )
     peaks = [group["lr"] for group in optimizer.param_groups]
     model, optimizer = accelerator.prepare(stage.model, optimizer)
     average = torch.optim.swa_utils.AveragedModel(
