@@ -74,7 +74,7 @@ def training_speed(rounds: int = 5) -> dict[str, float]:
 
     settings = EncoderSettings(crops=CropSettings())
     model = ElementAutoencoder(settings.model).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    optimizer = torch.optim.AdamW(model.parameters())
     crop, batch, side = settings.crops.crop, settings.crops.batch, settings.model.patch_size
     cells = crop // 32 + 2
     centre = torch.arange(cells) * 32.0 - 16

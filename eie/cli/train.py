@@ -11,6 +11,7 @@ import typer
 
 from eie.cli.options import typed
 from eie.cli.payload import note
+from eie.errors import UsageError
 from eie.train.settings import (
     PAPER,
     AutoencoderSettings,
@@ -188,6 +189,13 @@ def encoder(
     precision: PrecisionOption = None,
     workers: Workers = None,
     accumulate: Accumulate = None,
+    joint: Annotated[
+        bool,
+        typer.Option(
+            "--joint",
+            help="Reserved for the paper's ablation, which is eie train decoder --joint.",
+        ),
+    ] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Train content encoder and light decoder (stage 1 of the paper).
@@ -198,6 +206,11 @@ def encoder(
       eie train encoder photos:20 -o runs/encoder
       eie encode --model runs/encoder photo.h5
     """
+    if joint:
+        raise UsageError(
+            "--joint is reserved for the ablation of stage 2; stage 1 is trained by itself",
+            hint="leave it out, or see eie train decoder --joint",
+        )
     from eie.train.encoder import train_encoder
     from eie.train.images import Folder
 

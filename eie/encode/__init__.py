@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["encode"]
 
-BATCH = 256
-"""Patches encoded at a time."""
+BATCH = 128
+"""Patches encoded at a time. Batches are filled up to it: libraries choose their kernels, and with
+them the order of sums, by size, and a patch is to get the same embedding in whatever company."""
 
 
 def encode(
@@ -45,11 +46,14 @@ def encode(
 
 def _embed(source: Source, encoder: LoadedEncoder) -> Embeddings:
     import torch
+    from torch.nn import functional as F
 
     from eie.encode.patches import cut_patches
 
     model = encoder.model
     patches = cut_patches(source, model.config.patch_size)  # (P, 4, S, S)
+    filled = F.pad(patches, (0, 0, 0, 0, 0, 0, 0, -len(patches) % BATCH))
     with torch.inference_mode():
-        values = torch.cat([model(part.to(model.device)) for part in patches.split(BATCH)])
-    return Embeddings(values.float().cpu().numpy(), encoder.name, encoder.weight_hash)
+        values = torch.cat([model(part.to(model.device)) for part in filled.split(BATCH)])
+    values = values[: len(patches)].float().cpu()
+    return Embeddings(values.numpy(), encoder.name, encoder.weight_hash)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from eie.errors import MissingModelError
 from eie.models.devices import choose_device
+from eie.models.hub import HINT, first_line, model_folder
 from eie.models.weight_hash import file_hash
 
 if TYPE_CHECKING:
@@ -78,10 +79,6 @@ def save_content_model(folder: Path, encoder: ContentEncoder, decoder: LightDeco
     decoder.to(torch.float16).save_pretrained(folder / DECODER_FOLDER)
 
 
-def _folder(model: str | Path) -> Path:
-    return EMBEDDED / TINY if model == TINY else Path(model)
-
-
 def _name(model: str | Path) -> str:
     return Path(model).name
 
@@ -91,28 +88,18 @@ def _load(
 ) -> tuple[Any, str]:
     import torch
 
-    folder = _folder(model)
-    origin = str(folder) if folder.is_dir() or model == TINY else str(model)
+    target = choose_device(device)
+    folder = EMBEDDED / TINY if model == TINY else model_folder(model, [f"{subfolder}/*"])
     try:
-        loaded = kind.from_pretrained(origin, subfolder=subfolder, torch_dtype=torch.float32)
-        path = folder / subfolder / WEIGHTS_FILE
-        weights = file_hash(path) if path.is_file() else _hub_hash(origin, subfolder)
-    except Exception as error:  # damaged files and an unreachable hub raise all sorts
+        loaded = kind.from_pretrained(
+            str(folder), subfolder=subfolder, torch_dtype=torch.float32, local_files_only=True
+        )
+        weights = file_hash(folder / subfolder / WEIGHTS_FILE)
+    except Exception as error:  # damaged files raise all sorts
         raise MissingModelError(
-            f"no {subfolder.replace('_', ' ')} could be loaded: {_first_line(error)}",
+            f"no {subfolder.replace('_', ' ')} could be loaded: {first_line(error)}",
             where=str(model),
-            hint="give --model tiny, a local model folder, or an id that the hub can serve",
+            hint=HINT,
         ) from error
-    loaded.eval().requires_grad_(False).to(choose_device(device))
+    loaded.eval().requires_grad_(False).to(target)
     return loaded, weights
-
-
-def _hub_hash(origin: str, subfolder: str) -> str:
-    from huggingface_hub import hf_hub_download
-
-    return file_hash(Path(hf_hub_download(origin, WEIGHTS_FILE, subfolder=subfolder)))
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

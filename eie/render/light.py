@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,7 @@ class LightDecoder:
         device: "cpu", "cuda", "mps"; None for the best there is.
     """
 
-    model: str = "tiny"
+    model: str | Path = "tiny"
     working_size: int = 1024
     device: str | None = None
 
@@ -37,7 +38,7 @@ class LightDecoder:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        return {"model": self.model, "working_size": self.working_size}
+        return {"model": str(self.model), "working_size": self.working_size}
 
     def fill(self, scene: Scene) -> Picture:
         """The decoded canvas in the layout of source 0, alpha opaque."""
@@ -78,7 +79,7 @@ class LightDecoder:
 
 
 def _encoded(
-    elements: ElementSet, decoder: LoadedDecoder, model: str, device: str | None
+    elements: ElementSet, decoder: LoadedDecoder, model: str | Path, device: str | None
 ) -> ElementSet:
     """The set with embeddings that the decoder can read."""
     wanted = decoder.model.config.encoder_hash

@@ -96,9 +96,7 @@ def train(
     with accelerator.main_process_first():
         _claim(run, options)
     set_seed(settings.seed)
-    optimizer = torch.optim.AdamW(
-        stage.parameter_groups(), weight_decay=settings.weight_decay, fused=True
-    )
+    optimizer = torch.optim.AdamW(stage.parameter_groups(), weight_decay=settings.weight_decay)
     peaks = [group["lr"] for group in optimizer.param_groups]
     model, optimizer = accelerator.prepare(stage.model, optimizer)
     average = torch.optim.swa_utils.AveragedModel(

@@ -8,7 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from eie.cli.train import app
-from eie.errors import BadInputError
+from eie.errors import BadInputError, UsageError
 
 
 @pytest.fixture
@@ -37,3 +37,11 @@ def test_a_missing_folder_is_named(tmp_path):
     result = CliRunner().invoke(app, arguments)
     assert isinstance(result.exception, BadInputError)
     assert "nowhere" in str(result.exception)
+
+
+def test_joint_training_is_reserved(photos, tmp_path):
+    arguments = ["encoder", str(photos), "-o", str(tmp_path / "run"), "--joint"]
+    result = CliRunner().invoke(app, arguments)
+    assert isinstance(result.exception, UsageError)
+    assert "reserved" in str(result.exception)
+    assert not (tmp_path / "run").exists()

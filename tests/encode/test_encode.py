@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from skimage import data
 
 import eie
+from eie.elements import Source
 from eie.errors import MissingModelError, UsageError
 
 
@@ -36,6 +38,49 @@ def test_it_does_not_depend_on_place(coffee: eie.ElementSet, encoded: eie.Elemen
     moved = eie.ElementSet.from_source(type(source).from_label_map(label_map, pixels=pixels))
     again = eie.encode(moved).sources[0].embeddings.values[1:]
     assert np.array_equal(again, encoded.sources[0].embeddings.values)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 0.99])
+def test_it_does_not_depend_on_company(
+    coffee: eie.ElementSet, encoded: eie.ElementSet, share: float
+) -> None:
+    source = coffee.sources[0]
+    patch = int(share * source.patches)
+    alone = (source.label_map == patch).astype(np.uint16)
+    pair = eie.ElementSet.from_source(type(source).from_label_map(alone, pixels=source.pixels))
+    again = eie.encode(pair).sources[0].embeddings.values[1]
+    assert np.array_equal(again, encoded.sources[0].embeddings.values[patch])
+
+
+def test_it_hardly_depends_on_scale() -> None:
+    """A photo and the same photo at half its size, cut along the same borders."""
+    large = data.astronaut()
+    labels = eie.decompose(large, segmenter="slic", elements=100).sources[0].label_map
+    small = np.round(large.reshape(256, 2, 256, 2, 3).mean(axis=(1, 3))).astype(np.uint8)
+    first, second = (
+        eie.encode(eie.ElementSet.from_source(Source.from_label_map(cut, pixels=pixels)))
+        .sources[0]
+        .embeddings.values
+        for cut, pixels in ((labels, large), (np.ascontiguousarray(labels[::2, ::2]), small))
+    )
+    correlation = [np.corrcoef(a, b)[0, 1] for a, b in zip(first, second, strict=True)]
+    assert np.median(correlation) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "rows", "columns"),
+    [(256, 256, 4, 4), (256, 256, 16, 16), (512, 768, 16, 24), (1024, 1024, 32, 32)],
+)
+def test_any_canvas_and_number_of_elements(
+    height: int, width: int, rows: int, columns: int
+) -> None:
+    pixels = cv2.resize(data.astronaut(), (width, height), interpolation=cv2.INTER_AREA)
+    row, column = np.arange(height) * rows // height, np.arange(width) * columns // width
+    source = Source.from_label_map(row[:, None] * columns + column, pixels=pixels)
+    picture = eie.render(eie.ElementSet.from_source(source), decoder="light", free=True)
+    error = np.mean((picture.photo.pixels.astype(float) - pixels) ** 2)
+    psnr = 10 * np.log10(255**2 / error)
+    assert psnr > (17 if rows == 4 else 24)
 
 
 def test_what_is_encoded_is_not_encoded_again(encoded: eie.ElementSet) -> None:

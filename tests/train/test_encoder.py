@@ -1,18 +1,22 @@
 """Training of stage 1 on small synthetic photos with small models."""
 
+import csv
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from typer.testing import CliRunner
 
-from eie.errors import BadInputError
+import eie
+from eie.errors import BadInputError, UsageError
 from eie.models.content import load_content_encoder, load_light_decoder
 from eie.train.element_crops import DecomposedPhotos, draw_batch
-from eie.train.encoder import train_encoder
+from eie.train.encoder import EncoderStage, train_encoder
 from eie.train.images import Folder, photo_files
-from eie.train.loop import averaged_weights
+from eie.train.loop import averaged_weights, train
 from eie.train.settings import CropSettings, EncoderConfig, EncoderSettings, LoopSettings
 
 SMALL = EncoderSettings(
@@ -94,27 +98,57 @@ def test_boxes_follow_the_crop(photos, tmp_path) -> None:
         assert errors and torch.stack(errors).mean() < 12
 
 
-def test_a_stopped_run_goes_on_exactly(photos, tmp_path) -> None:
-    whole, parts = tmp_path / "a" / "run", tmp_path / "b" / "run"
-    train_encoder([Folder(photos)], whole, SMALL)
-    from eie.train import encoder
-    from eie.train.loop import train
+@pytest.fixture(scope="module")
+def run(photos, tmp_path_factory):
+    """The run folder of `eie train encoder` with small sizes."""
+    from eie.cli.train import app
 
-    data = DecomposedPhotos(
-        photo_files([Folder(photos)]), parts.parent / "decompositions", 16, SMALL.crops, "slic"
-    )
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("eie.cli.train.EncoderSettings", Mock(return_value=SMALL, segmenter="slic"))
+        result = CliRunner().invoke(app, ["encoder", str(photos), "-o", str(folder)])
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+def test_a_stopped_run_goes_on_exactly(photos, run, tmp_path) -> None:
+    parts = tmp_path / "run"
+    data = decomposed(photos, run.parent / "decompositions")
     options = train_encoder([Folder(photos)], parts, SMALL, dry_run=True)
-    train(encoder.EncoderStage(SMALL, data), SMALL.loop, parts, options, stop_after=2)
+    train(EncoderStage(SMALL, data), SMALL.loop, parts, options, stop_after=2)
     train_encoder([Folder(photos)], parts, SMALL)
-    first, second = averaged_weights(whole), averaged_weights(parts)
+    first, second = averaged_weights(run), averaged_weights(parts)
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_the_run_is_a_model_folder(photos, tmp_path) -> None:
-    train_encoder([Folder(photos)], tmp_path / "run", SMALL)
-    encoder, decoder = load_content_encoder(tmp_path / "run"), load_light_decoder(tmp_path / "run")
+def test_the_run_is_a_model_folder(run) -> None:
+    encoder, decoder = load_content_encoder(run), load_light_decoder(run)
     assert decoder.model.config.encoder_hash == encoder.weight_hash
-    assert (tmp_path / "run" / "samples").is_dir()
+
+
+def test_a_run_is_logged_for_people_spreadsheets_and_tensorboard(run) -> None:
+    with (run / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["1", "2", "3", "4"]
+    assert {"loss", "psnr", "gradient_norm", "learning_rate", "seconds"} <= rows[0].keys()
+    assert list(run.glob("events.out.tfevents.*"))
+    assert [path.name for path in (run / "samples").iterdir()] == ["000004-reconstruction.png"]
+
+
+def test_what_was_trained_encodes_and_renders(run) -> None:
+    rng = np.random.default_rng(1)
+    pixels = np.asarray(
+        Image.fromarray(rng.integers(0, 256, (5, 5, 3), dtype=np.uint8)).resize(
+            (80, 80), Image.BICUBIC
+        )
+    )
+    elements = eie.encode(eie.decompose(pixels, segmenter="slic", elements=16), model=run)
+    picture = eie.render(elements, decoder="light", model=run, free=True).photo.pixels
+    assert (
+        np.abs(picture.astype(float) - pixels).mean() < np.abs(pixels - pixels.mean((0, 1))).mean()
+    )
+    with pytest.raises(UsageError, match="other weights"):
+        eie.render(elements, decoder="light", free=True)
 
 
 def test_without_photos_nothing_starts(tmp_path) -> None:

@@ -1,0 +1,55 @@
+"""Model folders: local ones, and those that the Hugging Face hub serves."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from eie.errors import MissingModelError
+
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+"""OWNER/NAME, as every model of the hub that could be ours is called."""
+
+TIMEOUT = 5.0
+"""Seconds that the hub is given to answer. It is asked once: who is offline should know soon."""
+
+HINT = "give --model tiny, a local model folder, or an id that the hub can serve"
+
+
+def model_folder(model: str | Path, files: list[str]) -> Path:
+    """The folder of a model, fetched from the hub unless it is local or fetched before.
+
+    Args:
+        model: a folder, or a hub id.
+        files: patterns of the files that are needed, e.g. "light_decoder/*".
+
+    Raises:
+        MissingModelError: no such folder, and no such model on the hub or no way to it.
+    """
+    if Path(model).is_dir():
+        return Path(model)
+    if not HUB_ID.fullmatch(str(model)):
+        raise MissingModelError("there is no such model folder", where=str(model), hint=HINT)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    try:
+        return Path(snapshot_download(str(model), allow_patterns=files, etag_timeout=TIMEOUT))
+    except RepositoryNotFoundError as error:
+        raise MissingModelError(
+            "there is no such model folder, and the hub has no such model that is public",
+            where=str(model),
+            hint=HINT,
+        ) from error
+    except Exception as error:  # the hub's client raises what its transport does
+        raise MissingModelError(
+            f"there is no such model folder, and the hub did not serve it: {first_line(error)}",
+            where=str(model),
+            hint=HINT,
+        ) from error
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's text, or its kind if it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
