@@ -101,8 +101,9 @@ class LocalAttention(nn.Module):
         bias = bias.masked_fill(~near.present[:, None], torch.finfo(bias.dtype).min)
         index = near.element[:, None].expand_as(bias)  # (B, heads, Q, K)
         chunk = max(1, LOGITS // (batch * self.heads * elements))
-        parts = zip(*(x.split(chunk, dim=2) for x in (q, bias, index)), strict=True)
-        mixed = torch.cat([_attended(*part, key, value) for part in parts], dim=2)
+        chunks = zip(q.split(chunk, 2), bias.split(chunk, 2), index.split(chunk, 2), strict=True)
+        parts = [_attended(some, near_bias, which, key, value) for some, near_bias, which in chunks]
+        mixed = torch.cat(parts, dim=2)  # (B, heads, Q, head)
         return query + self.to_out(mixed.transpose(1, 2).reshape(batch, queries, dim))
 
 
