@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 import eie
-from eie.cli import decompose, edit, encode, info, render, show, train, validate
+from eie.cli import decompose, edit, encode, evaluate, info, render, show, train, validate
 from eie.cli.failures import explain, quiet_libraries, traceback_wanted
 from eie.cli.payload import note
 
@@ -56,6 +56,7 @@ app.command(name="show")(show.command)
 app.command(name="info")(info.command)
 app.command(name="validate")(validate.command)
 app.add_typer(train.app, name="train")
+app.add_typer(evaluate.app, name="evaluate")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -67,7 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with nullcontext() if traceback_wanted(arguments) else quiet_libraries():
-            code = app(arguments, prog_name="eie", standalone_mode=False)
+            # Evaluations record the command that made them: the root context's object is its words.
+            code = app(arguments, prog_name="eie", standalone_mode=False, obj=arguments)
         if sys.stdout is not None:
             sys.stdout.flush()
     except Exception as error:

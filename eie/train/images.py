@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.errors import BadInputError
+from eie.files.folders import ImageFile, held_out, image_files
 
 Pixels = NDArray[np.uint8]
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
-SEGMENTATION_NAME = re.compile(r"(?P<photo>.+)\.gt\d+\.png")
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,10 +74,10 @@ def read_training_images(folders: Sequence[Folder], max_side: int) -> TrainingIm
     photos: list[Pixels] = []
     cutouts: list[Pixels] = []
     for folder in folders:
-        for path, segmentations in _images_of(folder):
-            pixels = _decode(path)
-            if segmentations:
-                segmented.append(_segmented_photo(path, pixels, segmentations))
+        for file in _images_of(folder):
+            pixels = _decode(file.path)
+            if file.segmentations:
+                segmented.append(_segmented_photo(file.path, pixels, file.segmentations))
             elif pixels.shape[2] == 4:
                 cutouts.append(pixels)
             else:
@@ -94,27 +91,14 @@ def photo_files(folders: Sequence[Folder]) -> list[Path]:
     Raises:
         BadInputError: a folder is missing or holds no images.
     """
-    return [path for folder in folders for path, _ in _images_of(folder)]
+    return [file.path for folder in folders for file in _images_of(folder)]
 
 
-def _images_of(folder: Folder) -> list[tuple[Path, list[Path]]]:
+def _images_of(folder: Folder) -> list[ImageFile]:
     """Images of a folder with their segmentations, those kept for validation left out."""
-    if not folder.path.is_dir():
-        raise BadInputError("no such folder", where=str(folder.path))
-    segmentations: dict[str, list[Path]] = {}
-    images: list[Path] = []
-    for path in sorted(folder.path.iterdir()):
-        if match := SEGMENTATION_NAME.fullmatch(path.name):
-            segmentations.setdefault(match["photo"], []).append(path)
-        elif path.suffix.lower() in IMAGE_SUFFIXES:
-            images.append(path)
-    if not images:
-        raise BadInputError("the folder holds no images", where=str(folder.path))
-    return [
-        (path, segmentations.get(path.stem, []))
-        for index, path in enumerate(images)
-        if folder.held_out is None or index % folder.held_out != 0
-    ]
+    images = image_files(folder.path)
+    kept = set(held_out(len(images), folder.held_out))
+    return [image for index, image in enumerate(images) if index not in kept]
 
 
 def _decode(path: Path) -> Pixels:
@@ -129,7 +113,7 @@ def _decode(path: Path) -> Pixels:
         raise BadInputError(f"cannot be read as an image: {error}", where=str(path)) from error
 
 
-def _segmented_photo(path: Path, pixels: Pixels, segmentations: list[Path]) -> SegmentedPhoto:
+def _segmented_photo(path: Path, pixels: Pixels, segmentations: Sequence[Path]) -> SegmentedPhoto:
     from PIL import Image
 
     labels = []

@@ -1,0 +1,15 @@
+"""`eie evaluate`: how good the stages are, beside baselines, a command for each."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def evaluate() -> None:
+    """Measure quality on your own data, baselines in the same run.
+
+    Tables and notes go to standard error; standard output carries only --json or --csv.
+    """

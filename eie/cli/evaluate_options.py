@@ -1,0 +1,131 @@
+"""What the commands of `eie evaluate` share: their options, and how they hand out results."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from eie.cli.payload import answer, note
+from eie.errors import UsageError
+
+if TYPE_CHECKING:
+    from eie.evaluate.results import Results
+
+Json = Annotated[bool, typer.Option("--json", help="Write the results to standard output as JSON.")]
+
+Csv = Annotated[
+    bool,
+    typer.Option(
+        "--csv",
+        help="Write the results to standard output as CSV: a row for each case and method, and one "
+        "with the case '*' for the means.",
+    ),
+]
+
+ReportFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="DIR",
+        help="Folder for a report page, index.html: table, plots, and the pictures of the best, "
+        "median and worst cases.",
+    ),
+]
+
+StoreFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        metavar="DIR",
+        help="Folder that keeps every finished case: the same command goes on where it stopped.",
+        show_default="results/ in the report's folder",
+    ),
+]
+
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit", metavar="N", min=1, help="At most that many cases, spread evenly over all."
+    ),
+]
+
+Every = Annotated[
+    int | None,
+    typer.Option(
+        "--every",
+        metavar="K",
+        min=1,
+        help="Only every K-th file, from the first: those that a training on FOLDER:K leaves out.",
+    ),
+]
+
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", metavar="N", min=0, help="Of everything random.", show_default="0"),
+]
+
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", metavar="N", min=0, help="Processes; 0 for this one.", show_default="0"
+    ),
+]
+
+
+def command_line(context: typer.Context) -> str:
+    """The command as typed, to be repeated."""
+    arguments = context.find_root().obj
+    if arguments is None:
+        return context.command_path
+    return shlex.join(["eie", *arguments])
+
+
+def check_formats(json: bool, csv: bool) -> None:
+    """Refuse two formats on one standard output.
+
+    Raises:
+        UsageError: for both.
+    """
+    if json and csv:
+        raise UsageError("--json and --csv go to the same standard output", hint="choose one")
+
+
+def store_folder(store: Path | None, report: Path | None) -> Path | None:
+    """Where finished cases are kept: as asked, else with the report, else nowhere."""
+    if store is None and report is not None:
+        return report / "results"
+    return store
+
+
+def hand_out(
+    results: Results,
+    *,
+    json: bool,
+    csv: bool,
+    report: Path | None,
+    plots: Mapping[str, bytes],
+    key: tuple[str, str],
+) -> None:
+    """Show the table and the notes, write the report, and JSON or CSV to standard output."""
+    from rich.console import Console
+
+    from eie.evaluate.report import write_report
+
+    if sys.stderr is not None:
+        console = Console(stderr=True)
+        # Piped into a file, the table keeps the width it needs.
+        width = None if console.is_terminal else 240
+        console.print(results.table(), width=width)
+    for line in (*results.notes, *results.incomplete()):
+        note(f"note: {line}")
+    if report is not None:
+        note(f"report: {write_report(report, results, plots, key)}")
+    if json:
+        answer(results.to_json().removesuffix("\n"))
+    elif csv:
+        answer(results.to_csv().removesuffix("\n"))

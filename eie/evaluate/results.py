@@ -1,0 +1,207 @@
+"""Results of an evaluation: means over its cases, as a table, JSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from eie.evaluate.cases import CaseResult, Scores, finite
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+MISSING = "—"
+"""What a table shows where nothing was measured."""
+
+ALL_CASES = "*"
+"""In CSV, the case of the rows that hold means over all cases and figures of the whole set."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How a measure is called and read.
+
+    Attributes:
+        label: its name for people.
+        unit: such as "dB"; "" for none.
+        higher_is_better: None where neither is.
+        digits: shown behind the point.
+    """
+
+    label: str
+    unit: str = ""
+    higher_is_better: bool | None = None
+    digits: int = 3
+
+    @property
+    def heading(self) -> str:
+        """Label, unit and an arrow towards the better."""
+        arrow = {True: " ↑", False: " ↓", None: ""}[self.higher_is_better]
+        return f"{self.label}{f' ({self.unit})' if self.unit else ''}{arrow}"
+
+    def shown(self, value: float) -> str:
+        return f"{value:.{self.digits}f}" if math.isfinite(value) else MISSING
+
+
+class Mean(NamedTuple):
+    """Mean over those cases where a measure could be taken, and their number."""
+
+    value: float
+    cases: int
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What an evaluation found.
+
+    Attributes:
+        title: of table and report.
+        command: the line that repeats it.
+        settings: what determines it, in terms of JSON.
+        measures: name ⇒ how it is read, in the order to be shown.
+        cases: the results, in order.
+        overall: method ⇒ measure ⇒ value, of measures that only a whole set has.
+        notes: what the reader must know: what is missing and why, what a figure means.
+    """
+
+    title: str
+    command: str
+    settings: Mapping[str, Any]
+    measures: Mapping[str, Measure]
+    cases: Sequence[CaseResult]
+    overall: Scores = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+    def methods(self) -> list[str]:
+        """The methods in the order in which they appear."""
+        found = [method for case in self.cases for method in case.scores]
+        return list(dict.fromkeys([*found, *self.overall]))
+
+    def means(self) -> dict[str, dict[str, Mean]]:
+        """Method ⇒ measure ⇒ mean; NaN and 0 cases where it was never taken.
+
+        Figures of the whole set count all cases.
+        """
+        return {
+            method: {name: self._mean(method, name) for name in self.measures}
+            for method in self.methods()
+        }
+
+    def _mean(self, method: str, measure: str) -> Mean:
+        whole = self.overall.get(method, {}).get(measure, math.nan)
+        if math.isfinite(whole):
+            return Mean(whole, len(self.cases))
+        values = [case.scores.get(method, {}).get(measure, math.nan) for case in self.cases]
+        taken = [value for value in values if math.isfinite(value)]
+        return Mean(float(np.mean(taken)), len(taken)) if taken else Mean(math.nan, 0)
+
+    def best(self, measure: str) -> frozenset[str]:
+        """The methods with the best mean of a measure; none where neither way is better."""
+        better = self.measures[measure].higher_is_better
+        if better is None:
+            return frozenset()
+        means = {method: found[measure].value for method, found in self.means().items()}
+        taken = [value for value in means.values() if math.isfinite(value)]
+        if not taken:
+            return frozenset()
+        best = max(taken) if better else min(taken)
+        return frozenset(method for method, value in means.items() if value == best)
+
+    def incomplete(self) -> list[str]:
+        """A line for each measure that was not taken in every case by every method."""
+        lines = []
+        for name, measure in self.measures.items():
+            missing = [
+                f"{method} {found[name].cases}/{len(self.cases)}"
+                for method, found in self.means().items()
+                if found[name].cases < len(self.cases)
+            ]
+            if missing:
+                lines.append(f"{measure.label} was not taken in every case: {', '.join(missing)}")
+        return lines
+
+    def to_json(self) -> str:
+        """Everything but pictures and arrays, as a JSON document that ends with a line break."""
+        content = {
+            "title": self.title,
+            "command": self.command,
+            "settings": dict(self.settings),
+            "measures": {
+                name: {
+                    "label": measure.label,
+                    "unit": measure.unit,
+                    "higher_is_better": measure.higher_is_better,
+                }
+                for name, measure in self.measures.items()
+            },
+            "means": {
+                method: {
+                    name: {"mean": finite({"": mean.value})[""], "cases": mean.cases}
+                    for name, mean in found.items()
+                }
+                for method, found in self.means().items()
+            },
+            "notes": [*self.notes, *self.incomplete()],
+            "cases": [
+                {"case": case.case, "scores": {m: finite(s) for m, s in case.scores.items()}}
+                for case in self.cases
+            ],
+        }
+        return json.dumps(content, indent=2, default=str, ensure_ascii=False) + "\n"
+
+    def to_csv(self) -> str:
+        """A row for each case and method, then one for each method with the case `*`: the means.
+
+        Columns: case, method, and the measures by name; empty where nothing was measured.
+        """
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["case", "method", *self.measures])
+        for case in self.cases:
+            for method, scores in case.scores.items():
+                values = [scores.get(name, math.nan) for name in self.measures]
+                writer.writerow([case.case, method, *map(_cell, values)])
+        for method, found in self.means().items():
+            values = [found[name].value for name in self.measures]
+            writer.writerow([ALL_CASES, method, *map(_cell, values)])
+        return stream.getvalue()
+
+    def table(self) -> Table:
+        """The means as a table for people: a row a method, the best of each measure in bold."""
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table
+
+        table = Table(title=f"{self.title} ({_counted(len(self.cases))})", box=SIMPLE_HEAD)
+        table.add_column("method")
+        for measure in self.measures.values():
+            table.add_column(measure.heading, justify="right")
+        for method, cells in self.rows():
+            table.add_row(method, *(f"[bold]{text}[/]" if best else text for text, best in cells))
+        return table
+
+    def rows(self) -> Iterator[tuple[str, list[tuple[str, bool]]]]:
+        """Each method with its means as text, and whether each is the best."""
+        best = {name: self.best(name) for name in self.measures}
+        for method, found in self.means().items():
+            yield (
+                method,
+                [
+                    (measure.shown(found[name].value), method in best[name])
+                    for name, measure in self.measures.items()
+                ],
+            )
+
+
+def _counted(cases: int) -> str:
+    return "1 case" if cases == 1 else f"{cases} cases"
+
+
+def _cell(value: float) -> str:
+    return f"{value:.9g}" if math.isfinite(value) else ""

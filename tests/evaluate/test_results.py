@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from eie.evaluate.cases import CaseResult
+from eie.evaluate.report import chosen_cases, write_report
+from eie.evaluate.results import Measure, Results
+
+PNG = b"\x89PNG not really"
+
+
+def results(count: int = 9) -> Results:
+    cases = [
+        CaseResult(
+            f"photo <{index}>",
+            {
+                "ours": {"psnr": 20.0 + index, "lpips": math.nan},
+                "theirs": {"psnr": 22.0, "lpips": 0.5 if index else math.nan},
+            },
+            {"photo": np.full((8, 8, 3), index, np.uint8), "ours": np.zeros((8, 8, 3), np.uint8)},
+        )
+        for index in range(count)
+    ]
+    return Results(
+        title="Reconstruction",
+        command="eie evaluate reconstruction 'my photos'",
+        settings={"size": 64, "decoder": "light"},
+        measures={
+            "psnr": Measure("PSNR", "dB", True, 2),
+            "lpips": Measure("LPIPS", higher_is_better=False, digits=4),
+            "frechet": Measure("FD", higher_is_better=False),
+        },
+        cases=cases,
+        overall={"ours": {"frechet": 12.5}, "theirs": {"frechet": 11.0}},
+        notes=["LPIPS needs weights"],
+    )
+
+
+def test_means_leave_out_what_was_not_measured():
+    means = results().means()
+    assert means["ours"]["psnr"] == (24.0, 9)
+    assert means["theirs"]["lpips"] == (0.5, 8)
+    assert math.isnan(means["ours"]["lpips"].value)
+    assert means["ours"]["lpips"].cases == 0
+    assert means["theirs"]["frechet"] == (11.0, 9)
+
+
+def test_what_is_incomplete_is_said():
+    (line,) = results().incomplete()
+    assert line == "LPIPS was not taken in every case: ours 0/9, theirs 8/9"
+
+
+def test_json_holds_everything_and_null_for_the_unmeasured():
+    content = json.loads(results().to_json(), parse_constant=pytest.fail)
+    assert content["command"] == "eie evaluate reconstruction 'my photos'"
+    assert content["settings"] == {"size": 64, "decoder": "light"}
+    assert content["means"]["ours"]["psnr"] == {"mean": 24.0, "cases": 9}
+    assert content["means"]["ours"]["lpips"] == {"mean": None, "cases": 0}
+    assert content["means"]["ours"]["frechet"]["mean"] == 12.5
+    assert content["measures"]["lpips"]["higher_is_better"] is False
+    assert content["cases"][3] == {
+        "case": "photo <3>",
+        "scores": {"ours": {"psnr": 23.0, "lpips": None}, "theirs": {"psnr": 22.0, "lpips": 0.5}},
+    }
+    assert content["notes"][0] == "LPIPS needs weights"
+
+
+def test_csv_has_a_row_a_case_and_method_then_the_means():
+    rows = list(csv.DictReader(io.StringIO(results(2).to_csv())))
+    assert rows[0] == {
+        "case": "photo <0>", "method": "ours", "psnr": "20", "lpips": "", "frechet": ""
+    }  # fmt: skip
+    assert [(row["case"], row["method"]) for row in rows[4:]] == [("*", "ours"), ("*", "theirs")]
+    assert (rows[4]["psnr"], rows[4]["frechet"]) == ("20.5", "12.5")
+
+
+def test_the_table_shows_means_and_what_is_missing():
+    stream = io.StringIO()
+    Console(file=stream, width=100).print(results().table())
+    text = stream.getvalue()
+    assert "9 cases" in text
+    (ours,) = [line for line in text.splitlines() if line.strip().startswith("ours")]
+    assert ours.split() == ["ours", "24.00", "—", "12.500"]
+    assert "PSNR (dB) ↑" in text
+
+
+def test_the_best_is_the_highest_or_the_lowest():
+    assert results().best("psnr") == {"ours"}
+    assert results().best("lpips") == {"theirs"}
+    assert results().best("frechet") == {"theirs"}
+
+
+def test_best_median_and_worst_cases():
+    places = chosen_cases(results(), ("ours", "psnr"), shown=2)
+    assert [(kind, case.case) for kind, case in places] == [
+        ("best", "photo <8>"), ("best", "photo <7>"),
+        ("median", "photo <5>"), ("median", "photo <4>"),
+        ("worst", "photo <1>"), ("worst", "photo <0>"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 4])
+def test_few_cases_are_shown_once_each(count):
+    names = [case.case for _, case in chosen_cases(results(count), ("ours", "psnr"), shown=2)]
+    assert sorted(names) == [f"photo <{index}>" for index in range(count)]
+
+
+def test_low_is_best_for_distances():
+    found = chosen_cases(results(), ("theirs", "lpips"), shown=1)
+    assert len(found) == 3
+    assert all(math.isfinite(case.scores["theirs"]["lpips"]) for _, case in found)
+
+
+def test_the_report_holds_table_plots_pictures_and_command(tmp_path):
+    page = write_report(tmp_path / "report", results(), {"over <N>": PNG}, ("ours", "psnr"))
+    text = page.read_text(encoding="utf-8")
+    assert page == tmp_path / "report" / "index.html"
+    for part in ("24.00", "12.500", "PSNR (dB) ↑", "over &lt;N&gt;", "LPIPS needs weights"):
+        assert part in text
+    assert "eie evaluate reconstruction &#x27;my photos&#x27;" in text
+    assert "best: photo &lt;8&gt;" in text
+    assert "worst: photo &lt;0&gt;" in text
+    assert "<0>" not in text
+    files = {path.name: path for path in (tmp_path / "report" / "pictures").iterdir()}
+    assert all(f'src="pictures/{name}"' in text for name in files)
+    assert text.count("<img ") == len(files) == 1 + 2 * 9
+    assert files["plot-0.png"].read_bytes() == PNG
+    assert files["case-0-0.png"].read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_report_replaces_the_one_before(tmp_path):
+    write_report(tmp_path, results(9), {"plot": PNG}, ("ours", "psnr"))
+    write_report(tmp_path, results(1), {}, ("ours", "psnr"))
+    names = sorted(path.name for path in (tmp_path / "pictures").iterdir())
+    assert names == ["case-0-0.png", "case-0-1.png"]
