@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eie.errors import UsageError
+from eie.models.lite0 import load_imagenet_weights
 from eie.models.tiny_sam import MASK_STRIDE, build_tiny_sam
 from eie.train.images import Folder, TrainingImages, read_training_images
-from eie.train.lite0 import load_imagenet_weights
 from eie.train.loop import averaged_weights, load_fitting, train
 from eie.train.scenes import FRAME, SceneBatch, draw_batch
 from eie.train.settings import SceneSettings, SegmenterSettings

