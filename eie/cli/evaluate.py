@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from eie.cli import evaluate_segmentation
+
 app = typer.Typer(no_args_is_help=True)
 
 
@@ -13,3 +15,6 @@ def evaluate() -> None:
 
     Tables and notes go to standard error; standard output carries only --json or --csv.
     """
+
+
+app.command(name="segmentation")(evaluate_segmentation.command)

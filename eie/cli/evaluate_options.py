@@ -16,6 +16,9 @@ from eie.errors import UsageError
 if TYPE_CHECKING:
     from eie.evaluate.results import Results
 
+WIDE = 200
+"""Columns of a table that no terminal limits."""
+
 Json = Annotated[bool, typer.Option("--json", help="Write the results to standard output as JSON.")]
 
 Csv = Annotated[
@@ -95,6 +98,27 @@ def check_formats(json: bool, csv: bool) -> None:
         raise UsageError("--json and --csv go to the same standard output", hint="choose one")
 
 
+def numbers(text: str | None, option: str) -> tuple[int, ...] | None:
+    """Whole numbers between commas.
+
+    Raises:
+        UsageError: something else is among them.
+    """
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise UsageError(f"'{text}' are not whole numbers", where=option, hint="as in 64,128,256")
+    return tuple(int(part) for part in parts)
+
+
+def words(text: str | None) -> tuple[str, ...] | None:
+    """Names between commas; "none" is no name at all."""
+    if text is None:
+        return None
+    return () if text.strip() == "none" else tuple(part.strip() for part in text.split(","))
+
+
 def store_folder(store: Path | None, report: Path | None) -> Path | None:
     """Where finished cases are kept: as asked, else with the report, else nowhere."""
     if store is None and report is not None:
@@ -117,10 +141,9 @@ def hand_out(
     from eie.evaluate.report import write_report
 
     if sys.stderr is not None:
-        console = Console(stderr=True)
-        # Piped into a file, the table keeps the width it needs.
-        width = None if console.is_terminal else 240
-        console.print(results.table(), width=width)
+        # Into a file, the table goes at the width it needs.
+        console = Console(stderr=True, width=None if sys.stderr.isatty() else WIDE)
+        console.print(results.table())
     for line in (*results.notes, *results.incomplete()):
         note(f"note: {line}")
     if report is not None:

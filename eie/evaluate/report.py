@@ -166,7 +166,8 @@ def _table(results: Results) -> Iterator[str]:
         )
         yield "</tr>"
     yield "</tbody></table></div>"
-    notes = [*results.notes, *results.incomplete()]
+    legend = [f"{m.label}: {m.about}" for m in results.measures.values() if m.about]
+    notes = [*legend, *results.notes, *results.incomplete()]
     if notes:
         yield '<ul class="notes">'
         yield from (f"<li>{escape(note)}</li>" for note in notes)

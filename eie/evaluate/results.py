@@ -33,12 +33,14 @@ class Measure:
         unit: such as "dB"; "" for none.
         higher_is_better: None where neither is.
         digits: shown behind the point.
+        about: what exactly it is, for a legend.
     """
 
     label: str
     unit: str = ""
     higher_is_better: bool | None = None
     digits: int = 3
+    about: str = ""
 
     @property
     def heading(self) -> str:
@@ -138,6 +140,7 @@ class Results:
                     "label": measure.label,
                     "unit": measure.unit,
                     "higher_is_better": measure.higher_is_better,
+                    "about": measure.about,
                 }
                 for name, measure in self.measures.items()
             },
