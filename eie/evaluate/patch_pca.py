@@ -74,7 +74,7 @@ def reconstructed(patches: Patches, basis: Basis, source: Source) -> Pixels:
     codes = (rows @ basis.axes).astype(np.float16)  # (P, K)
     decoded = codes.astype(np.float32) @ basis.axes.T + basis.mean  # (P, VALUES)
     colours = np.asarray(decoded.reshape(-1, 3, SIDE, SIDE).clip(0, 1), np.float32)
-    return _laid_back(colours, patches[:, 3].astype(np.float32) / 255, source)
+    return _laid_back(colours, patches[:, 3].astype(np.float32) / np.float32(255), source)
 
 
 def _rows(patches: Patches) -> NDArray[np.float32]:
