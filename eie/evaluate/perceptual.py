@@ -7,7 +7,7 @@ always there where LPIPS and FID want weights from elsewhere. Definition:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -46,12 +46,27 @@ def feature_distance_map(picture: Pixels, truth: Pixels) -> NDArray[np.float32]:
         BadInputError: the pictures differ in size.
         MissingModelError: the ImageNet weights are not installed.
     """
+    return next(feature_distance_maps([picture], truth))
+
+
+def feature_distance_maps(
+    pictures: Iterable[Pixels], truth: Pixels
+) -> Iterator[NDArray[np.float32]]:
+    """:func:`feature_distance_map` of several pictures, with the truth's features made once."""
     import torch
 
-    if picture.shape != truth.shape:
-        raise BadInputError(f"pictures of {picture.shape} and {truth.shape} differ in size")
+    from eie.models.feature_distance import stage_distances
+
+    network, size = _network(), truth.shape[:2]
     with torch.inference_mode():
-        return np.asarray(_network()(_batch(picture), _batch(truth))[0, 0].numpy())
+        expected = network.features(_batch(truth))
+    for picture in pictures:
+        if picture.shape != truth.shape:
+            raise BadInputError(f"pictures of {picture.shape} and {truth.shape} differ in size")
+        with torch.inference_mode():
+            stages = stage_distances(network.features(_batch(picture)), expected)
+            distance = network.on_pixels(stages, size)[0, 0].numpy()
+        yield np.asarray(distance)
 
 
 def feature_distance(picture: Pixels, truth: Pixels, mask: Mask | None = None) -> float:
@@ -115,5 +130,5 @@ def _batch(picture: Pixels) -> Tensor:
     """(H, W, 3) uint8 ⇒ (1, 3, H, W) float32 in [0, 1]."""
     import torch
 
-    pixels = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
+    pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)  # a copy: theirs may be locked
     return pixels[None].float() / 255

@@ -69,17 +69,25 @@ class FeatureDistance(nn.Module):
 
     def stages(self, a: Tensor, b: Tensor) -> list[Tensor]:
         """(B, 3, H, W) twice ⇒ squared distances (B, 1, h_s, w_s) in [0, 4] per stride s."""
-        pairs = zip(self.features(a), self.features(b), strict=True)
-        return [(one - other).square().sum(dim=1, keepdim=True) for one, other in pairs]
+        return stage_distances(self.features(a), self.features(b))
+
+    def on_pixels(self, stages: Sequence[Tensor], size: Sequence[int]) -> Tensor:
+        """Stage maps (B, 1, h_s, w_s) ⇒ their weighted mean at every pixel (B, 1, H, W)."""
+        maps = [stage_on_pixels(stage, size) for stage in stages]
+        return (torch.stack(maps, dim=-1) @ self.weights).contiguous()
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] twice ⇒ distance at every pixel (B, 1, H, W), in [0, 4].
 
         Its mean is a loss; its mean over a mask, the distance within a region.
         """
-        size = a.shape[-2:]
-        maps = [stage_on_pixels(stage, size) for stage in self.stages(a, b)]
-        return (torch.stack(maps, dim=-1) @ self.weights).contiguous()
+        return self.on_pixels(self.stages(a, b), a.shape[-2:])
+
+
+def stage_distances(a: Sequence[Tensor], b: Sequence[Tensor]) -> list[Tensor]:
+    """Features (B, C_s, h_s, w_s) twice ⇒ squared distances (B, 1, h_s, w_s) per stride s."""
+    pairs = zip(a, b, strict=True)
+    return [(one - other).square().sum(dim=1, keepdim=True) for one, other in pairs]
 
 
 def load_feature_distance(weights: Sequence[float] | None = None) -> FeatureDistance:

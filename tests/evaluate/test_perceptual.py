@@ -11,6 +11,7 @@ from eie.evaluate import perceptual
 from eie.evaluate.perceptual import (
     feature_distance,
     feature_distance_map,
+    feature_distance_maps,
     feature_maps,
     frechet_distance,
     pooled_features,
@@ -48,6 +49,12 @@ def test_the_mean_over_a_mask_is_that_of_the_map(photo):
     mask[40:70, 30:90] = True
     expected = feature_distance_map(soft, photo)[40:70, 30:90].mean()
     assert feature_distance(soft, photo, mask) == pytest.approx(expected, rel=1e-5)
+
+
+def test_several_pictures_give_the_maps_of_each(photo):
+    pictures = [blurred(photo, 1), blurred(photo, 3)]
+    for together, picture in zip(feature_distance_maps(pictures, photo), pictures, strict=True):
+        np.testing.assert_array_equal(together, feature_distance_map(picture, photo))
 
 
 def test_what_lies_far_from_a_change_is_at_no_distance(photo):

