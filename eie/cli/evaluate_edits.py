@@ -161,7 +161,8 @@ def command(
       eie evaluate edits --pairs pairs --decoder light --json > pairs.json
       eie evaluate edits --scenes scenes --objects objects --kinds move,resize --free --select mask
     """
-    from eie.evaluate.edits import EditSettings, evaluate_edits, report_key
+    from eie.evaluate.edit_settings import EditSettings
+    from eie.evaluate.edits import evaluate_edits, report_key
 
     check_formats(json, csv)
     cases = _pair_cases(pairs, limit, scenes, objects) if pairs else None

@@ -117,17 +117,29 @@ class Results:
         return frozenset(method for method, value in means.items() if value == best)
 
     def incomplete(self) -> list[str]:
-        """A line for each measure that was not taken in every case by every method."""
-        lines = []
+        """A line for the measures that were not taken in every case by every method.
+
+        Measures that are missing alike share one, as those of a region that some cases lack.
+        """
+        alike: dict[str, list[str]] = {}
+        total = len(self.cases)
+        means = self.means()
         for name, measure in self.measures.items():
+            counts = {method: found[name].cases for method, found in means.items()}
             missing = [
-                f"{method} {found[name].cases}/{len(self.cases)}"
-                for method, found in self.means().items()
-                if found[name].cases < len(self.cases)
+                f"{method} {count}/{total}" for method, count in counts.items() if count < total
             ]
             if missing:
-                lines.append(f"{measure.label} was not taken in every case: {', '.join(missing)}")
-        return lines
+                everywhere = len(missing) == len(counts) > 1 and len(set(counts.values())) == 1
+                text = (
+                    f"{min(counts.values())}/{total} by all" if everywhere else ", ".join(missing)
+                )
+                alike.setdefault(text, []).append(measure.label)
+        return [
+            f"{', '.join(labels)} {'was' if len(labels) == 1 else 'were'} not taken in every case: "
+            f"{text}"
+            for text, labels in alike.items()
+        ]
 
     def to_json(self) -> str:
         """Everything but pictures and arrays, as a JSON document that ends with a line break."""

@@ -14,17 +14,10 @@ from eie.elements import ElementSet, Source
 from eie.errors import UsageError
 from eie.evaluate.compositions import plan_compositions
 from eie.evaluate.edit_case import Area, EditCase
-from eie.evaluate.edits import (
-    EQUAL_PSNR,
-    EditSettings,
-    edited,
-    evaluate_edits,
-    leftover,
-    region_psnr,
-    scores_of,
-    selected_ids,
-    selected_mask,
-)
+from eie.evaluate.edit_scores import EQUAL_PSNR, leftover, region_psnr, scores_of
+from eie.evaluate.edit_settings import EditSettings
+from eie.evaluate.edits import evaluate_edits
+from eie.evaluate.element_edits import edited, selected_ids, selected_mask
 
 SCENE = np.ascontiguousarray(data.astronaut()[:128, :160])
 HOME = Area(16, 40, 32, 32)
@@ -185,7 +178,7 @@ def test_an_evaluation_judges_every_method_in_every_case(planned, tmp_path):
     assert means["telea"]["object_psnr"] == (pytest.approx(100), 1)
     assert means["telea"]["untouched_identical"].value == 1
     assert list(results.cases[0].pictures) == [
-        "before", "selected", "truth", "classical", "nothing", "telea",
+        "before", "truth", "selected", "classical", "nothing", "telea",
     ]  # fmt: skip
     again = evaluate_edits(planned, replace(FAST, select="mask"), store=store)
     assert again.to_json() == results.to_json()

@@ -57,6 +57,20 @@ def test_what_is_incomplete_is_said():
     assert line == "LPIPS was not taken in every case: ours 0/9, theirs 8/9"
 
 
+def test_measures_that_are_missing_alike_share_a_line():
+    measures = {name: Measure(name) for name in ("a", "b", "c")}
+    scores = {"a": math.nan, "b": math.nan, "c": 1.0}
+    full = dict.fromkeys(measures, 1.0)
+    cases = [
+        CaseResult("one", {"x": scores, "y": scores}),
+        CaseResult("two", {"x": full, "y": {**full, "c": math.nan}}),
+    ]
+    assert Results("t", "", {}, measures, cases).incomplete() == [
+        "a, b were not taken in every case: 1/2 by all",
+        "c was not taken in every case: y 1/2",
+    ]
+
+
 def test_json_holds_everything_and_null_for_the_unmeasured():
     content = json.loads(results().to_json(), parse_constant=pytest.fail)
     assert content["command"] == "eie evaluate reconstruction 'my photos'"

@@ -1,0 +1,129 @@
+"""How good an edit with known truth is, region by region.
+
+A result is compared with the truth in three regions (:class:`eie.evaluate.edit_case.EditCase`):
+
+- *revealed*: what the object covered before and no longer does;
+- *object*: where the object is after the edit;
+- *untouched*: everything else. It has no margin: what an edit changes beside the object counts.
+
+Regions of fewer than 64 pixels are not measured. In each of the others, PSNR and the feature
+distance of :mod:`eie.evaluate.perceptual`: the mean over the region's pixels of the squared
+distance of unit-length EfficientNet-Lite0 features, averaged over the strides 2, 4, 8, 16 and 32; 0
+is equal, 4 the most. Features see up to some stride beyond a region's border.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.evaluate.cases import Pixels
+from eie.evaluate.edit_case import EditCase, Mask
+from eie.evaluate.results import Measure
+
+MEASURES: Mapping[str, Measure] = {
+    "revealed_psnr": Measure("revealed PSNR", "dB", True, 2),
+    "revealed_distance": Measure("revealed features", "", False),
+    "object_psnr": Measure("object PSNR", "dB", True, 2),
+    "object_distance": Measure("object features", "", False),
+    "untouched_psnr": Measure("untouched PSNR", "dB", True, 2),
+    "untouched_distance": Measure("untouched features", "", False),
+    "untouched_identical": Measure("identical", "", True, 4),
+    "leftover": Measure("leftover", "", False),
+    "selection": Measure("selection IoU", "", True),
+}
+
+NOTES = (
+    "revealed: what the object covered before; object: its new place; untouched: all else",
+    "features: mean squared distance of unit-length EfficientNet-Lite0 features at five strides, "
+    "0 equal to 4",
+    "identical: share of the untouched pixels that equal the photo before; leftover: how much of "
+    "the object still shows at its old place, 0 to 1",
+    "baselines know the exact mask; PSNR of equal pixels counts as 100 dB",
+)
+
+EQUAL_PSNR = 100.0
+"""PSNR of equal pixels, and the most of any, so that means stay finite."""
+
+_LEAST = 64
+"""Pixels of the smallest region that is measured."""
+
+_DETAIL = 8.0
+"""Standard deviation, in pixels, of the blur beyond which colour counts as detail."""
+
+
+def scores_of(case: EditCase, results: Mapping[str, Pixels]) -> dict[str, dict[str, float]]:
+    """Method ⇒ measure ⇒ value for the pictures (H, W, 3) that methods made of a case.
+
+    A measure of a region that is too small is NaN.
+
+    Raises:
+        MissingModelError: the ImageNet weights are not installed.
+    """
+    from eie.evaluate.perceptual import feature_distance_maps
+
+    regions = {"revealed": case.revealed, "object": case.object, "untouched": case.untouched}
+    distances = feature_distance_maps(results.values(), case.truth)
+    scores: dict[str, dict[str, float]] = {}
+    for (method, picture), distance in zip(results.items(), distances, strict=True):
+        found: dict[str, float] = {}
+        for name, region in regions.items():
+            found[f"{name}_psnr"] = region_psnr(picture, case.truth, region)
+            found[f"{name}_distance"] = _mean(distance, region)
+        same = (picture == case.before).all(axis=2)
+        found["untouched_identical"] = _mean(same, case.untouched)
+        found["leftover"] = leftover(picture, case)
+        scores[method] = found
+    return scores
+
+
+def region_psnr(picture: Pixels, truth: Pixels, region: Mask) -> float:
+    """PSNR in dB over the pixels of a region, all channels alike; NaN if it is too small.
+
+    At most :data:`EQUAL_PSNR`.
+    """
+    if region.sum() < _LEAST:
+        return float("nan")
+    difference = picture[region].astype(np.float64) - truth[region]
+    error = float(np.square(difference).mean())
+    return min(EQUAL_PSNR, float(10 * np.log10(255**2 / error))) if error else EQUAL_PSNR
+
+
+def leftover(picture: Pixels, case: EditCase) -> float:
+    """How much of the object still shows at its old place: 0 nothing, 1 all of it.
+
+    Detail is colour less its blur within the revealed region, so that neither a plain fill nor a
+    colour cast has any. By least squares the picture's detail is explained as a·(detail before) +
+    b·(detail of the truth); a, cut to [0, 1], is the answer. The photo before gives 1, the truth 0,
+    a half-transparent ghost ½.
+
+    NaN if too little is revealed, or if what was there before differs by less than a grey level.
+    """
+    region = case.revealed
+    if region.sum() < _LEAST:
+        return float("nan")
+    made, before, truth = (_detail(p, region) for p in (picture, case.before, case.truth))
+    if not np.square(before - truth).mean() > 1:
+        return float("nan")
+    share, *_ = np.linalg.lstsq(np.stack([before, truth], axis=1), made, rcond=None)
+    return float(np.clip(share[0], 0, 1))
+
+
+def _detail(pixels: Pixels, region: Mask) -> NDArray[np.float32]:
+    """(n·3,) colours of a region's n pixels less their blur within the region, in grey levels."""
+    import cv2
+
+    inside = region[..., None].astype(np.float32)
+    blur = [cv2.GaussianBlur(x, (0, 0), _DETAIL) for x in (pixels * inside, inside)]
+    around = blur[0][region] / blur[1][region][:, None]  # (n, 3)
+    return np.asarray(pixels[region] - around, dtype=np.float32).ravel()
+
+
+def _mean(values: NDArray[Any], region: Mask) -> float:
+    """Of (H, W) values over a region; NaN if it is too small."""
+    if region.sum() < _LEAST:
+        return float("nan")
+    return float(values[region].mean(dtype=np.float64))

@@ -1,0 +1,138 @@
+"""The edit of a case as a user of eie does it: decompose, pick, edit, render."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import fields
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eie.elements import ElementSet
+from eie.errors import UsageError
+from eie.evaluate.cases import Pixels
+from eie.evaluate.edit_case import EditCase, Mask
+from eie.evaluate.edit_settings import EditSettings, Pick
+
+if TYPE_CHECKING:
+    from eie.models.segmenter import Segmenter
+    from eie.render import Decoder
+
+NOT_EDITED = ", not edited"
+"""Behind a decoder's name: what it makes of the photo's elements when they are left alone."""
+
+
+def decomposed(photo: Pixels, settings: EditSettings) -> ElementSet:
+    """The elements of a photo (H, W, 3) uint8."""
+    import eie
+
+    segmenter = _segmenter(settings.segmenter, settings.device)
+    return eie.decompose(photo, segmenter=segmenter, elements=settings.elements)
+
+
+@lru_cache(maxsize=1)
+def _segmenter(name: str, device: str | None) -> str | Segmenter:
+    """Loaded once in every process; never changed."""
+    from eie.decompose import SLIC
+    from eie.models.segmenter import load_segmenter
+
+    return name if name == SLIC else load_segmenter(name, device)
+
+
+def selected_ids(elements: ElementSet, case: EditCase, pick: Pick) -> list[int]:
+    """The ids of the elements picked; none where the mask is that of no element."""
+    from eie.edit import select
+
+    if pick == "click":
+        x, y = case.click
+        return [int(element) for element in select(elements, f"object@{x},{y}")]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mask.png"
+        _write_mask(path, case.solid)
+        try:
+            return [int(element) for element in select(elements, f'mask:"{path}"')]
+        except UsageError:  # no element lies mostly under it
+            return []
+
+
+def selected_mask(elements: ElementSet, ids: Sequence[int]) -> Mask:
+    """(H, W) bool, the pixels of elements of an unedited set."""
+    source = elements.sources[0]
+    members = np.zeros(source.patches, dtype=bool)
+    members[elements.table.patch[np.isin(elements.table.id, ids)]] = True
+    return members[source.label_map]
+
+
+def edited(elements: ElementSet, ids: Sequence[int], case: EditCase) -> ElementSet:
+    """The elements after the edit of a case, done to those of these ids."""
+    from eie.edit import Copy, Delete, Group, Move, Operation, Scale, edit
+    from eie.geometry import common_box
+
+    if not ids:
+        return elements
+    group = "group:object"
+    operations: list[Operation] = [Group("object", ",".join(map(str, ids)))]
+    home, target = case.home, case.target
+    if target is None:
+        return edit(elements, [*operations, Delete(group)])
+    way = np.array([target.left - home.left, target.top - home.top], dtype=np.float64)
+    factor = np.array([target.width / home.width, target.height / home.height])
+    if (factor != 1).any():
+        operations.append(Scale(group, f"{factor[0]:.9f},{factor[1]:.9f}"))
+        # The selection was scaled about its own middle, not the object's.
+        centre = common_box(elements.table.box[np.isin(elements.table.id, ids)])[:2]
+        way += (factor - 1) * (centre - [home.left, home.top])
+    shift = f"{way[0]:.6f},{way[1]:.6f}"
+    operations.append(Copy(group, shift) if case.kind == "copy" else Move(group, shift))
+    return edit(elements, operations)
+
+
+def rendered(
+    elements: ElementSet, ids: Sequence[int], case: EditCase, settings: EditSettings
+) -> dict[str, Pixels]:
+    """Method ⇒ (H, W, 3) for every decoder."""
+    import eie
+
+    variants = {"": edited(elements, ids, case)}
+    if settings.free:
+        elements = eie.encode(elements, **_encoding(settings))
+        variants = {"": edited(elements, ids, case), NOT_EDITED: elements}
+    return {
+        name + suffix: eie.render(
+            variant, decoder=decoder_of(name, settings), free=settings.free
+        ).photo.pixels
+        for suffix, variant in variants.items()
+        for name in settings.chosen_decoders
+    }
+
+
+def decoder_of(name: str, settings: EditSettings) -> Decoder:
+    """A decoder with those of the settings' options that it knows.
+
+    Raises:
+        UsageError: no such decoder.
+    """
+    from eie.render import DECODERS
+
+    if name not in DECODERS:
+        raise UsageError(f"no decoder '{name}'", hint=f"there is: {', '.join(DECODERS)}")
+    kind: Any = DECODERS[name]
+    options = {"device": settings.device, **settings.options}
+    known = {option.name for option in fields(kind)} & options.keys()
+    decoder: Decoder = kind(**{key: options[key] for key in known})
+    return decoder
+
+
+def _encoding(settings: EditSettings) -> dict[str, Any]:
+    """The arguments of :func:`eie.encode` for the decoders' model."""
+    model = {key: settings.options[key] for key in ("model",) if key in settings.options}
+    return {"device": settings.device, **model}
+
+
+def _write_mask(path: Path, mask: Mask) -> None:
+    from eie.files.images import Photo, write_photo
+
+    write_photo(Photo(mask[..., None].astype(np.uint8) * 255), path)
