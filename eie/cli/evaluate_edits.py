@@ -94,9 +94,10 @@ def command(
         str | None,
         typer.Option(
             "--select",
-            metavar="click|mask",
+            metavar="click|mask|exact",
             help="How eie picks the object: by object@x,y at the pixel of it that is farthest from "
-            "its border, or by mask: with its true mask.",
+            "its border; by mask: with its true mask; or from elements cut along that mask, so "
+            "that decoders have to fill exactly what baselines have to.",
             show_default="click",
         ),
     ] = None,
@@ -151,7 +152,8 @@ def command(
     8, 16, 32 and the region; 0 to 4. Identical: share of the untouched pixels that equal the photo
     before. Leftover: how much of the object's detail still shows at its old place, 0 to 1 (least
     squares of the result's detail on that of the photo before and of the truth). Selection IoU: of
-    the elements picked and the true mask. Means over the cases where a region is not empty.
+    the elements picked and the true mask. Means are over the cases whose region has 64 pixels or
+    more.
 
     Of a pair, the object of each photo is removed and judged where the other photo does not show
     it; if both do, it is also moved from its place in the first to that in the second.
@@ -165,7 +167,8 @@ def command(
     from eie.evaluate.edits import evaluate_edits, report_key
 
     check_formats(json, csv)
-    cases = _pair_cases(pairs, limit, scenes, objects) if pairs else None
+    pasted = (scenes, objects, scenes_every, objects_every, kinds, shadow)
+    cases = _pair_cases(pairs, limit, *pasted) if pairs else None
     pasting = typed(limit=limit, seed=seed, kinds=words(kinds))
     settings = EditSettings(
         **typed(
@@ -210,9 +213,9 @@ def _pasted_cases(
     )
 
 
-def _pair_cases(pairs: Path, limit: int | None, *others: Path | None) -> Sequence[PairCase]:
+def _pair_cases(pairs: Path, limit: int | None, *others: object) -> Sequence[PairCase]:
     from eie.evaluate.pairs import find_pairs, plan_pairs
 
     if any(other is not None for other in others):
-        raise UsageError("--pairs goes without --scenes and --objects")
+        raise UsageError("--pairs goes without the options of pasted objects")
     return plan_pairs(find_pairs(pairs), limit)

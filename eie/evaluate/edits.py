@@ -3,7 +3,7 @@
 Every method does the same edit of a photo, and its result is compared with the truth by
 :mod:`eie.evaluate.edit_scores`. Baselines know the exact mask of the object. eie's decoders work
 from an object that was picked by one click in its middle, or by the mask, out of the elements of
-the photo before the edit.
+the photo before the edit; or, to judge decoders alone, from elements that were cut along the mask.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from eie.evaluate.cases import CaseResult, Pixels, run_cases
 from eie.evaluate.compositions import Composition, CompositionSettings, composed
 from eie.evaluate.edit_case import EditCase, Mask
 from eie.evaluate.edit_scores import MEASURES, NOTES, scores_of
-from eie.evaluate.edit_settings import EditSettings
+from eie.evaluate.edit_settings import PICKS, EditSettings
 from eie.evaluate.element_edits import (
     NOT_EDITED,
     decoder_of,
@@ -104,7 +104,7 @@ def judged(case: EditCase, settings: EditSettings) -> CaseResult:
     results: dict[str, Pixels] = {}
     overlap = math.nan
     if settings.chosen_decoders:
-        elements = decomposed(case.before, settings)
+        elements = decomposed(case, settings)
         chosen = selected_ids(elements, case, settings.select)
         selected = selected_mask(elements, chosen)
         overlap = _iou(selected, case.solid)
@@ -134,8 +134,10 @@ def _check(settings: EditSettings) -> None:
             raise UsageError(f"no baseline '{name}'", hint=f"there is: {', '.join(BASELINES)}")
     if not settings.chosen_decoders and not settings.chosen_baselines:
         raise UsageError("there is nothing to judge", hint="name a decoder or a baseline")
-    if settings.select not in ("click", "mask"):
-        raise UsageError(f"no way to pick '{settings.select}'", hint="there is: click, mask")
+    if settings.select not in PICKS:
+        raise UsageError(
+            f"no way to pick '{settings.select}'", hint=f"there is: {', '.join(PICKS)}"
+        )
 
 
 def _gains(results: Sequence[CaseResult], settings: EditSettings) -> list[str]:

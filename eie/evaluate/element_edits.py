@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eie.elements import ElementSet
+from eie.elements import ElementSet, Source
 from eie.errors import UsageError
 from eie.evaluate.cases import Pixels
 from eie.evaluate.edit_case import EditCase, Mask
@@ -25,12 +25,13 @@ NOT_EDITED = ", not edited"
 """Behind a decoder's name: what it makes of the photo's elements when they are left alone."""
 
 
-def decomposed(photo: Pixels, settings: EditSettings) -> ElementSet:
-    """The elements of a photo (H, W, 3) uint8."""
+def decomposed(case: EditCase, settings: EditSettings) -> ElementSet:
+    """The elements of the photo before the edit."""
     import eie
 
     segmenter = _segmenter(settings.segmenter, settings.device)
-    return eie.decompose(photo, segmenter=segmenter, elements=settings.elements)
+    elements = eie.decompose(case.before, segmenter=segmenter, elements=settings.elements)
+    return cut_along(elements, case.cover > 0) if settings.select == "exact" else elements
 
 
 @lru_cache(maxsize=1)
@@ -42,10 +43,25 @@ def _segmenter(name: str, device: str | None) -> str | Segmenter:
     return name if name == SLIC else load_segmenter(name, device)
 
 
+def cut_along(elements: ElementSet, mask: Mask) -> ElementSet:
+    """The same elements, of an unedited set, each parted where a mask (H, W) crosses it."""
+    source = elements.sources[0]
+    parts = source.label_map.astype(np.int64) * 2 + mask  # (H, W)
+    _, labels = np.unique(parts, return_inverse=True)
+    cut = Source.from_label_map(labels.reshape(mask.shape), pixels=source.pixels)
+    return ElementSet.from_source(cut, decomposition=elements.decomposition)
+
+
 def selected_ids(elements: ElementSet, case: EditCase, pick: Pick) -> list[int]:
-    """The ids of the elements picked; none where the mask is that of no element."""
+    """The ids of the elements picked; none where the mask is that of no element.
+
+    For "exact" the elements must have been cut along the object's cover.
+    """
     from eie.edit import select
 
+    if pick == "exact":
+        patches = np.unique(elements.sources[0].label_map[case.cover > 0])
+        return [int(i) for i in elements.table.id[np.isin(elements.table.patch, patches)]]
     if pick == "click":
         x, y = case.click
         return [int(element) for element in select(elements, f"object@{x},{y}")]

@@ -17,7 +17,7 @@ from eie.evaluate.edit_case import Area, EditCase
 from eie.evaluate.edit_scores import EQUAL_PSNR, leftover, region_psnr, scores_of
 from eie.evaluate.edit_settings import EditSettings
 from eie.evaluate.edits import evaluate_edits
-from eie.evaluate.element_edits import edited, selected_ids, selected_mask
+from eie.evaluate.element_edits import cut_along, edited, selected_ids, selected_mask
 
 SCENE = np.ascontiguousarray(data.astronaut()[:128, :160])
 HOME = Area(16, 40, 32, 32)
@@ -104,6 +104,18 @@ def test_a_mask_that_no_element_fits_selects_nothing():
     elements = elements_of(case)
     assert selected_ids(elements, tiny, "mask") == []
     assert edited(elements, [], tiny) is elements
+
+
+def test_elements_cut_along_the_mask_are_exactly_the_object():
+    case = case_of(None, "remove")
+    cover = np.zeros_like(case.cover)
+    cover[43:70, 21:50] = 255
+    cut = replace(case, cover=cover)
+    elements = cut_along(elements_of(case), cover > 0)
+    ids = selected_ids(elements, cut, "exact")
+    np.testing.assert_array_equal(selected_mask(elements, ids), cut.solid)
+    picture = eie.render(edited(elements, ids, cut)).photo.pixels
+    assert (picture[cut.solid] != case.before[cut.solid]).any(axis=1).mean() > 0.9
 
 
 def test_region_psnr_equals_scikit_image():
