@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from eie.evaluate.compositions import plan_compositions
 from eie.evaluate.edit_case import Area, EditCase
 from eie.evaluate.edit_scores import EQUAL_PSNR, leftover, region_psnr, scores_of
 from eie.evaluate.edit_settings import EditSettings
-from eie.evaluate.edits import evaluate_edits
+from eie.evaluate.edits import EditEvaluation, evaluate_edits
 from eie.evaluate.element_edits import cut_along, edited, selected_ids, selected_mask
 
 SCENE = np.ascontiguousarray(data.astronaut()[:128, :160])
@@ -196,6 +197,11 @@ def test_an_evaluation_judges_every_method_in_every_case(planned, tmp_path):
     assert again.to_json() == results.to_json()
     with pytest.raises(UsageError, match="other settings: select"):
         evaluate_edits(planned, FAST, store=store)
+
+
+def test_an_evaluation_can_be_sent_to_another_process(planned):
+    evaluation = EditEvaluation({planned[0].name: planned[0]}, FAST)
+    assert pickle.loads(pickle.dumps(evaluation)) == evaluation
 
 
 def test_free_decoding_is_compared_with_the_elements_unedited(planned):
