@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 import eie
-from eie.cli import decompose, edit, encode, evaluate, info, render, show, train, validate
+from eie.cli import decompose, edit, encode, evaluate, info, models, render, show, train, validate
 from eie.cli.failures import explain, quiet_libraries, traceback_wanted
 from eie.cli.payload import note
 
@@ -57,6 +57,7 @@ app.command(name="info")(info.command)
 app.command(name="validate")(validate.command)
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(models.app, name="models")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

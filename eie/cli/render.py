@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-import eie
 from eie.cli.options import (
     Device,
     ElementFile,
@@ -17,9 +17,11 @@ from eie.cli.options import (
     Quality,
     typed,
 )
-from eie.cli.payload import note, picture_format, read_elements, write_picture
+from eie.cli.payload import is_stream, note, picture_format, read_elements, write_picture
 from eie.cli.progress import working
-from eie.render import DECODERS
+from eie.errors import UsageError
+from eie.render import DECODERS, DiffusionDecoder, variations
+from eie.render.sampling import SCHEDULERS
 
 
 def command(
@@ -44,6 +46,59 @@ def command(
     ] = None,
     model: Model = None,
     device: Device = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            "--steps", min=1, help="Of denoising.", show_default=str(DiffusionDecoder.steps)
+        ),
+    ] = None,
+    guidance: Annotated[
+        float | None,
+        typer.Option(
+            "--guidance",
+            metavar="W",
+            help="Weight of elements and prompt against neither; 1 or less turns it off.",
+            show_default="the model's",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed", min=0, help="Of what is made up.", show_default=str(DiffusionDecoder.seed)
+        ),
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            "--variations",
+            metavar="K",
+            min=1,
+            help="Make K pictures, with the seeds from --seed on: OUT-1.png, OUT-2.png …",
+            show_default="1",
+        ),
+    ] = None,
+    prompt: Annotated[
+        str | None,
+        typer.Option(
+            "--prompt",
+            metavar="TEXT",
+            help="What the picture shows, for models that read text.",
+            show_default="the element file's",
+        ),
+    ] = None,
+    negative_prompt: Annotated[
+        str | None,
+        typer.Option("--negative-prompt", metavar="TEXT", help="What it does not show."),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            "--scheduler",
+            metavar="NAME",
+            help=f"How to denoise: {', '.join(SCHEDULERS)}.",
+            show_default="the model's",
+        ),
+    ] = None,
     format: PictureFormat = None,
     quality: Quality = None,
     metadata: Metadata = None,
@@ -55,20 +110,54 @@ def command(
     \b
       eie render photo.h5 -o edited.png
       eie render photo.h5 --format jpeg --quality 90 > edited.jpg
+      eie render photo.h5 --decoder diffusion --variations 4 -o edited.png
     """
     format = picture_format(output, format)
+    names = output_names(output, count or 1)
     elements = read_elements(file)
-    with working("rendering"):
-        rendering = eie.render(
-            elements, **typed(decoder=decoder, free=free, model=model, device=device)
+    with working("rendering") as report:
+        renderings = variations(
+            elements,
+            len(names),
+            progress=report,
+            **typed(
+                decoder=decoder,
+                free=free,
+                model=model,
+                device=device,
+                steps=steps,
+                guidance=guidance,
+                seed=seed,
+                prompt=prompt,
+                negative_prompt=negative_prompt,
+                scheduler=scheduler,
+            ),
         )
-    write_picture(
-        rendering.photo,
-        output,
-        format,
-        text=rendering.provenance,
-        **typed(quality=quality, metadata=metadata),
-    )
     total = elements.canvas.height * elements.canvas.width
-    share = rendering.changed_pixels / total
-    note(f"{rendering.changed_pixels} of {total} pixels changed ({share:.1%})")
+    for name, rendering in zip(names, renderings, strict=True):
+        write_picture(
+            rendering.photo,
+            name,
+            format,
+            text=rendering.provenance,
+            **typed(quality=quality, metadata=metadata),
+        )
+        share = rendering.changed_pixels / total
+        of = f"{name}: " if len(names) > 1 else ""
+        note(f"{of}{rendering.changed_pixels} of {total} pixels changed ({share:.1%})")
+
+
+def output_names(output: str | None, count: int) -> list[str | None]:
+    """Where each variation goes: OUT.png, or OUT-1.png, OUT-2.png …
+
+    Raises:
+        UsageError: several for standard output.
+    """
+    if count == 1:
+        return [output]
+    if output is None or is_stream(output):
+        raise UsageError(
+            f"{count} pictures do not go to standard output", hint="name a file with -o"
+        )
+    path = Path(output)
+    return [str(path.with_stem(f"{path.stem}-{index}")) for index in range(1, count + 1)]

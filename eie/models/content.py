@@ -89,7 +89,7 @@ def _load(
     import torch
 
     target = choose_device(device)
-    folder = EMBEDDED / TINY if model == TINY else model_folder(model, [f"{subfolder}/*"])
+    folder = EMBEDDED / TINY if model == TINY else model_folder(model, subfolder)
     try:
         loaded = kind.from_pretrained(
             str(folder), subfolder=subfolder, torch_dtype=torch.float32, local_files_only=True

@@ -208,9 +208,7 @@ class ElementProcessor:
         elements: ElementContext | None = None,
     ) -> Tensor:
         """(B, Q, C) features ⇒ (B, Q, C), the sum of what both attentions read."""
-        read: Tensor = self.text(
-            attn, hidden_states, encoder_hidden_states, attention_mask=attention_mask, temb=temb
-        )
+        read = _attend(self.text, attn, hidden_states, encoder_hidden_states, attention_mask, temb)
         if elements is None:
             return read
         layer, name = elements.layers[self.name], self.name
@@ -233,9 +231,24 @@ class IgnoringElements:
         elements: ElementContext | None = None,  # noqa: ARG002 - diffusers gives it to all layers
     ) -> Tensor:
         """(B, Q, C) features ⇒ (B, Q, C)."""
-        return self.processor(
-            attn, hidden_states, encoder_hidden_states, attention_mask=attention_mask, temb=temb
+        return _attend(
+            self.processor, attn, hidden_states, encoder_hidden_states, attention_mask, temb
         )
+
+
+def _attend(
+    processor: Any,
+    attn: nn.Module,
+    hidden_states: Tensor,
+    encoder_hidden_states: Tensor | None,
+    attention_mask: Tensor | None,
+    temb: Tensor | None,
+) -> Tensor:
+    """Call a processor of diffusers; those for less memory take no time embedding."""
+    options = {} if temb is None else {"temb": temb}
+    return processor(
+        attn, hidden_states, encoder_hidden_states, attention_mask=attention_mask, **options
+    )
 
 
 def text_attentions(unet: Any) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from eie.errors import MissingModelError
 
@@ -15,13 +16,16 @@ TIMEOUT = 5.0
 
 HINT = "give --model tiny, a local model folder, or an id that the hub can serve"
 
+FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
+"""Configurations, weights, and what tokenizers need; no code and no pickles."""
 
-def model_folder(model: str | Path, files: list[str]) -> Path:
+
+def model_folder(model: str | Path, part: str | None = None) -> Path:
     """The folder of a model, fetched from the hub unless it is local or fetched before.
 
     Args:
         model: a folder, or a hub id.
-        files: patterns of the files that are needed, e.g. "light_decoder/*".
+        part: the subfolder that is needed; None for all.
 
     Raises:
         MissingModelError: no such folder, and no such model on the hub or no way to it.
@@ -30,21 +34,36 @@ def model_folder(model: str | Path, files: list[str]) -> Path:
         return Path(model)
     if not HUB_ID.fullmatch(str(model)):
         raise MissingModelError("there is no such model folder", where=str(model), hint=HINT)
+    return snapshot(str(model), part)
+
+
+def snapshot(name: str, part: str | None = None, **options: Any) -> Path:
+    """A model of the hub in its local cache, fetched if it is not there yet.
+
+    Args:
+        name: a hub id.
+        part: the subfolder that is needed; None for all.
+        options: of `huggingface_hub.snapshot_download`.
+
+    Raises:
+        MissingModelError: no such model on the hub or no way to it.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import RepositoryNotFoundError
 
+    files = [f"{part}/{file}" if part else file for file in FILES]
     try:
-        return Path(snapshot_download(str(model), allow_patterns=files, etag_timeout=TIMEOUT))
+        return Path(snapshot_download(name, allow_patterns=files, etag_timeout=TIMEOUT, **options))
     except RepositoryNotFoundError as error:
         raise MissingModelError(
             "there is no such model folder, and the hub has no such model that is public",
-            where=str(model),
+            where=name,
             hint=HINT,
         ) from error
     except Exception as error:  # the hub's client raises what its transport does
         raise MissingModelError(
             f"there is no such model folder, and the hub did not serve it: {first_line(error)}",
-            where=str(model),
+            where=name,
             hint=HINT,
         ) from error
 

@@ -11,6 +11,8 @@ are seen.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
@@ -25,6 +27,10 @@ GRID = 8
 """Pixels between the trunk's queries."""
 
 SIZE_FEATURES = 2
+
+CLAIMED = 0.2
+"""Claim of the elements on a pixel from which on it is theirs; 1 stands right on a border, and two
+elements that meet may each fall a pixel or two short of it."""
 
 
 class LightDecoder(ModelMixin, ConfigMixin):
@@ -98,6 +104,23 @@ class LightDecoder(ModelMixin, ConfigMixin):
         Returns:
             (B, 3, height, width) RGB, about [0, 1], not clipped.
         """
+        return self.decode(embeddings, box, visible, size, rank, flip)[0]
+
+    def decode(
+        self,
+        embeddings: Tensor,
+        box: Tensor,
+        visible: Tensor,
+        size: tuple[int, int],
+        rank: Tensor | None = None,
+        flip: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """As :meth:`forward`, and where the elements are.
+
+        Returns:
+            (B, 3, height, width) RGB, about [0, 1], not clipped; and (B, 1, height, width) bool,
+            whether an element claims the pixel, so that it is drawn and not only continued.
+        """
         padded = tuple(-(-length // TILE) * TILE for length in size)
         tokens = self._tokens(embeddings, box, visible)  # (B, N, T)
         patches = self.patch_head(embeddings, tokens)  # (B, N, 4, S, S)
@@ -105,7 +128,8 @@ class LightDecoder(ModelMixin, ConfigMixin):
         flip = visible.new_zeros(*visible.shape, 2) if flip is None else flip
         canvas = place(patches, box.float(), visible, rank, flip, (padded[0], padded[1]))
         refined = canvas[:, :3] + self._refinement(canvas, tokens, box, visible)
-        return refined[..., : size[0], : size[1]]  # (B, 3, height, width)
+        covered = canvas[:, 3:] > math.log(CLAIMED)  # (B, 1, H, W)
+        return refined[..., : size[0], : size[1]], covered[..., : size[0], : size[1]]
 
     def _tokens(self, embeddings: Tensor, box: Tensor, visible: Tensor) -> Tensor:
         """(B, N, D) embeddings ⇒ (B, N, T) tokens that know their neighbours."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -17,8 +17,10 @@ import eie
 from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.files.images import Photo, write_photo
-from eie.render.anchored import SEAM, Decoder, Scene, compose, stage
+from eie.render.anchored import SEAM, Decoder, Progress, Scene, compose, stage
 from eie.render.classical import ClassicalDecoder
+from eie.render.diffusion import DiffusionDecoder
+from eie.render.inpaint import InpaintDecoder
 from eie.render.light import LightDecoder
 from eie.render.pictures import Mask, Picture
 
@@ -27,14 +29,23 @@ __all__ = [
     "SEAM",
     "ClassicalDecoder",
     "Decoder",
+    "DiffusionDecoder",
     "FreeDecoder",
+    "InpaintDecoder",
     "LightDecoder",
     "Rendering",
     "Scene",
+    "VaryingDecoder",
     "render",
+    "variations",
 ]
 
-DECODERS: Mapping[str, type[Decoder]] = {"classical": ClassicalDecoder, "light": LightDecoder}
+DECODERS: Mapping[str, type[Decoder]] = {
+    "classical": ClassicalDecoder,
+    "light": LightDecoder,
+    "diffusion": DiffusionDecoder,
+    "inpaint": InpaintDecoder,
+}
 """The decoders that a name stands for, each with its default settings."""
 
 
@@ -47,6 +58,28 @@ class FreeDecoder(Decoder, Protocol):
         ...
 
 
+@runtime_checkable
+class VaryingDecoder(Decoder, Protocol):
+    """A decoder that draws at random, and can give several results at once."""
+
+    def fill_variations(
+        self, scene: Scene, count: int, progress: Progress | None = None
+    ) -> list[Picture]:
+        """As `fill`, several times; `progress` is called with (steps done, all steps)."""
+        ...
+
+
+@runtime_checkable
+class VaryingFreeDecoder(FreeDecoder, VaryingDecoder, Protocol):
+    """Both."""
+
+    def decode_variations(
+        self, elements: ElementSet, count: int, progress: Progress | None = None
+    ) -> list[Picture]:
+        """As `decode`, several times; `progress` is called with (steps done, all steps)."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Rendering:
     """A rendered photo and how it came about.
@@ -55,7 +88,8 @@ class Rendering:
         photo: the result, with the profile and metadata of source 0.
         changed: (H, W) bool, pixels that differ from source 0.
         provenance: what made it, as text by key ("Software", "eie:decoder", "eie:settings" in
-            JSON); goes into the written file, and the same values give the same bytes.
+            JSON, "eie:variation" as "2 of 4"); goes into the written file, and the same values
+            give the same bytes.
     """
 
     photo: Photo
@@ -78,6 +112,7 @@ def render(
     *,
     decoder: str | Decoder | None = None,
     free: bool = False,
+    progress: Progress | None = None,
     **options: Any,
 ) -> Rendering:
     """Render a set: pixels no edit touches are source 0's, the decoder makes what edits reveal.
@@ -88,6 +123,7 @@ def render(
             `classical`, or with `free` for `light`.
         free: render everything from embeddings and boxes, as the paper does (§3); no pixels of
             the sources are used.
+        progress: called with (steps done, all steps) by decoders that work in steps.
         options: settings of the decoder that `decoder` names, such as `model` and `device`.
 
     Raises:
@@ -95,39 +131,88 @@ def render(
             that knows no embeddings.
         MissingModelError: the decoder's weights are not there.
     """
+    return variations(elements, 1, decoder=decoder, free=free, progress=progress, **options)[0]
+
+
+def variations(
+    elements: ElementSet,
+    count: int,
+    *,
+    decoder: str | Decoder | None = None,
+    free: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> list[Rendering]:
+    """Render a set several times; where nothing is made up, all are alike.
+
+    Args:
+        count: of renderings, made in one batch; more than one only by decoders that draw at
+            random. Variation k, counted from 0, has the decoder's seed + k.
+        elements, decoder, free, progress, options: as :func:`render`, which raises the same.
+    """
     chosen = _decoder(decoder or ("light" if free else "classical"), options)
-    if free:
-        return _render_freely(elements, chosen)
+    if count < 1:
+        raise UsageError(f"{count} variations, at least 1 is needed")
+    if count > 1 and not isinstance(chosen, VaryingDecoder):
+        raise UsageError(
+            f"the decoder '{chosen.name}' always makes the same picture",
+            hint="use --decoder diffusion, or leave out --variations",
+        )
+    make = _freely if free else _anchored
+    made = make(elements, chosen, count, progress)
+    provenance = _provenance(chosen) | ({"eie:free": "true"} if free else {})
+    return [
+        replace(
+            rendering,
+            provenance=provenance | ({"eie:variation": f"{index} of {count}"} if count > 1 else {}),
+        )
+        for index, rendering in enumerate(made, start=1)
+    ]
+
+
+def _anchored(
+    elements: ElementSet, decoder: Decoder, count: int, progress: Progress | None
+) -> list[Rendering]:
     scene = stage(elements)
-    fill = chosen.fill(scene) if scene.hole.any() else None
-    pixels = compose(scene, fill)
+    fills: list[Picture | None] = [None] * count
+    if scene.hole.any():
+        if isinstance(decoder, VaryingDecoder):
+            fills = [*decoder.fill_variations(scene, count, progress)]
+        else:
+            fills = [decoder.fill(scene)]
     source = elements.sources[0]
-    return Rendering(
-        photo=Photo(pixels, source.icc, source.exif),
-        changed=_changed(scene.source, pixels),
-        provenance=_provenance(chosen),
-    )
+    made = []
+    for fill in fills:
+        pixels = compose(scene, fill)
+        photo = Photo(pixels, source.icc, source.exif)
+        made.append(Rendering(photo, _changed(scene.source, pixels), {}))
+    return made
 
 
-def _render_freely(elements: ElementSet, decoder: Decoder) -> Rendering:
+def _freely(
+    elements: ElementSet, decoder: Decoder, count: int, progress: Progress | None
+) -> list[Rendering]:
     if not isinstance(decoder, FreeDecoder):
         raise UsageError(
             f"the decoder '{decoder.name}' cannot render from embeddings alone",
             hint="use --decoder light, or leave out --free",
         )
+    if isinstance(decoder, VaryingFreeDecoder):
+        pictures = decoder.decode_variations(elements, count, progress)
+    else:
+        pictures = [decoder.decode(elements)]
+    return [_free_rendering(elements, pixels) for pixels in pictures]
+
+
+def _free_rendering(elements: ElementSet, pixels: Picture) -> Rendering:
     source = elements.sources[0]
-    pixels = decoder.decode(elements)
     changed = np.ones(elements.canvas, dtype=bool)
     icc = source.icc
     if source.pixels is not None and source.pixels.shape == pixels.shape:
         changed = _changed(np.asarray(source.pixels), pixels)
     elif source.pixels is not None and source.pixels.shape[2] < 3:
         icc = None  # a profile for grey
-    return Rendering(
-        photo=Photo(pixels, icc, source.exif),
-        changed=changed,
-        provenance=_provenance(decoder) | {"eie:free": "true"},
-    )
+    return Rendering(Photo(pixels, icc, source.exif), changed, {})
 
 
 def _decoder(choice: str | Decoder, options: Mapping[str, Any]) -> Decoder:

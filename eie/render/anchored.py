@@ -10,7 +10,7 @@ mask, a removed object would leave its outline. Within it the fill fades into th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -25,6 +25,10 @@ from eie.render.pictures import Mask, Picture, Plane, Window, bounds
 
 SEAM = 8
 """Most pixels beyond the old and new place of an element that rendering may change."""
+
+
+Progress = Callable[[int, int], None]
+"""Takes the steps done and all steps."""
 
 
 class Decoder(Protocol):

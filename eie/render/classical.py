@@ -8,7 +8,7 @@ learned decoders have to beat.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,11 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.render.anchored import Scene, seam_of
-from eie.render.pictures import Mask, Picture, Window, split_alpha, to_channels
-
-_BLOCK = 32
-"""Holes nearer than about this many pixels are filled together."""
-
+from eie.render.pictures import Mask, Picture, split_alpha, to_channels
+from eie.render.windows import separate_holes
 
 _BLACK = 8
 """Added to brightness where grain is measured against it, so that black is not divided by."""
@@ -65,7 +62,7 @@ class ClassicalDecoder:
         """
         picture = scene.picture.copy()
         rim = seam_of(scene.elements) + _FEATHERED
-        for window, hole in _separate_holes(scene.hole, self.margin):
+        for window, hole in separate_holes(scene.hole, self.margin):
             part = window.slices
             gone = scene.revealed[part] > 0
             if self._has_background(hole, gone, rim):
@@ -106,25 +103,6 @@ class ClassicalDecoder:
             enlarged = cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC)
             filled = np.asarray(enlarged, dtype=np.uint8).reshape(height, width, -1)
         return _straight(_grained(filled, ground, gone))
-
-
-def _separate_holes(hole: Mask, margin: int) -> Iterator[tuple[Window, Mask]]:
-    """Every connected part of a hole: a window with `margin` around it, the part in the window."""
-    import cv2
-
-    height, width = hole.shape
-    rows, columns = -(-height // _BLOCK), -(-width // _BLOCK)
-    padded = np.zeros((rows * _BLOCK, columns * _BLOCK), dtype=bool)
-    padded[:height, :width] = hole
-    blocks = padded.reshape(rows, _BLOCK, columns, _BLOCK).max(axis=(1, 3))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(blocks.view(np.uint8))
-    for label in range(1, count):
-        left, top, wide, high = (int(v) * _BLOCK for v in stats[label, :4])
-        window = Window(top, left, top + high, left + wide).grown(margin).clipped(Window.of(hole))
-        block_rows = np.arange(window.top, window.bottom) // _BLOCK
-        block_columns = np.arange(window.left, window.right) // _BLOCK
-        own = labels[np.ix_(block_rows, block_columns)] == label
-        yield window, hole[window.slices] & own
 
 
 def _telea(planes: Picture, unknown: Mask, radius: float) -> Picture:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eie.elements import ElementSet
-from eie.errors import UsageError
+from eie.render.embedded import element_inputs, embedded
 from eie.render.pictures import Picture, to_channels
 
 if TYPE_CHECKING:
-    from eie.models.content import LoadedDecoder
     from eie.render.anchored import Scene
 
 
@@ -42,7 +41,7 @@ class LightDecoder:
 
     def fill(self, scene: Scene) -> Picture:
         """The decoded canvas in the layout of source 0, alpha opaque."""
-        return _as_layout(self.decode(scene.elements), scene.source.shape[2])
+        return as_layout(self.decode(scene.elements), scene.source.shape[2])
 
     def decode(self, elements: ElementSet) -> Picture:
         """(H, W, 3) uint8 RGB of the whole canvas; elements without embeddings are encoded.
@@ -58,7 +57,9 @@ class LightDecoder:
         from eie.models.devices import half_precision
 
         decoder = load_light_decoder(self.model, self.device)
-        inputs = _inputs(_encoded(elements, decoder, self.model, self.device))
+        inputs = element_inputs(
+            embedded(elements, decoder.model.config.encoder_hash, self.model, self.device)
+        )
         height, width = elements.canvas
         factor = min(1.0, self.working_size / max(height, width))
         size = (max(1, round(height * factor)), max(1, round(width * factor)))
@@ -78,47 +79,7 @@ class LightDecoder:
         return np.ascontiguousarray(pixels)
 
 
-def _encoded(
-    elements: ElementSet, decoder: LoadedDecoder, model: str | Path, device: str | None
-) -> ElementSet:
-    """The set with embeddings that the decoder can read."""
-    wanted = decoder.model.config.encoder_hash
-    for index, source in enumerate(elements.sources):
-        if source.embeddings and source.embeddings.encoder_hash != wanted:
-            raise UsageError(
-                f"it was embedded by '{source.embeddings.encoder}' with other weights than those "
-                f"that the decoder '{decoder.name}' was trained with",
-                where=f"source {index}",
-                hint=f"run: eie encode --model {model}",
-            )
-    if all(source.embeddings for source in elements.sources):
-        return elements
-    from eie.encode import encode
-
-    return encode(elements, model=model, device=device)
-
-
-def _inputs(elements: ElementSet) -> dict[str, np.ndarray]:
-    """The decoder's arguments of all elements: embeddings, box, visible, rank, flip."""
-    table = elements.table
-    length = max(s.embeddings.values.shape[1] for s in elements.sources if s.embeddings)
-    embeddings = np.zeros((len(table), length), dtype=np.float32)
-    for index, source in enumerate(elements.sources):
-        rows = table.source == index
-        if source.embeddings is not None:
-            embeddings[rows] = source.embeddings.values[table.patch[rows]]
-    depth = np.stack([table.z, ~elements.untouched], axis=1)  # (N, 2) sorts as paint order does
-    _, rank = np.unique(depth, axis=0, return_inverse=True)
-    return {
-        "embeddings": embeddings,
-        "box": table.box.astype(np.float32),
-        "visible": np.array(table.visible),
-        "rank": rank.reshape(-1).astype(np.int64),
-        "flip": np.array(table.flip),
-    }
-
-
-def _as_layout(rgb: Picture, channels: int) -> Picture:
+def as_layout(rgb: Picture, channels: int) -> Picture:
     """(H, W, 3) RGB ⇒ (H, W, C) grey, grey+alpha, RGB or RGBA."""
     colour = to_channels(rgb, channels)
     if channels in (1, 3):

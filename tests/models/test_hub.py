@@ -7,7 +7,7 @@ import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
 
 from eie.errors import MissingModelError
-from eie.models.hub import TIMEOUT, model_folder
+from eie.models.hub import FILES, TIMEOUT, model_folder
 
 
 @pytest.fixture
@@ -32,32 +32,33 @@ def hub(monkeypatch):
 
 
 def test_a_local_folder_is_taken_without_asking_the_hub(hub, tmp_path) -> None:
-    assert model_folder(tmp_path, ["*"]) == tmp_path
+    assert model_folder(tmp_path) == tmp_path
     assert not hub.asked
 
 
 @pytest.mark.parametrize("name", ["NOSUCH", "./runs/x", "/no/such/folder", "a/b/c", "~/x"])
 def test_what_cannot_be_a_hub_id_fails_at_once(hub, name: str) -> None:
     with pytest.raises(MissingModelError, match="no such model folder") as caught:
-        model_folder(name, ["*"])
+        model_folder(name)
     assert "--model tiny" in (caught.value.hint or "")
     assert not hub.asked
 
 
 def test_a_hub_id_is_asked_for_once_and_not_for_long(hub, tmp_path) -> None:
     hub.answer = str(tmp_path)
-    assert model_folder("someone/elements", ["light_decoder/*"]) == tmp_path
-    wanted = {"allow_patterns": ["light_decoder/*"], "etag_timeout": TIMEOUT}
+    assert model_folder("someone/elements", "light_decoder") == tmp_path
+    patterns = [f"light_decoder/{file}" for file in FILES]
+    wanted = {"allow_patterns": patterns, "etag_timeout": TIMEOUT}
     assert hub.asked == [("someone/elements", wanted)]
 
 
 def test_without_a_network_both_places_are_named(hub) -> None:
     with pytest.raises(MissingModelError, match=r"did not serve it: cannot find the hub \("):
-        model_folder("someone/elements", ["*"])
+        model_folder("someone/elements")
     assert len(hub.asked) == 1
 
 
 def test_a_model_that_the_hub_does_not_have_is_told_apart(hub) -> None:
     hub.answer = RepositoryNotFoundError.__new__(RepositoryNotFoundError)
     with pytest.raises(MissingModelError, match="the hub has no such model"):
-        model_folder("someone/elements", ["*"])
+        model_folder("someone/elements")

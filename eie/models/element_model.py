@@ -1,0 +1,118 @@
+"""Loading element models: a diffusion decoder beside the models of stage 1.
+
+MODEL/
+  model_index.json  unet/  element_attention/  vae/  scheduler/     the pipeline
+  text_encoder/  tokenizer/                                         if it reads text
+  content_encoder/  light_decoder/                                  see eie.models.content
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eie.errors import MissingModelError
+from eie.models.content import EMBEDDED, TINY, first_line
+from eie.models.devices import choose_device, half_precision
+from eie.models.hub import model_folder
+from eie.models.weight_hash import file_hash
+
+if TYPE_CHECKING:
+    from eie.models.pipeline import ImageElementsPipeline
+
+INDEX = "model_index.json"
+PARTS = ("unet", "element_attention", "vae", "text_encoder", "light_decoder")
+"""The parts whose weights determine a picture, as far as a model has them."""
+
+
+@dataclass(frozen=True, eq=False)
+class ElementModel:
+    """A diffusion decoder ready to render.
+
+    Attributes:
+        pipeline: on its device, in the precision that this is fast in.
+        name: of the model.
+        folder: where it lies.
+    """
+
+    pipeline: ImageElementsPipeline
+    name: str
+    folder: Path
+
+
+def element_model_folder(model: str | Path = TINY) -> Path:
+    """The folder of "tiny" (embedded), of a local model, or of one fetched from the hub.
+
+    Raises:
+        MissingModelError: there is none.
+    """
+    return EMBEDDED / TINY if model == TINY else model_folder(model)
+
+
+def load_element_model(model: str | Path = TINY, device: str | None = None) -> ElementModel:
+    """Load a diffusion decoder.
+
+    Args:
+        model: "tiny" (embedded), a folder as above, or the id of such a folder on the hub.
+        device: as :func:`eie.models.devices.choose_device`.
+
+    Raises:
+        MissingModelError: it is not there, damaged, or of another kind.
+    """
+    import torch
+
+    from eie.models.pipeline import ImageElementsPipeline
+
+    folder = element_model_folder(model)
+    if not (folder / INDEX).is_file():
+        raise MissingModelError(
+            f"there is no diffusion decoder in it (no {INDEX})",
+            where=str(model),
+            hint="make one by eie train decoder or eie models init, or use another --decoder",
+        )
+    place = choose_device(device)
+    # The autoencoder's pixels would show half precision's steps.
+    precision = {"default": half_precision(place), "vae": torch.float32}
+    try:
+        with quiet_loading():
+            pipeline = ImageElementsPipeline.from_pretrained(folder, torch_dtype=precision)
+    except Exception as error:  # damaged files and foreign kinds raise all sorts
+        raise MissingModelError(
+            f"no diffusion decoder could be loaded: {first_line(error)}",
+            where=str(model),
+            hint="give a folder made by eie train decoder or eie models init",
+        ) from error
+    pipeline.to(place)
+    for part in (pipeline.unet, pipeline.vae):
+        part.to(memory_format=torch.channels_last)
+    pipeline.set_progress_bar_config(disable=True)
+    return ElementModel(pipeline, Path(model).name, folder)
+
+
+@contextmanager
+def quiet_loading() -> Iterator[None]:
+    """Keep diffusers' bars off standard error while a pipeline loads."""
+    from diffusers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def weight_hashes(
+    folder: Path, parts: tuple[str, ...] = PARTS
+) -> Mapping[str, str]:
+    """SHA-256 in hex of the weight files of a model's parts, by their path in the folder."""
+    return {
+        path.relative_to(folder).as_posix(): file_hash(path)
+        for part in parts
+        for path in sorted((folder / part).glob("*"))
+        if path.suffix in (".safetensors", ".bin")
+    }

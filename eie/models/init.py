@@ -1,0 +1,151 @@
+"""Untrained element models from Stable Diffusion's weights (paper §3.3: stage 2 starts there)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from eie.errors import BadInputError, MissingModelError, ResourceError, UsageError
+
+INDEX = "model_index.json"
+TAKEN = ("unet", "vae", "scheduler", "text_encoder", "tokenizer")
+"""The parts of a Stable Diffusion folder that an element model goes on with."""
+
+CONTENT = ("content_encoder", "light_decoder")
+
+TWICE = ("*.fp16.*", "*.bf16.*", "*non_ema*", "*.ckpt", "*.msgpack", "*.h5", "*.onnx", "*.xml")
+"""Files of a part that hold its weights again, smaller or for other programs."""
+
+
+def init_model(
+    source: str | Path, output: str | Path, *, encoder: str | Path = "tiny", seed: int = 0
+) -> None:
+    """Make an element model whose element attention adds nothing yet.
+
+    Weights are copied as they are; only θ_S is new.
+
+    Args:
+        source: folder or hub id of a Stable Diffusion 1.x or 2.x pipeline in diffusers' layout.
+        output: the model folder to make; must not exist.
+        encoder: "tiny", or a model folder or hub id that has a content encoder.
+        seed: of the new weights.
+
+    Raises:
+        UsageError: `output` is there already.
+        MissingModelError: `source` or `encoder` is not there, or of another kind.
+        ResourceError: `output` cannot be written.
+    """
+    from eie.models.content import WEIGHTS_FILE
+    from eie.models.element_model import element_model_folder
+    from eie.models.hub import model_folder
+    from eie.models.weight_hash import file_hash
+
+    output = Path(output)
+    if output.exists():
+        raise UsageError("it exists already", where=str(output), hint="name a new folder")
+    folder = model_folder(source)
+    index = _index(folder, str(source))
+    content = element_model_folder(encoder)
+    for part in CONTENT:
+        if not (content / part / WEIGHTS_FILE).is_file():
+            raise MissingModelError(f"there is no {part} in it", where=str(encoder))
+    attention = _new_attention(
+        folder / "unet",
+        _json(content / CONTENT[0] / "config.json")["embedding_dim"],
+        file_hash(content / CONTENT[0] / WEIGHTS_FILE),
+        seed,
+    )
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as draft:
+            made = Path(draft) / output.name
+            for part in TAKEN:
+                _copy_part(folder / part, made / part)
+            for part in CONTENT:
+                shutil.copytree(content / part, made / part)
+            attention.save_pretrained(made / "element_attention")
+            (made / INDEX).write_text(json.dumps(index, indent=2, sort_keys=True) + "\n")
+            made.rename(output)
+    except OSError as error:
+        raise ResourceError(
+            f"the model cannot be written: {error.strerror or error}", where=str(output)
+        ) from error
+
+
+def _index(folder: Path, source: str) -> dict[str, Any]:
+    """The index of the element model to be; checks that the source is fit for one.
+
+    Raises:
+        MissingModelError: it is not.
+    """
+    from eie.models.pipeline import GUIDANCE
+
+    if not (folder / INDEX).is_file():
+        raise MissingModelError(
+            f"this is no Stable Diffusion in diffusers' layout (no {INDEX})",
+            where=source,
+            hint="a single .safetensors or .ckpt file has to be converted by diffusers first",
+        )
+    index = _json(folder / INDEX)
+    for part in TAKEN:
+        if not (folder / part).is_dir() or not isinstance(index.get(part), list):
+            raise MissingModelError(f"it has no {part}", where=source)
+    unet, vae = _json(folder / "unet" / "config.json"), _json(folder / "vae" / "config.json")
+    kind = index.get("_class_name", "a model")
+    if "text_encoder_2" in index or unet.get("addition_embed_type"):
+        raise MissingModelError(
+            f"{kind} has two text encoders; element models read one",
+            where=source,
+            hint="use Stable Diffusion 1.x or 2.x",
+        )
+    if unet.get("_class_name") != "UNet2DConditionModel":
+        raise MissingModelError(f"{kind} has no U-Net of Stable Diffusion's kind", where=source)
+    if unet["in_channels"] != vae["latent_channels"]:
+        raise MissingModelError(
+            f"its U-Net takes {unet['in_channels']} channels, not the latents' "
+            f"{vae['latent_channels']}",
+            where=source,
+            hint="use a text-to-image model; inpainting models serve --decoder inpaint as they are",
+        )
+    return {part: index[part] for part in TAKEN} | {
+        "_class_name": "ImageElementsPipeline",
+        "_diffusers_version": index.get("_diffusers_version"),
+        "element_attention": ["eie.models.element_attention", "ElementAttention"],
+        "guidance_scale": GUIDANCE,
+    }
+
+
+def _new_attention(unet: Path, embedding_dim: int, encoder_hash: str, seed: int) -> Any:
+    """θ_S for a U-Net, of which only the configuration is read."""
+    import torch
+    from diffusers import UNet2DConditionModel
+
+    from eie.models.element_attention import ElementAttention
+
+    with torch.device("meta"):
+        shape = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(unet))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return ElementAttention.for_unet(shape, embedding_dim, encoder_hash=encoder_hash)
+
+
+def _copy_part(source: Path, target: Path) -> None:
+    """Copy a part's folder: its safetensors if it has any, else what it has."""
+    twice = list(TWICE)
+    if any(source.glob("*.safetensors")):
+        twice.append("*.bin")
+    # On the hub's cache the files are links.
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns(*twice))
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BadInputError(f"it cannot be read: {error}", where=str(path)) from error
+    if not isinstance(value, dict):
+        raise BadInputError("it is no JSON object", where=str(path))
+    return value

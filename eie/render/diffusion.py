@@ -1,0 +1,284 @@
+"""The `diffusion` decoder: a U-Net that attends to image elements (paper §3.3, stage 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.elements import ElementSet
+from eie.errors import UsageError
+from eie.geometry import corners
+from eie.render.anchored import Progress
+from eie.render.embedded import element_inputs, embedded
+from eie.render.light import as_layout
+from eie.render.pictures import Mask, Picture, Window
+from eie.render.sampling import (
+    check_sampling,
+    generators_of,
+    part_of,
+    reporting,
+    use_scheduler,
+)
+from eie.render.windows import Site, View, sites, view_of
+
+if TYPE_CHECKING:
+    import torch
+
+    from eie.models.element_model import ElementModel
+    from eie.models.light_decoder import LightDecoder
+    from eie.render.anchored import Scene
+
+Inputs = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class DiffusionDecoder:
+    """Denoises latents that attend to the elements, holding what is known of the photo.
+
+    Attributes:
+        model: "tiny" (embedded), a model folder, or a hub id.
+        steps: of denoising.
+        guidance: weight of text and elements against neither; at most 1 for none; None for what
+            the model was made for.
+        seed: of the noise; variation k, counted from 0, has seed + k.
+        prompt: what the picture shows; None for what the element file says. Only for models that
+            read text, like `negative_prompt`, what it does not show.
+        scheduler: a name out of :data:`eie.render.sampling.SCHEDULERS`; None for the model's.
+        working_size: long side in pixels at which windows of the canvas are denoised, and the
+            least side of these on the canvas.
+        context: side of a window as a multiple of what is to be made in it.
+        device: "cpu", "cuda", "mps"; None for the best there is.
+
+    Raises:
+        UsageError: a senseless setting.
+    """
+
+    model: str = "tiny"
+    steps: int = 50
+    guidance: float | None = None
+    seed: int = 0
+    prompt: str | None = None
+    negative_prompt: str = ""
+    scheduler: str | None = None
+    working_size: int = 512
+    context: float = 2.0
+    device: str | None = None
+
+    def __post_init__(self) -> None:
+        check_sampling(self.steps, self.scheduler)
+
+    @property
+    def name(self) -> str:
+        return "diffusion"
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        from eie.models.element_model import element_model_folder, weight_hashes
+
+        return {
+            "model": self.model,
+            "weights": weight_hashes(element_model_folder(self.model)),
+            "steps": self.steps,
+            "guidance": self.guidance,
+            "seed": self.seed,
+            "prompt": self.prompt,
+            "negative_prompt": self.negative_prompt,
+            "scheduler": self.scheduler,
+            "working_size": self.working_size,
+            "context": self.context,
+        }
+
+    def fill(self, scene: Scene) -> Picture:
+        """The scene's picture with its hole made, alpha opaque there."""
+        return self.fill_variations(scene, 1)[0]
+
+    def decode(self, elements: ElementSet) -> Picture:
+        """(H, W, 3) uint8 RGB of the whole canvas, from embeddings and boxes alone."""
+        return self.decode_variations(elements, 1)[0]
+
+    def fill_variations(
+        self, scene: Scene, count: int, progress: Progress | None = None
+    ) -> list[Picture]:
+        """As :meth:`fill`, several times in one batch.
+
+        Args:
+            progress: called with (steps done, all steps).
+
+        Raises:
+            UsageError: embeddings of another encoder, or a prompt for a model that reads none.
+            MissingModelError: the model is not there.
+        """
+        model = self._load()
+        inputs = self._inputs(scene.elements, model)
+        light = self._light_decoder(model)
+        generators = generators_of(self.seed, count)
+        pictures = [scene.picture.copy() for _ in range(count)]
+        work = sites(scene.hole, self.working_size, self.context)
+        for index, site in enumerate(work):
+            view = view_of(scene, site.window, self.working_size, model.pipeline.multiple)
+            report = part_of(progress, index, len(work))
+            made = self._make(model, light, inputs, view, scene.elements, generators, report)
+            for picture, pixels in zip(pictures, made, strict=True):
+                put_back(picture, site, view.back(pixels))
+        return pictures
+
+    def decode_variations(
+        self, elements: ElementSet, count: int, progress: Progress | None = None
+    ) -> list[Picture]:
+        """As :meth:`decode`, several times in one batch; otherwise as :meth:`fill_variations`."""
+        model = self._load()
+        inputs = self._inputs(elements, model)
+        light = self._light_decoder(model)
+        view = free_view(elements.canvas, self.working_size, model.pipeline.multiple)
+        report = part_of(progress, 0, 1)
+        made = self._make(
+            model, light, inputs, view, elements, generators_of(self.seed, count), report
+        )
+        return [view.back(pixels) for pixels in made]
+
+    def _load(self) -> ElementModel:
+        from eie.models.element_model import load_element_model
+
+        model = load_element_model(self.model, self.device)
+        pipeline = model.pipeline
+        if pipeline.text_encoder is None and (self.prompt or self.negative_prompt):
+            raise UsageError(
+                "this model reads no text",
+                where=self.model,
+                hint="leave the prompt out, or make a model by eie models init sd15",
+            )
+        use_scheduler(pipeline, self.scheduler)
+        return model
+
+    def _inputs(self, elements: ElementSet, model: ElementModel) -> Inputs:
+        wanted = model.pipeline.element_attention.config.encoder_hash
+        return element_inputs(embedded(elements, wanted, self.model, self.device))
+
+    def _light_decoder(self, model: ElementModel) -> LightDecoder | None:
+        """The light decoder, if the U-Net sees its picture."""
+        from eie.models.content import load_light_decoder
+
+        if not model.pipeline.sees_picture:
+            return None
+        return load_light_decoder(self.model, self.device).model
+
+    def _make(
+        self,
+        model: ElementModel,
+        light: LightDecoder | None,
+        inputs: Inputs,
+        view: View,
+        elements: ElementSet,
+        generators: list[torch.Generator],
+        report: Progress,
+    ) -> list[Picture]:
+        """Pictures (H, W, 3) uint8 of a view, one for each generator."""
+        import torch
+
+        pipeline = model.pipeline
+        picture, known, covered = known_of(view, inputs, light)
+        shape = view.known.shape
+        near = inputs["visible"] & _reaching(view.boxes(inputs["box"]), shape)
+        if not near.any():
+            near = inputs["visible"] | True  # the null set, told by `present`
+        box = view.boxes(inputs["box"][near]) / np.array([shape[1], shape[0]] * 2, np.float32)
+
+        reads = pipeline.text_encoder is not None
+        prompt = self.prompt if self.prompt is not None else elements.prompt
+        images = pipeline(
+            torch.from_numpy(inputs["embeddings"][near])[None],
+            torch.from_numpy(box)[None],
+            torch.from_numpy(inputs["visible"][near])[None],
+            prompt=prompt if reads else "",
+            negative_prompt=self.negative_prompt,
+            picture=picture,
+            known=known,
+            covered=covered,
+            height=shape[0],
+            width=shape[1],
+            num_images=len(generators),
+            num_inference_steps=self.steps,
+            guidance_scale=self.guidance,
+            generator=generators,
+            output_type="np",
+            callback_on_step_end=reporting(report),
+        ).images  # (K, H, W, 3) in [0, 1]
+        return list(np.rint(images * 255).astype(np.uint8))
+
+
+def known_of(
+    view: View, inputs: Inputs, light: LightDecoder | None
+) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
+    """What the pipeline is told of the picture: picture, known, covered, each (1, ·, H, W).
+
+    Nothing if nothing is known and there is no light decoder, as in the paper.
+    """
+    import torch
+
+    from eie.models.conditioning import known_picture
+
+    if light is None and not view.known.any():
+        return None, None, None
+    known = torch.from_numpy(view.known)[None, None].float()  # (1, 1, H, W)
+    covered = torch.from_numpy(view.covered)[None, None].float()
+    photo = torch.from_numpy(view.photo).permute(2, 0, 1)[None].float() / 127.5 - 1
+    if light is None:
+        guess, covered = torch.zeros_like(photo), known
+    else:
+        guess, claimed = _light_picture(light, view, inputs)
+        covered = torch.maximum(covered, claimed) if not view.known.any() else covered
+    return known_picture(photo, guess, known, covered), known, covered
+
+
+def free_view(canvas: tuple[int, int], working_size: int, multiple: int) -> View:
+    """The whole canvas, nothing of it known; stretched a little to the multiples a model needs."""
+    height, width = canvas
+    factor = min(1.0, working_size / max(height, width)) / multiple
+    size = (
+        max(1, round(height * factor)) * multiple,
+        max(1, round(width * factor)) * multiple,
+    )
+    nowhere = np.zeros(size, dtype=bool)
+    return View(
+        window=Window(0, 0, height, width),
+        photo=np.zeros((*size, 3), np.uint8),
+        known=nowhere,
+        covered=nowhere,
+        size=size,
+    )
+
+
+def put_back(picture: Picture, site: Site, pixels: Picture) -> None:
+    """Put what was made for a site, (h, w, 3) RGB of its window, into the picture, in place."""
+    own = site.own
+    picture[site.window.slices][own] = as_layout(pixels, picture.shape[2])[own]
+
+
+def _light_picture(
+    light: LightDecoder, view: View, inputs: Inputs
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The light decoder's picture (1, 3, H, W) in [−1, 1], and where elements are, (1, 1, H, W)."""
+    import torch
+
+    from eie.models.devices import half_precision
+
+    at_view = dict(inputs) | {"box": view.boxes(inputs["box"])}
+    tensors = {name: torch.from_numpy(value)[None] for name, value in at_view.items()}
+    moved = {name: tensor.to(light.device) for name, tensor in tensors.items()}
+    precision = half_precision(light.device)
+    half = torch.autocast(light.device.type, precision, enabled=precision != torch.float32)
+    height, width = view.known.shape
+    with torch.inference_mode(), half:
+        picture, covered = light.decode(**moved, size=(height, width))
+    return picture.float().cpu().clamp(0, 1) * 2 - 1, covered.float().cpu()
+
+
+def _reaching(box: NDArray[np.float32], size: tuple[int, ...]) -> Mask:
+    """(N,) bool, boxes in pixels that reach into a picture of a size."""
+    edge = corners(box.astype(np.float64))
+    inside: Mask = (edge[:, :2] < (size[1], size[0])).all(axis=1) & (edge[:, 2:] > 0).all(axis=1)
+    return inside

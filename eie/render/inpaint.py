@@ -1,0 +1,162 @@
+"""The `inpaint` decoder: any of diffusers' inpainting pipelines makes what an edit reveals.
+
+It knows nothing of elements, only the picture around the hole and a prompt, and needs no training:
+with Stable Diffusion's inpainting weights and a GPU it gives photographic fills.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eie.errors import MissingModelError, UsageError
+from eie.render.anchored import Progress
+from eie.render.diffusion import known_of, put_back
+from eie.render.pictures import Picture
+from eie.render.sampling import (
+    check_sampling,
+    generators_of,
+    part_of,
+    reporting,
+    use_scheduler,
+)
+from eie.render.windows import View, sites, view_of
+
+if TYPE_CHECKING:
+    from eie.render.anchored import Scene
+
+MULTIPLE = 64
+"""Pixels of which a view's sides are multiples; suits every U-Net of diffusers."""
+
+
+@dataclass(frozen=True)
+class InpaintDecoder:
+    """Inpaints the hole of an edited photo by a stock pipeline.
+
+    Attributes:
+        model: folder or hub id of a pipeline that `AutoPipelineForInpainting` takes.
+        guidance: weight of the prompt; None for the pipeline's default.
+        seed: of the noise; variation k, counted from 0, has seed + k.
+        prompt: what the picture shows; None for what the element file says.
+        steps, negative_prompt, scheduler, working_size, context, device: as
+            :class:`eie.render.DiffusionDecoder`.
+
+    Raises:
+        UsageError: no model, or a senseless setting.
+    """
+
+    model: str | None = None
+    steps: int = 50
+    guidance: float | None = None
+    seed: int = 0
+    prompt: str | None = None
+    negative_prompt: str = ""
+    scheduler: str | None = None
+    working_size: int = 512
+    context: float = 2.0
+    device: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.model is None:
+            raise UsageError(
+                "the decoder 'inpaint' needs a model",
+                hint="give --model a folder or hub id of an inpainting pipeline of diffusers",
+            )
+        check_sampling(self.steps, self.scheduler)
+
+    @property
+    def name(self) -> str:
+        return "inpaint"
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        from eie.models.element_model import weight_hashes
+        from eie.models.inpainting import inpainting_folder
+
+        folder = inpainting_folder(str(self.model))
+        settings = asdict(self) | {"weights": weight_hashes(folder, ("unet", "vae", "transformer"))}
+        del settings["device"]
+        return settings
+
+    def fill(self, scene: Scene) -> Picture:
+        """The scene's picture with its hole made, alpha opaque there."""
+        return self.fill_variations(scene, 1)[0]
+
+    def fill_variations(
+        self, scene: Scene, count: int, progress: Progress | None = None
+    ) -> list[Picture]:
+        """As :meth:`fill`, several times in one batch.
+
+        Args:
+            progress: called with (steps done, all steps).
+
+        Raises:
+            UsageError: the model's safety checker refuses the result.
+            MissingModelError: the model is not there or no inpainting pipeline.
+        """
+        from eie.models.inpainting import load_inpainting
+
+        pipeline = load_inpainting(str(self.model), self.device)
+        use_scheduler(pipeline, self.scheduler)
+        generators = generators_of(self.seed, count)
+        pictures = [scene.picture.copy() for _ in range(count)]
+        prompt = self.prompt if self.prompt is not None else scene.elements.prompt
+        work = sites(scene.hole, self.working_size, self.context)
+        for index, site in enumerate(work):
+            view = view_of(scene, site.window, self.working_size, MULTIPLE)
+            report = part_of(progress, index, len(work))
+            made = self._make(pipeline, view, prompt, generators, report)
+            for picture, pixels in zip(pictures, made, strict=True):
+                put_back(picture, site, view.back(pixels))
+        return pictures
+
+    def _make(
+        self, pipeline: Any, view: View, prompt: str, generators: list[Any], report: Progress
+    ) -> list[Picture]:
+        """Pictures (H, W, 3) uint8 of a view, one for each generator."""
+        from PIL import Image
+
+        picture, _, _ = known_of(view, {}, None)
+        if picture is None:  # all of the view is hole
+            continued = np.full_like(view.photo, 127)
+        else:
+            pixels = picture[0].add(1).mul(127.5).round().byte()  # (3, H, W)
+            continued = pixels.permute(1, 2, 0).numpy()
+        height, width = view.known.shape
+
+        options = {
+            "prompt": prompt,
+            "negative_prompt": self.negative_prompt or None,
+            "image": Image.fromarray(continued),
+            "mask_image": Image.fromarray((~view.known).astype(np.uint8) * 255),
+            "height": height,
+            "width": width,
+            "strength": 1.0,
+            "num_inference_steps": self.steps,
+            "guidance_scale": self.guidance,
+            "num_images_per_prompt": len(generators),
+            "generator": generators,
+            "output_type": "np",
+            "callback_on_step_end": reporting(report),
+        }
+        taken = inspect.signature(pipeline.__call__).parameters
+        given = {n: v for n, v in options.items() if n in taken and v is not None}
+        try:
+            result = pipeline(**given)
+        except (TypeError, ValueError) as error:
+            raise MissingModelError(
+                f"{type(pipeline).__name__} does not take a plain picture, mask and prompt: "
+                f"{error}",
+                where=self.model,
+            ) from error
+        if any(getattr(result, "nsfw_content_detected", None) or ()):
+            raise UsageError(
+                "the model's safety checker refused the picture",
+                where=self.model,
+                hint="try another --seed or --prompt",
+            )
+        return list(np.rint(np.asarray(result.images) * 255).astype(np.uint8))

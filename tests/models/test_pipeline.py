@@ -1,0 +1,241 @@
+"""The diffusion pipeline with small random weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import diffusers
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from torch import Tensor
+
+from eie.models.element_attention import ElementAttention, ElementLayer
+from eie.models.pipeline import ImageElementsPipeline
+from tests.random_diffusion import (
+    CHANNELS,
+    EMBEDDING,
+    quiet,
+    random_autoencoder_kl,
+    random_elements,
+    random_sd_pipeline,
+    random_text_encoder,
+    random_tiny_pipeline,
+    random_unet,
+    sd_scheduler,
+    seeded,
+)
+
+SCHEDULERS = [
+    "EulerDiscreteScheduler",
+    "DPMSolverMultistepScheduler",
+    "PNDMScheduler",
+    "HeunDiscreteScheduler",
+    "UniPCMultistepScheduler",
+    "DDPMScheduler",
+]
+
+
+def latents_of(pipeline: ImageElementsPipeline, **options: Any) -> Tensor:
+    options = {"generator": seeded(), "num_inference_steps": 3, "output_type": "latent"} | options
+    elements = options.pop("elements", None) or random_elements()
+    return pipeline(*elements, **options).images
+
+
+def half_known() -> dict[str, Tensor]:
+    """A picture of 64×96 pixels of which the middle is unknown."""
+    torch.manual_seed(6)
+    known = torch.ones(1, 1, 64, 96)
+    known[..., 16:48, 12:64] = 0
+    return {"picture": torch.rand(1, 3, 64, 96) * 2 - 1, "known": known}
+
+
+def test_before_training_it_is_stable_diffusion() -> None:
+    unet, text = random_unet(), random_text_encoder()
+    stock = quiet(
+        StableDiffusionPipeline(
+            vae=random_autoencoder_kl(),
+            unet=unet,
+            scheduler=sd_scheduler(),
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+            **text,
+        )
+    )
+    noise = torch.randn(1, CHANNELS, 8, 8, generator=seeded())
+    options = {"prompt": "a cat", "negative_prompt": "blurred", "latents": noise}
+    expected = stock(
+        **options, guidance_scale=3.0, num_inference_steps=3, output_type="latent"
+    ).images
+    ours = random_sd_pipeline(
+        unet=unet, element_attention=ElementAttention.for_unet(unet, EMBEDDING), **text
+    )
+    assert torch.equal(latents_of(ours, **options, height=64, width=64), expected)
+    other = latents_of(ours, **options | {"prompt": "a dog"}, height=64, width=64)
+    assert not torch.equal(other, expected)
+
+
+def test_keys_and_values_are_computed_once_a_render(monkeypatch) -> None:
+    calls = []
+    plain = ElementLayer.keys_values
+
+    def counted(self: ElementLayer, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        calls.append(len(tokens))
+        return plain(self, tokens)
+
+    monkeypatch.setattr(ElementLayer, "keys_values", counted)
+    pipeline = random_sd_pipeline()
+    latents_of(pipeline, height=64, width=64, num_inference_steps=5, num_images=3)
+    # Null set and elements together, once a layer, whatever the steps and variations.
+    assert calls == [2] * len(pipeline.element_attention.layers)
+
+
+def test_elements_matter_and_padding_does_not() -> None:
+    pipeline = random_sd_pipeline()
+    embeddings, box = random_elements()
+    whole = latents_of(pipeline, height=64, width=64)
+    moved = latents_of(pipeline, elements=(embeddings, box + 0.2), height=64, width=64)
+    assert not torch.allclose(whole, moved, atol=1e-3)
+    padded = (
+        torch.cat([embeddings, torch.ones(1, 2, EMBEDDING)], dim=1),
+        torch.cat([box, torch.ones(1, 2, 4)], dim=1),
+        torch.tensor([[True] * 5 + [False] * 2]),
+    )
+    again = latents_of(pipeline, elements=padded, height=64, width=64)
+    torch.testing.assert_close(again, whole, atol=1e-4, rtol=1e-4)
+
+
+def test_guidance_leads_away_from_the_null_set() -> None:
+    """One step is linear in w, so three weights lie on a line; w = 1 needs no null set."""
+    pipeline = random_tiny_pipeline()
+    one, two, three = (
+        latents_of(pipeline, **half_known(), num_inference_steps=1, guidance_scale=w)
+        for w in (1.0, 2.0, 3.0)
+    )
+    torch.testing.assert_close(2 * two - three, one, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(two, three, atol=1e-2)
+
+
+def test_the_default_guidance_is_the_models() -> None:
+    pipeline = random_sd_pipeline()
+    pipeline.register_to_config(guidance_scale=1.5)
+    options = {"height": 64, "width": 64}
+    expected = latents_of(pipeline, guidance_scale=1.5, **options)
+    assert torch.equal(latents_of(pipeline, **options), expected)
+
+
+@pytest.mark.parametrize("make", [random_tiny_pipeline, random_sd_pipeline])
+def test_what_is_known_is_held_at_every_step(make) -> None:
+    pipeline, picture = make(), half_known()
+    anchor = pipeline.encode_picture(**picture, covered=None, num_images=1)
+    held = anchor.held.expand_as(anchor.latents) > 0
+    assert held.any() and not held.all()
+    noise = torch.randn(1, CHANNELS, 8, 12, generator=seeded(1))
+    seen = []
+
+    def look(pipe, index, timestep, tensors):
+        following = pipe.scheduler.timesteps[index + 1 : index + 2]
+        expected = anchor.latents
+        if len(following):
+            expected = pipe.scheduler.add_noise(expected, noise, following)
+        assert torch.equal(tensors["latents"][held], expected[held])
+        seen.append(int(timestep))
+        return tensors
+
+    final = latents_of(
+        pipeline, **picture, latents=noise, num_inference_steps=4, callback_on_step_end=look
+    )
+    assert len(seen) == 4
+    assert torch.equal(final[held], anchor.latents[held])
+    assert not torch.allclose(final[~held], anchor.latents[~held], atol=0.1)
+
+
+def test_a_latent_that_is_partly_known_is_not_held() -> None:
+    picture = half_known()
+    anchor = random_tiny_pipeline().encode_picture(**picture, covered=None, num_images=2)
+    assert anchor.latents.shape == (2, CHANNELS, 8, 12)
+    assert anchor.known[0, 0, 3, 1] == 0.5 and anchor.held[0, 0, 3, 1] == 0
+    assert anchor.channels.shape == (2, CHANNELS + 2, 8, 12)
+
+
+def test_variations_are_as_rendered_one_by_one() -> None:
+    pipeline = random_tiny_pipeline()
+    together = latents_of(pipeline, **half_known(), num_images=2, generator=[seeded(7), seeded(8)])
+    alone = [latents_of(pipeline, **half_known(), generator=seeded(seed)) for seed in (7, 8)]
+    torch.testing.assert_close(together, torch.cat(alone), atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(*alone, atol=1e-3)
+    assert torch.equal(latents_of(pipeline, **half_known(), generator=seeded(7)), alone[0])
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+@pytest.mark.parametrize("make", [random_tiny_pipeline, random_sd_pipeline])
+def test_schedulers_are_interchangeable(make, name: str) -> None:
+    pipeline, picture = make(), half_known()
+    picture["num_inference_steps"] = 4
+    before = latents_of(pipeline, **picture)
+    pipeline.scheduler = getattr(diffusers, name).from_config(pipeline.scheduler.config)
+    anchor = pipeline.encode_picture(**half_known(), covered=None, num_images=1)
+    held = anchor.held.expand_as(anchor.latents) > 0
+    result = latents_of(pipeline, **picture)
+    assert result.isfinite().all() and not torch.equal(result, before)
+    assert torch.equal(result[held], anchor.latents[held])
+
+
+def test_eta_makes_ddim_random_but_seeded() -> None:
+    pipeline = random_sd_pipeline()
+    plain, noisy, again = (latents_of(pipeline, **half_known(), eta=e) for e in (0.0, 1.0, 1.0))
+    assert not torch.allclose(plain, noisy, atol=1e-3)
+    assert torch.equal(noisy, again)
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_saved_and_loaded(tmp_path, text: bool) -> None:
+    pipeline = random_sd_pipeline(**random_text_encoder()) if text else random_tiny_pipeline()
+    pipeline.register_to_config(guidance_scale=2.5)
+    options = half_known() | ({"prompt": "a cat"} if text else {})
+    expected = latents_of(pipeline, **options)
+    pipeline.save_pretrained(tmp_path)
+    again = quiet(ImageElementsPipeline.from_pretrained(tmp_path))
+    assert again.config.guidance_scale == 2.5
+    assert torch.equal(latents_of(again, **options), expected)
+
+
+def test_less_memory_gives_the_same_picture() -> None:
+    pipeline = random_sd_pipeline()
+    expected = latents_of(pipeline, height=64, width=64)
+    pipeline.enable_attention_slicing()
+    pipeline.vae.enable_slicing()
+    sliced = latents_of(pipeline, height=64, width=64)
+    torch.testing.assert_close(sliced, expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["pil", "np", "pt"])
+def test_output_types(kind: str) -> None:
+    images = latents_of(random_tiny_pipeline(), **half_known(), output_type=kind, num_images=2)
+    assert len(images) == 2
+    if kind == "pil":
+        assert images[0].size == (96, 64)
+    else:
+        assert tuple(images.shape) == ((2, 64, 96, 3) if kind == "np" else (2, 3, 64, 96))
+        assert images.min() >= 0 and images.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"height": 60, "width": 64}, "multiples of 16"),
+        ({"height": 64, "width": 64, "prompt": "a cat"}, "reads no text"),
+        ({"known": torch.ones(1, 1, 64, 64)}, "needs a picture"),
+        ({"picture": torch.ones(1, 3, 60, 64)}, "multiples of 16"),
+        ({"height": 64, "width": 64, "latents": torch.ones(1, 4, 4, 4)}, "needed are"),
+    ],
+)
+def test_wrong_arguments(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        latents_of(random_sd_pipeline(), **options)
+
+
+def test_a_unet_of_other_channels_is_refused() -> None:
+    with pytest.raises(ValueError, match="takes 9 channels"):
+        random_sd_pipeline(unet=random_unet(9))
