@@ -197,7 +197,7 @@ class ImageElementsPipeline(DiffusionPipeline):
         output_type: str = "pil",
         return_dict: bool = True,
         callback_on_step_end: StepEnd | None = None,
-    ) -> ImagePipelineOutput | tuple[Any]:
+    ) -> Any:
         """Render B element sets, `num_images` variations of each, in one batch.
 
         Args:
@@ -222,7 +222,7 @@ class ImageElementsPipeline(DiffusionPipeline):
             latents: (B · K, c, h, w) standard normal noise to start from.
             output_type: "pil", "np" (B · K, H, W, 3) in [0, 1], "pt" (B · K, 3, H, W) in [0, 1],
                 or "latent".
-            return_dict: give an `ImagePipelineOutput`, else a tuple.
+            return_dict: give diffusers' `ImagePipelineOutput`, else a tuple of the images.
             callback_on_step_end: called with "latents" after each step, as in diffusers.
 
         Raises:

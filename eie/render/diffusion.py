@@ -183,8 +183,7 @@ class DiffusionDecoder:
         picture, known, covered = known_of(view, inputs, light)
         shape = view.known.shape
         near = inputs["visible"] & _reaching(view.boxes(inputs["box"]), shape)
-        if not near.any():
-            near = inputs["visible"] | True  # the null set, told by `present`
+        near[0] |= not near.any()  # something must be absent to make a null set
         box = view.boxes(inputs["box"][near]) / np.array([shape[1], shape[0]] * 2, np.float32)
 
         reads = pipeline.text_encoder is not None
@@ -280,5 +279,5 @@ def _light_picture(
 def _reaching(box: NDArray[np.float32], size: tuple[int, ...]) -> Mask:
     """(N,) bool, boxes in pixels that reach into a picture of a size."""
     edge = corners(box.astype(np.float64))
-    inside: Mask = (edge[:, :2] < (size[1], size[0])).all(axis=1) & (edge[:, 2:] > 0).all(axis=1)
-    return inside
+    starts, ends = edge[:, :2] < (size[1], size[0]), edge[:, 2:] > 0
+    return np.asarray(starts.all(axis=1) & ends.all(axis=1))
