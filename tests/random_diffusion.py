@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import string
+from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    StableDiffusionInpaintPipeline,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
 
 from eie.models.element_attention import ElementAttention
 from eie.models.latent_autoencoder import BLOCK, LatentAutoencoder
 from eie.models.pipeline import ImageElementsPipeline
 
-EMBEDDING = 6
+EMBEDDING = 16
 CHANNELS = 4
 
 
@@ -140,3 +147,62 @@ def random_text_encoder(dim: int = 8) -> dict[str, Any]:
         pad_token_id=len(words) - 1,
     )
     return {"text_encoder": CLIPTextModel(config).eval(), "tokenizer": tokenizer}
+
+
+def save_random_content_model(folder: Path) -> str:
+    """Stage 1's models of EMBEDDING numbers a patch; gives the encoder's hash."""
+    from eie.models.content import WEIGHTS_FILE, save_content_model
+    from eie.models.content_encoder import ContentEncoder
+    from eie.models.light_decoder import LightDecoder
+    from eie.models.weight_hash import file_hash
+
+    torch.manual_seed(7)
+    code = {"embedding_dim": EMBEDDING, "patch_size": 16}
+    encoder = ContentEncoder(
+        **code,
+        block_out_channels=(8, 8, 8, 8),
+        norm_num_groups=4,
+        layers_per_block=1,
+        unshuffle=True,
+    )
+    light = LightDecoder(
+        **code, token_dim=16, self_layers=1, trunk_dim=16, cross_layers=1, heads=2, neighbours=4
+    )
+    save_content_model(folder, encoder, light)
+    return file_hash(folder / "content_encoder" / WEIGHTS_FILE)
+
+
+def save_random_tiny_model(folder: Path) -> Path:
+    """A model folder as `eie train decoder` makes it."""
+    encoder_hash = save_random_content_model(folder)
+    random_tiny_pipeline(encoder_hash=encoder_hash).save_pretrained(folder)
+    return folder
+
+
+def save_random_stable_diffusion(folder: Path, **parts: Any) -> Path:
+    """A folder as those of Stable Diffusion 1.x on the hub."""
+    stock = StableDiffusionPipeline(
+        vae=random_autoencoder_kl(),
+        unet=parts.pop("unet", None) or random_unet(),
+        scheduler=sd_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+        **random_text_encoder(),
+    )
+    stock.save_pretrained(folder)
+    return folder
+
+
+def save_random_inpainting(folder: Path) -> Path:
+    """A folder as that of Stable Diffusion's inpainting weights."""
+    StableDiffusionInpaintPipeline(
+        vae=random_autoencoder_kl(),
+        unet=random_unet(2 * CHANNELS + 1),
+        scheduler=sd_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+        **random_text_encoder(),
+    ).save_pretrained(folder)
+    return folder

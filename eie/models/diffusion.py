@@ -12,10 +12,7 @@ from typing import Any
 from eie.errors import MissingModelError
 from eie.models.content import EMBEDDED, TINY
 
-UNET_FOLDER = "unet"
-ATTENTION_FOLDER = "element_attention"
 VAE_FOLDER = "vae"
-SCHEDULER_FOLDER = "scheduler"
 
 
 def load_vae(model: str | Path = TINY) -> Any:
@@ -43,13 +40,18 @@ def load_vae(model: str | Path = TINY) -> Any:
     return vae.eval().requires_grad_(False)
 
 
-def save_diffusion_model(folder: Path, unet: Any, attention: Any, vae: Any, scheduler: Any) -> None:
-    """Save a diffusion decoder in half precision, as a model folder."""
+def save_diffusion_model(
+    folder: Path, unet: Any, attention: Any, vae: Any, scheduler: Any, **options: Any
+) -> None:
+    """Save a diffusion decoder in half precision, as a model folder.
+
+    Args:
+        options: further arguments of :class:`eie.models.pipeline.ImageElementsPipeline`.
+    """
     import torch
 
-    for name, module in (
-        (UNET_FOLDER, unet), (ATTENTION_FOLDER, attention), (VAE_FOLDER, vae),
-    ):  # fmt: skip
-        # diffusers' own `to` warns of layers to be kept in float32, of which there are none.
-        torch.nn.Module.to(module, torch.float16).save_pretrained(folder / name)
-    scheduler.save_pretrained(folder / SCHEDULER_FOLDER)
+    from eie.models.pipeline import ImageElementsPipeline
+
+    # diffusers' own `to` warns of layers to be kept in float32, of which there are none.
+    parts = [torch.nn.Module.to(part, torch.float16) for part in (unet, vae, attention)]
+    ImageElementsPipeline(*parts, scheduler, **options).save_pretrained(folder)

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eie.errors import MissingModelError
-from eie.models.content import EMBEDDED, TINY, first_line
+from eie.models.content import EMBEDDED, TINY
 from eie.models.devices import choose_device, half_precision
-from eie.models.hub import model_folder
+from eie.models.hub import first_line, model_folder
 from eie.models.weight_hash import file_hash
 
 if TYPE_CHECKING:

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from eie.errors import MissingModelError
-from eie.models.content import first_line
 from eie.models.devices import choose_device, half_precision
 from eie.models.element_model import INDEX, quiet_loading
-from eie.models.hub import model_folder
+from eie.models.hub import first_line, model_folder
 
 
 def inpainting_folder(model: str) -> Path:

@@ -1,0 +1,219 @@
+"""The decoders that sample, with small random weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+
+from eie.encode import encode
+from eie.errors import MissingModelError, UsageError
+from eie.render import DiffusionDecoder, InpaintDecoder, render, stage, variations
+from eie.render.diffusion import known_of
+from eie.render.windows import view_of
+from tests.random_diffusion import (
+    EMBEDDING,
+    save_random_inpainting,
+    save_random_stable_diffusion,
+    save_random_tiny_model,
+)
+
+from .conftest import blocks, make_set, moved, noise, with_rows
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory) -> str:
+    return str(save_random_tiny_model(tmp_path_factory.mktemp("tiny")))
+
+
+@pytest.fixture(scope="module")
+def inpainting(tmp_path_factory) -> str:
+    return str(save_random_inpainting(tmp_path_factory.mktemp("inpainting")))
+
+
+def photo(channels: int = 3, height: int = 80, width: int = 112):
+    return make_set(noise(height, width, channels), blocks(height, width, 4, 4))
+
+
+def edited(channels: int = 3):
+    """Element 5 deleted, 10 moved over its neighbour."""
+    return with_rows(moved(photo(channels), 10, 20, 0), 5, visible=False)
+
+
+def fast(model: str, **options):
+    return DiffusionDecoder(**{"model": model, "steps": 2, "working_size": 64} | options)
+
+
+def test_only_what_the_edit_reveals_is_made(tiny) -> None:
+    elements = edited()
+    one, two = variations(elements, 2, decoder=fast(tiny))
+    hole = stage(elements).hole
+    differ = (one.photo.pixels != two.photo.pixels).any(axis=2)
+    assert differ.any() and not differ[~hole].any()
+    plain = render(elements, decoder="classical").photo.pixels
+    assert_array_equal(one.photo.pixels[~hole], plain[~hole])
+    assert (one.photo.pixels != plain).any()
+
+
+def test_same_seed_same_bytes(tiny) -> None:
+    first, again = (render(edited(), decoder=fast(tiny, seed=3)).photo.pixels for _ in range(2))
+    assert_array_equal(first, again)
+    assert (first != render(edited(), decoder=fast(tiny, seed=4)).photo.pixels).any()
+    second_of_two = variations(edited(), 2, decoder=fast(tiny, seed=2))[1].photo.pixels
+    assert np.abs(second_of_two.astype(int) - first).max() <= 1  # a batch may round otherwise
+
+
+def test_provenance_names_seed_weights_and_variation(tiny) -> None:
+    made = variations(edited(), 2, decoder=fast(tiny, seed=3, scheduler="euler"))
+    provenance = made[1].provenance
+    settings = json.loads(provenance["eie:settings"])
+    assert settings["seed"] == 3 and settings["scheduler"] == "euler"
+    hashed = {name.split("/")[0] for name in settings["weights"]}
+    assert hashed == {"unet", "element_attention", "vae", "light_decoder"}
+    assert provenance["eie:variation"] == "2 of 2"
+    assert "eie:variation" not in render(edited(), decoder=fast(tiny)).provenance
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_any_layout(tiny, channels: int) -> None:
+    pixels = render(edited(channels), decoder=fast(tiny)).photo.pixels
+    assert pixels.shape == (80, 112, channels)
+
+
+def test_free_rendering_knows_no_pixels(tiny) -> None:
+    elements = encode(photo(), model=tiny)
+    blind = replace(elements, sources=(replace(elements.sources[0], pixels=None),))
+    pixels = render(blind, decoder=fast(tiny), free=True).photo.pixels
+    assert pixels.shape == (80, 112, 3)
+    assert_array_equal(pixels, render(elements, decoder=fast(tiny), free=True).photo.pixels)
+    one, two = variations(blind, 2, decoder=fast(tiny), free=True)
+    assert (one.photo.pixels != two.photo.pixels).any()
+
+
+def test_scheduler_steps_and_guidance_matter(tiny) -> None:
+    plain = render(edited(), decoder=fast(tiny)).photo.pixels
+    for options in ({"scheduler": "euler"}, {"steps": 3}, {"guidance": 1.0}):
+        assert (render(edited(), decoder=fast(tiny, **options)).photo.pixels != plain).any()
+
+
+def test_progress_counts_the_steps_of_all_sites(tiny) -> None:
+    """Two holes too far apart for one window are two runs."""
+    elements = with_rows(photo(height=80, width=400), [0, 3], visible=False)
+    seen = []
+    decoder = fast(tiny, working_size=128)
+    render(elements, decoder=decoder, progress=lambda *counts: seen.append(counts))
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_what_the_model_is_told(tiny) -> None:
+    """The removed element's pixels are nowhere in the picture that the model sees."""
+    pixels = np.full((64, 64, 3), 100, np.uint8)
+    label_map = blocks(64, 64, 4, 4)
+    pixels[label_map == 5] = 255
+    elements = with_rows(make_set(pixels, label_map), 5, visible=False)
+    scene = stage(elements)
+    view = view_of(scene, scene_window(scene), 64, 16)
+    picture, known, covered = known_of(view, {}, None)
+    assert_array_equal(known[0, 0].numpy() > 0, ~scene.hole)
+    assert torch.equal(covered, known)
+    assert (picture.add(1).mul(127.5).round() == 100).all()
+    assert_array_equal(view.covered, label_map != 5)
+
+
+def test_a_grown_view_keeps_the_hole_out_of_known_pixels() -> None:
+    elements = with_rows(photo(height=128, width=128), 5, visible=False)
+    scene = stage(elements)
+    view = view_of(scene, scene_window(scene), 50, 16)
+    assert view.known.shape == view.photo.shape[:2] == (64, 64) and view.size == (50, 50)
+    y, x = np.argwhere(scene.hole).T
+    inside = (y * 50) // 128, (x * 50) // 128
+    assert not view.known[inside].any()
+    assert view.known[50:].all() and view.known[:, 50:].all()
+
+
+def scene_window(scene):
+    from eie.render.pictures import Window
+
+    return Window.of(scene.source)
+
+
+def test_stable_diffusion_before_training(tmp_path) -> None:
+    """An untrained element model renders, reads the prompt, and needs no light decoder."""
+    from eie.models.init import init_model
+    from tests.random_diffusion import save_random_content_model
+
+    save_random_stable_diffusion(tmp_path / "sd")
+    save_random_content_model(tmp_path / "content")
+    init_model(tmp_path / "sd", tmp_path / "made", encoder=tmp_path / "content")
+    model = str(tmp_path / "made")
+    plain, cat = (
+        render(edited(), decoder=fast(model, prompt=p)).photo.pixels for p in (None, "a cat")
+    )
+    hole = stage(edited()).hole
+    assert (plain != cat).any() and not (plain != cat)[~hole].any()
+    from_file = render(replace(edited(), prompt="a cat"), decoder=fast(model)).photo.pixels
+    assert_array_equal(from_file, cat)
+    free = render(edited(), decoder=fast(model), free=True).photo.pixels
+    assert free.shape == (80, 112, 3)
+
+
+def test_inpainting_by_a_stock_pipeline(inpainting) -> None:
+    decoder = InpaintDecoder(model=inpainting, steps=2, working_size=64, prompt="a cat")
+    one, two = variations(edited(), 2, decoder=decoder)
+    hole = stage(edited()).hole
+    differ = (one.photo.pixels != two.photo.pixels).any(axis=2)
+    assert differ.any() and not differ[~hole].any()
+    again = variations(edited(), 2, decoder=decoder)[0]
+    assert_array_equal(one.photo.pixels, again.photo.pixels)
+    other = replace(decoder, prompt="a dog", scheduler="euler")
+    assert (render(edited(), decoder=other).photo.pixels != one.photo.pixels).any()
+    assert json.loads(one.provenance["eie:settings"])["weights"]
+
+
+def test_refusals(tiny, inpainting, tmp_path) -> None:
+    with pytest.raises(UsageError, match="no scheduler 'magic' \\(there is: ddim"):
+        DiffusionDecoder(scheduler="magic")
+    with pytest.raises(UsageError, match="at least 1"):
+        DiffusionDecoder(steps=0)
+    with pytest.raises(UsageError, match="reads no text"):
+        render(edited(), decoder=fast(tiny, prompt="a cat"))
+    with pytest.raises(UsageError, match="needs a model"):
+        render(edited(), decoder="inpaint")
+    with pytest.raises(UsageError, match="always makes the same"):
+        variations(edited(), 2, decoder="classical")
+    with pytest.raises(UsageError, match="from embeddings alone"):
+        render(edited(), decoder="inpaint", model=inpainting, free=True)
+    with pytest.raises(UsageError, match="does not take these options: steps"):
+        render(edited(), decoder="light", steps=3)
+    with pytest.raises(MissingModelError, match="no diffusion decoder in it"):
+        render(edited(), decoder="diffusion", model=str(tmp_path))
+    with pytest.raises(MissingModelError, match="there is no such folder"):
+        render(edited(), decoder="diffusion", model=str(tmp_path / "missing"))
+    with pytest.raises(MissingModelError, match="no inpainting pipeline could be loaded"):
+        broken = tmp_path / "broken"
+        broken.mkdir()
+        (broken / "model_index.json").write_text("{}")
+        render(edited(), decoder="inpaint", model=str(broken))
+
+
+def test_embeddings_of_another_encoder_are_refused(tiny) -> None:
+    elements = encode(edited(), model=tiny)
+    source = elements.sources[0]
+    assert source.embeddings is not None and source.embeddings.values.shape[1] == EMBEDDING
+    foreign = replace(source, embeddings=replace(source.embeddings, encoder_hash="0" * 64))
+    with pytest.raises(UsageError, match="eie encode --model"):
+        render(replace(elements, sources=(foreign,)), decoder=fast(tiny))
+
+
+def test_model_folders_are_portable(tiny, tmp_path) -> None:
+    """A copied folder gives the same bytes: nothing of its place is in it."""
+    import shutil
+
+    copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
+    expected = render(edited(), decoder=fast(tiny)).photo.pixels
+    assert_array_equal(render(edited(), decoder=fast(str(copy))).photo.pixels, expected)
