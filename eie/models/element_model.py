@@ -106,9 +106,7 @@ def quiet_loading() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def weight_hashes(
-    folder: Path, parts: tuple[str, ...] = PARTS
-) -> Mapping[str, str]:
+def weight_hashes(folder: Path, parts: tuple[str, ...] = PARTS) -> Mapping[str, str]:
     """SHA-256 in hex of the weight files of a model's parts, by their path in the folder."""
     return {
         path.relative_to(folder).as_posix(): file_hash(path)

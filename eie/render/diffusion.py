@@ -159,10 +159,10 @@ class DiffusionDecoder:
         return element_inputs(embedded(elements, wanted, self.model, self.device))
 
     def _light_decoder(self, model: ElementModel) -> LightDecoder | None:
-        """The light decoder, if the U-Net sees its picture."""
-        from eie.models.content import load_light_decoder
+        """The light decoder, if the U-Net sees its picture and the model has one."""
+        from eie.models.content import DECODER_FOLDER, load_light_decoder
 
-        if not model.pipeline.sees_picture:
+        if not model.pipeline.sees_picture or not (model.folder / DECODER_FOLDER).is_dir():
             return None
         return load_light_decoder(self.model, self.device).model
 
@@ -180,7 +180,7 @@ class DiffusionDecoder:
         import torch
 
         pipeline = model.pipeline
-        picture, known, covered = known_of(view, inputs, light)
+        picture, known, covered = known_of(view, inputs, light, pipeline.sees_picture)
         shape = view.known.shape
         near = inputs["visible"] & _reaching(view.boxes(inputs["box"]), shape)
         near[0] |= not near.any()  # something must be absent to make a null set
@@ -210,17 +210,17 @@ class DiffusionDecoder:
 
 
 def known_of(
-    view: View, inputs: Inputs, light: LightDecoder | None
+    view: View, inputs: Inputs, light: LightDecoder | None, sees_picture: bool
 ) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
     """What the pipeline is told of the picture: picture, known, covered, each (1, ·, H, W).
 
-    Nothing if nothing is known and there is no light decoder, as in the paper.
+    Nothing if nothing is known and the U-Net does not see it anyway, as in the paper.
     """
     import torch
 
     from eie.models.conditioning import known_picture
 
-    if light is None and not view.known.any():
+    if not sees_picture and not view.known.any():
         return None, None, None
     known = torch.from_numpy(view.known)[None, None].float()  # (1, 1, H, W)
     covered = torch.from_numpy(view.covered)[None, None].float()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
@@ -21,10 +22,13 @@ from eie.models.conditioning import (
     encode_pixels,
     known_picture,
 )
-from eie.models.content import load_content_encoder
+from eie.models.content import DECODER_FOLDER as LIGHT_FOLDER
+from eie.models.content import ENCODER_FOLDER, WEIGHTS_FILE, load_content_encoder
 from eie.models.content_encoder import ContentEncoder
 from eie.models.diffusion import load_vae, save_diffusion_model
 from eie.models.element_attention import ElementAttention, attend_to_elements
+from eie.models.element_model import element_model_folder
+from eie.models.weight_hash import file_hash
 from eie.train.dropout import DecoderBatch, draw_batch
 from eie.train.element_crops import DecomposedPhotos
 from eie.train.encoded_photos import EncodedPhotos
@@ -350,6 +354,11 @@ def train_decoder(
     settings = settings or DecoderSettings()
     if settings.joint and settings.freeze:
         raise UsageError("an encoder trained jointly is not frozen", hint="add --no-freeze")
+    if settings.light_picture and not settings.freeze:
+        raise UsageError(
+            "the light decoder cannot read the embeddings of an encoder that is trained on",
+            hint="add --no-light-picture",
+        )
     photos = encoded_photos(folders, run.parent, settings)
     options = {
         "stage": "decoder",
@@ -363,7 +372,27 @@ def train_decoder(
     stage = DecoderStage(settings, photos, masks)
     train(stage, settings.loop, run, options)
     stage.model.load_state_dict(averaged_weights(run))
-    save_diffusion_model(
-        run, stage.model.unet, stage.model.element_attention, stage.vae, stage.scheduler
-    )
+    _hand_out(run, stage)
     return options
+
+
+def _hand_out(run: Path, stage: DecoderStage) -> None:
+    """Make the run a model folder: the diffusion decoder, beside it stage 1's models."""
+    settings, model = stage.settings, stage.model
+    content = element_model_folder(settings.encoder)
+    if model.content_encoder is None:
+        shutil.copytree(content / ENCODER_FOLDER, run / ENCODER_FOLDER, dirs_exist_ok=True)
+    else:
+        nn.Module.to(model.content_encoder, torch.float16).save_pretrained(run / ENCODER_FOLDER)
+    weights = file_hash(run / ENCODER_FOLDER / WEIGHTS_FILE)
+    model.element_attention.register_to_config(encoder_hash=weights)
+    if settings.light_picture:
+        shutil.copytree(content / LIGHT_FOLDER, run / LIGHT_FOLDER, dirs_exist_ok=True)
+    save_diffusion_model(
+        run,
+        model.unet,
+        model.element_attention,
+        stage.vae,
+        stage.scheduler,
+        guidance_scale=settings.guidance,
+    )

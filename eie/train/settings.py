@@ -292,6 +292,8 @@ class DecoderSettings:
     freeze: leave the content encoder as stage 1 left it (the paper's default).
     joint: train a content encoder from nothing together with the decoder instead of stage 1.
     checkpointing: compute the U-Net's activations again instead of keeping them; less memory.
+    guidance: guidance scale that the model is to be used with. Far above 1 it needs a well
+        trained model: it enlarges errors, too.
     start: weights (safetensors) to start from, as far as their tensors fit.
     """
 
@@ -313,6 +315,7 @@ class DecoderSettings:
     freeze: bool = True
     joint: bool = False
     checkpointing: bool = False
+    guidance: float = 1.5
     start: Path | None = None
 
 

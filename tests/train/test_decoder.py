@@ -10,9 +10,12 @@ import torch
 from diffusers import UNet2DConditionModel
 from PIL import Image
 
+import eie
 from eie.errors import BadInputError, UsageError
+from eie.models.content import load_content_encoder, load_light_decoder
 from eie.models.diffusion import load_vae
 from eie.models.element_attention import ElementAttention
+from eie.models.element_model import load_element_model
 from eie.train.autoencoder import train_autoencoder
 from eie.train.decoder import (
     DecoderStage,
@@ -145,7 +148,6 @@ def test_drawn_masks_have_about_the_size_asked_for() -> None:
 def test_photos_are_encoded_once(photos, tmp_path, foreign) -> None:
     from eie.elements import Source
     from eie.encode.patches import cut_patches
-    from eie.models.content import load_content_encoder
 
     data = encoded(photos, tmp_path)
     photo = data.get(0, foreign)
@@ -219,6 +221,11 @@ def test_a_stopped_run_goes_on_exactly(photos, vae, tmp_path) -> None:
 
 def test_the_run_is_a_model_folder(photos, vae, tmp_path) -> None:
     train_decoder([Folder(photos)], tmp_path / "run", replace(SMALL, vae=str(vae)))
+    model = load_element_model(tmp_path / "run", "cpu")
+    assert model.pipeline.config.guidance_scale == SMALL.guidance
+    assert load_light_decoder(tmp_path / "run").model.config.encoder_hash == (
+        load_content_encoder(tmp_path / "run").weight_hash
+    )
     unet = UNet2DConditionModel.from_pretrained(tmp_path / "run", subfolder="unet")
     attention = ElementAttention.from_pretrained(tmp_path / "run", subfolder="element_attention")
     assert unet.config.in_channels == 2 * 4 + 2
@@ -241,9 +248,23 @@ def test_an_encoder_that_is_not_frozen_learns(photos, vae, tmp_path, joint) -> N
     assert (stage.model.content_encoder.linear is None) == joint
 
 
-def test_a_jointly_trained_encoder_is_not_frozen(photos, tmp_path) -> None:
+@pytest.mark.parametrize("joint", [False, True])
+def test_an_encoder_that_was_trained_along_renders(photos, vae, tmp_path, joint) -> None:
+    settings = replace(SMALL, vae=str(vae), freeze=False, joint=joint, light_picture=False)
+    run = tmp_path / "run"
+    train_decoder([Folder(photos)], run, settings)
+    assert load_content_encoder(run).weight_hash != load_content_encoder().weight_hash
+    elements = eie.decompose(photos / "0.png", segmenter="slic", elements=9)
+    encoded = eie.encode(elements, model=run)
+    rendering = eie.render(encoded, decoder="diffusion", free=True, model=str(run), steps=2)
+    assert rendering.photo.pixels.shape == elements.sources[0].pixels.shape
+
+
+def test_senseless_settings_are_refused(photos, tmp_path) -> None:
     with pytest.raises(UsageError, match="not frozen"):
         train_decoder([Folder(photos)], tmp_path / "run", replace(SMALL, joint=True), dry_run=True)
+    with pytest.raises(UsageError, match="light decoder"):
+        train_decoder([Folder(photos)], tmp_path / "run", replace(SMALL, freeze=False))
 
 
 @pytest.mark.parametrize("objective", ["epsilon", "v_prediction"])

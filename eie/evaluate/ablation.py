@@ -1,0 +1,239 @@
+"""`eie evaluate ablation`: the paper's ablation table for any set of training runs (paper §4.3).
+
+Every run of `eie train decoder` is one row. It is judged as the paper judges it: on photos from
+elements alone, and on edits, here those whose right result is known.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from eie.errors import BadInputError, UsageError
+from eie.evaluate import edit_scores, reconstruction
+from eie.evaluate.cases import CaseResult
+from eie.evaluate.compositions import Composition
+from eie.evaluate.edit_settings import EditSettings
+from eie.evaluate.edits import evaluate_edits
+from eie.evaluate.reconstruction import ReconstructionSettings, evaluate_reconstruction
+from eie.evaluate.results import Measure, Results
+
+TITLE = "Ablation"
+
+DECODER = "diffusion"
+
+MEASURES: Mapping[str, Measure] = {
+    **{
+        name: reconstruction.MEASURES[name]
+        for name in ("mse", "psnr", "ssim", "lpips", "features", "features_frechet", "fid")
+    },
+    **{
+        name: edit_scores.MEASURES[name]
+        for name in ("revealed_psnr", "revealed_distance", "object_psnr", "object_distance")
+    },
+}
+
+SWITCHES: Sequence[tuple[tuple[str, ...], Any, str]] = (
+    (("joint",), True, "joint training"),
+    (("freeze",), False, "encoder not frozen"),
+    (("dropout", "share"), 0.0, "no dropout"),
+    (("dropout", "random_partition"), False, "no random partition"),
+)
+"""Where a run's options hold a switch, its value off the default, and what the row is called."""
+
+
+@dataclass(frozen=True)
+class AblationSettings:
+    """How runs are judged.
+
+    Attributes:
+        reconstruction: of photos; its decoders, model and baselines are set for each run.
+        edits: of compositions; likewise.
+        every, limit: which photos, as :func:`eie.evaluate.photos.chosen_files`.
+    """
+
+    reconstruction: ReconstructionSettings = field(default_factory=ReconstructionSettings)
+    edits: EditSettings = field(default_factory=EditSettings)
+    every: int | None = None
+    limit: int | None = None
+
+
+def evaluate_ablation(
+    runs: Sequence[Path],
+    photos: Path,
+    compositions: Sequence[Composition],
+    settings: AblationSettings | None = None,
+    *,
+    store: Path | None = None,
+    workers: int = 0,
+    command: str = "",
+) -> Results:
+    """Judge training runs alike.
+
+    Args:
+        runs: run folders of `eie train decoder`.
+        photos: folder of photos to reconstruct.
+        compositions: edits with known truth (:func:`eie.evaluate.compositions.plan_compositions`).
+        store, workers: as in :func:`eie.evaluate.cases.run_cases`.
+        command: the line that repeats it, for the report.
+
+    Raises:
+        BadInputError: a folder is no such run.
+        UsageError: a run twice.
+        MissingModelError: a run has not handed out its weights yet.
+    """
+    settings = settings or AblationSettings()
+    options = {run: read_options(run) for run in runs}
+    labels = run_labels(options)
+    judged: dict[str, list[Results]] = {}
+    for run in runs:
+        kept = None if store is None else store / run.name
+        judged[labels[run]] = [
+            evaluate_reconstruction(
+                photos,
+                replace(settings.reconstruction, decoders=(DECODER,), model=str(run), baselines=()),
+                every=settings.every,
+                limit=settings.limit,
+                store=None if kept is None else kept / "reconstruction",
+                workers=workers,
+            ),
+            evaluate_edits(
+                compositions,
+                replace(
+                    settings.edits,
+                    decoders=(DECODER,),
+                    baselines=(),
+                    options={**settings.edits.options, "model": str(run)},
+                ),
+                store=None if kept is None else kept / "edits",
+                workers=workers,
+            ),
+        ]
+    described = {
+        "runs": {labels[run]: {"folder": str(run), **options[run]} for run in runs},
+        "photos": judged[labels[runs[0]]][0].settings,
+        "edits": judged[labels[runs[0]]][1].settings,
+    }
+    return Results(
+        TITLE,
+        command,
+        described,
+        MEASURES,
+        _side_by_side(judged),
+        overall={
+            label: dict(photos.overall.get(DECODER, {})) for label, (photos, _) in judged.items()
+        },
+        notes=(*_differences(options, labels), *edit_scores.NOTES[:2]),
+    )
+
+
+def read_options(run: Path) -> dict[str, Any]:
+    """The options of a training run.
+
+    Raises:
+        BadInputError: the folder holds no run of `eie train decoder`.
+    """
+    path = run / "options.json"
+    try:
+        options = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise BadInputError(
+            f"no training run: {error}", where=str(run), hint="name folders of eie train decoder"
+        ) from error
+    if not isinstance(options, dict) or options.get("stage") != "decoder":
+        raise BadInputError(
+            "a run of another stage", where=str(run), hint="name folders of eie train decoder"
+        )
+    return options
+
+
+def run_labels(options: Mapping[Path, Mapping[str, Any]]) -> dict[Path, str]:
+    """What each run's row is called: its switch off the default, else "default".
+
+    The folder's name stands behind where two would be called alike.
+
+    Raises:
+        UsageError: the same folder twice.
+    """
+    if len({run.resolve() for run in options}) < len(options):
+        raise UsageError("the same run twice")
+    plain = {run: _switched(found) for run, found in options.items()}
+    names = list(plain.values())
+    return {
+        run: name if names.count(name) == 1 else f"{name} ({run.name})"
+        for run, name in plain.items()
+    }
+
+
+def report_key(results: Results) -> tuple[str, str]:
+    """What cases are ranked by in a report: the first run's edits."""
+    return results.methods()[0], "revealed_distance"
+
+
+def _switched(options: Mapping[str, Any]) -> str:
+    found = [name for path, value, name in SWITCHES if _at(options, path) == value]
+    if "joint training" in found:
+        found.remove("encoder not frozen")  # which goes without saying
+    if "no dropout" in found and "no random partition" in found:
+        found.remove("no random partition")
+    return ", ".join(found) or "default"
+
+
+def _at(options: Mapping[str, Any], path: Sequence[str]) -> Any:
+    value: Any = options
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _side_by_side(judged: Mapping[str, Sequence[Results]]) -> list[CaseResult]:
+    """Photos and edits as cases with a row for every run."""
+    cases = []
+    for kind in range(2):
+        prefix = ("photo", "edit")[kind]
+        for index, first in enumerate(next(iter(judged.values()))[kind].cases):
+            alike = {label: results[kind].cases[index] for label, results in judged.items()}
+            pictures = {name: p for name, p in first.pictures.items() if name != DECODER}
+            for label, case in alike.items():
+                if DECODER in case.pictures:
+                    pictures[label] = case.pictures[DECODER]
+            scores = {label: case.scores[DECODER] for label, case in alike.items()}
+            cases.append(CaseResult(f"{prefix} {first.case}", scores, pictures))
+    return cases
+
+
+def _differences(
+    options: Mapping[Path, Mapping[str, Any]], labels: Mapping[Path, str]
+) -> list[str]:
+    """A line for each option besides the switches in which the runs differ: what is not equal."""
+    first, *others = options
+    known = {".".join(path) for path, _, _ in SWITCHES}
+    reference = _flat(options[first])
+    lines = []
+    for run in others:
+        flat = _flat(options[run])
+        names = sorted(
+            name
+            for name in reference.keys() | flat.keys()
+            if reference.get(name) != flat.get(name) and name not in known
+        )
+        if names:
+            lines.append(
+                f"{labels[run]} also differs from {labels[first]} in {', '.join(names)}: "
+                "their budgets or data are not equal"
+            )
+    return lines
+
+
+def _flat(options: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested options by dotted names."""
+    flat: dict[str, Any] = {}
+    for name, value in options.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
