@@ -107,7 +107,7 @@ def judged(case: EditCase, settings: EditSettings) -> CaseResult:
         elements = decomposed(case, settings)
         chosen = selected_ids(elements, case, settings.select)
         selected = selected_mask(elements, chosen)
-        overlap = _iou(selected, case.solid)
+        overlap = _iou(selected, case.cover > 0 if settings.select == "exact" else case.solid)
         shown["selected"] = np.where(selected[..., None], case.before, case.before // 3)
         results |= rendered(elements, chosen, case, settings)
     for baseline in settings.chosen_baselines:
