@@ -260,7 +260,7 @@ class DecoderConfig:
         :class:`eie.models.element_attention.ElementAttention`.
     """
 
-    block_out_channels: tuple[int, ...] = (64, 128, 224)
+    block_out_channels: tuple[int, ...] = (64, 128, 192)
     layers_per_block: int = 1
     heads: int = 4
     text_dim: int = 32
