@@ -53,5 +53,9 @@ def save_diffusion_model(
     from eie.models.pipeline import ImageElementsPipeline
 
     # diffusers' own `to` warns of layers to be kept in float32, of which there are none.
-    parts = [torch.nn.Module.to(part, torch.float16) for part in (unet, vae, attention)]
-    ImageElementsPipeline(*parts, scheduler, **options).save_pretrained(folder)
+    for part in (unet, vae, attention):
+        torch.nn.Module.to(part, torch.float16)
+    pipeline = ImageElementsPipeline(
+        unet=unet, vae=vae, element_attention=attention, scheduler=scheduler, **options
+    )
+    pipeline.save_pretrained(folder)

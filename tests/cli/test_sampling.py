@@ -79,7 +79,7 @@ def test_inpainting(run, hole, tmp_path) -> None:
         (("--variations", "2", "--decoder", "diffusion"), 2, "standard output"),
         (("--variations", "2", "-o", "OUT"), 2, "always makes the same picture"),
         (("--steps", "5", "-o", "OUT"), 2, "does not take these options: steps"),
-        (("--steps", "0", "-o", "OUT"), 2, "0"),
+        (("--steps", "0", "-o", "OUT"), 2, "--steps"),
         (("--decoder", "diffusion", "--scheduler", "x", "-o", "OUT"), 2, "no scheduler 'x'"),
         (("--decoder", "inpaint", "-o", "OUT"), 2, "needs a model"),
         (("--decoder", "diffusion", "--model", "./none", "-o", "OUT"), 4, "no such folder"),

@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 
 from eie.render import ClassicalDecoder
 from eie.render.anchored import stage
-from eie.render.classical import _separate_holes
+from eie.render.windows import separate_holes
 
 from .conftest import CHANNELS, blocks, make_set, moved, noise, with_rows
 
@@ -105,7 +105,7 @@ def test_a_fill_has_the_grain_of_its_surroundings():
 def test_separate_holes_are_told_apart_and_complete():
     hole = np.zeros((200, 300), dtype=bool)
     hole[10:20, 10:20] = hole[150:190, 250:300] = True
-    parts = list(_separate_holes(hole, margin=8))
+    parts = list(separate_holes(hole, margin=8))
     assert len(parts) == 2
     together = np.zeros_like(hole)
     for window, part in parts:

@@ -56,7 +56,9 @@ def test_the_default_and_the_name_mean_the_same():
 
 
 def test_unknown_decoders_are_refused_with_the_list():
-    with pytest.raises(UsageError, match=r"no decoder 'telea' \(there is: classical, light\)"):
+    with pytest.raises(
+        UsageError, match=r"no decoder 'telea' \(there is: classical, light, diffusion, inpaint\)"
+    ):
         render(edited(), decoder="telea")
 
 
