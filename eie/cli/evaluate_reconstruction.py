@@ -23,6 +23,7 @@ from eie.cli.evaluate_options import (
     words,
 )
 from eie.cli.options import Device, Model, typed
+from eie.evaluate.settings import ReconstructionSettings
 
 
 def command(
@@ -34,7 +35,7 @@ def command(
             "--decoder",
             metavar="NAME,...",
             help="Decoders that render from embeddings, as in eie render --free.",
-            show_default="light",
+            show_default=",".join(ReconstructionSettings.decoders),
         ),
     ] = None,
     model: Model = None,
@@ -44,13 +45,16 @@ def command(
             "--segmenter",
             metavar="NAME|CHECKPOINT",
             help="What cuts the photos, as in eie decompose.",
-            show_default="tiny",
+            show_default=ReconstructionSettings.segmenter,
         ),
     ] = None,
     elements: Annotated[
         int | None,
         typer.Option(
-            "--elements", metavar="N", help="About how many elements.", show_default="256"
+            "--elements",
+            metavar="N",
+            help="About how many elements.",
+            show_default=str(ReconstructionSettings.elements),
         ),
     ] = None,
     size: Annotated[
@@ -59,7 +63,7 @@ def command(
             "--size",
             metavar="PX",
             help="Photos are cut to their central square and resized to this side.",
-            show_default="512",
+            show_default=str(ReconstructionSettings.size),
         ),
     ] = None,
     keep_aspect: Annotated[
@@ -74,7 +78,7 @@ def command(
             "--baselines",
             metavar="NAME,...",
             help="pca, jpeg and webp, or none: codes of the same size.",
-            show_default="pca,jpeg,webp",
+            show_default=",".join(ReconstructionSettings.baselines),
         ),
     ] = None,
     pca_fit: Annotated[
@@ -124,7 +128,6 @@ def command(
     """
     from eie.evaluate.plots import check_plots
     from eie.evaluate.reconstruction import (
-        ReconstructionSettings,
         evaluate_reconstruction,
         reconstruction_plots,
         report_key,

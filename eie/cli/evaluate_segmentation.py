@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+import eie
 from eie.cli.evaluate_options import (
     Csv,
     Every,
@@ -22,7 +23,8 @@ from eie.cli.evaluate_options import (
     store_folder,
     words,
 )
-from eie.cli.options import Device, typed
+from eie.cli.options import Device, default_of, typed
+from eie.evaluate.settings import SegmentationSettings
 
 
 def command(
@@ -49,7 +51,7 @@ def command(
             "--segmenter",
             metavar="NAME|CHECKPOINT",
             help="What cuts the photos, as in eie decompose.",
-            show_default="tiny",
+            show_default=SegmentationSettings.segmenter,
         ),
     ] = None,
     counts: Annotated[
@@ -59,12 +61,17 @@ def command(
             "--elements",
             metavar="N,...",
             help="Elements asked for; several numbers give a row each, and curves in the report.",
-            show_default="256",
+            show_default=",".join(map(str, SegmentationSettings.counts)),
         ),
     ] = None,
     beta: Annotated[
         float | None,
-        typer.Option("--beta", metavar="B", help="As in eie decompose.", show_default="64"),
+        typer.Option(
+            "--beta",
+            metavar="B",
+            help="As in eie decompose.",
+            show_default=default_of(eie.decompose, "beta"),
+        ),
     ] = None,
     baselines: Annotated[
         str | None,
@@ -72,7 +79,7 @@ def command(
             "--baselines",
             metavar="NAME,...",
             help="slic (scikit-image), seeds and lsc (OpenCV's contrib modules), or none.",
-            show_default="slic,seeds,lsc",
+            show_default=",".join(SegmentationSettings.baselines),
         ),
     ] = None,
     every: Every = None,
@@ -99,7 +106,6 @@ def command(
       eie evaluate segmentation bsds/val --counts 64,128,256,512 --json > curves.json
     """
     from eie.evaluate.partitions import (
-        SegmentationSettings,
         evaluate_segmentation,
         report_key,
         segmentation_plots,

@@ -21,6 +21,7 @@ from eie.evaluate.segmentation import (
     element_sizes,
     partition_quality,
 )
+from eie.evaluate.settings import SegmentationSettings
 from eie.evaluate.superpixels import CONTRIB, CONTRIB_HINT, SUPERPIXELS, has_contrib
 
 if TYPE_CHECKING:
@@ -78,35 +79,6 @@ CURVES = (
 """The measures that are drawn over the number of elements."""
 
 _YELLOW, _GREEN = (255, 230, 0), (0, 255, 0)
-
-
-@dataclass(frozen=True)
-class SegmentationSettings:
-    """What is compared.
-
-    Attributes:
-        segmenter: as of :func:`eie.decompose`, weights by name.
-        counts: numbers of elements asked for, each a row of its own.
-        beta: weight of nearness; None for the default of :func:`eie.decompose`.
-        baselines: names out of `SUPERPIXELS`.
-        device: as of :func:`eie.decompose`.
-    """
-
-    segmenter: str = "tiny"
-    counts: tuple[int, ...] = (256,)
-    beta: float | None = None
-    baselines: tuple[str, ...] = tuple(SUPERPIXELS)
-    device: str | None = None
-
-    @property
-    def ours(self) -> str:
-        """The name of eie's own row: the segmenter's, or its file's."""
-        name = Path(self.segmenter).name
-        return f"eie {name}" if name in SUPERPIXELS else name
-
-    def method(self, name: str, count: int) -> str:
-        """The name of a row."""
-        return name if len(self.counts) == 1 else f"{name} {count}"
 
 
 @dataclass(frozen=True)

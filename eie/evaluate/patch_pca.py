@@ -52,9 +52,11 @@ class Basis:
 
     @classmethod
     def of(cls, moments: Moments, components: int) -> Basis:
-        """The principal components of the patches that were summed."""
+        """The principal components of the patches that were summed, fewer for few patches."""
         from scipy.sparse.linalg import eigsh
 
+        # Beyond their number minus one, nothing varies; ARPACK would search there for long.
+        components = max(1, min(components, moments.count - 1))
         mean = moments.total / moments.count
         covariance = (moments.outer / moments.count - np.outer(mean, mean)).astype(np.float32)
         # The start is fixed, so that the same patches give the same basis.

@@ -25,6 +25,7 @@ from eie.errors import MissingModelError, UsageError
 from eie.evaluate.cases import CaseResult, Pixels, read_case, run_cases
 from eie.evaluate.codecs import CODECS, coded_within
 from eie.evaluate.metrics import (
+    MS_SSIM_SMALLEST,
     check_installed,
     inception_features,
     load_inception,
@@ -35,8 +36,9 @@ from eie.evaluate.metrics import (
     psnr,
     ssim,
 )
-from eie.evaluate.photos import Fit, chosen_files, read_rgb, resized
+from eie.evaluate.photos import chosen_files
 from eie.evaluate.results import Measure, Results
+from eie.evaluate.settings import BASELINES, ReconstructionSettings
 from eie.models.weight_hash import file_hash
 
 if TYPE_CHECKING:
@@ -67,7 +69,6 @@ MEASURES: Mapping[str, Measure] = {
     ),
 }
 
-BASELINES = ("pca", *CODECS)
 BOX_BYTES = 8
 """Four whole numbers of two bytes."""
 FIT_PHOTOS = 100
@@ -75,41 +76,6 @@ FIT_PHOTOS = 100
 
 _PHOTO = "photo"
 _LITE0, _INCEPTION = "lite0", "inception"
-
-
-@dataclass(frozen=True)
-class ReconstructionSettings:
-    """What is compared.
-
-    Attributes:
-        decoders: names of decoders that render from embeddings, each a row.
-        model, device: as of :func:`eie.encode`.
-        segmenter, elements: as of :func:`eie.decompose`.
-        size: short side of the photos in pixels.
-        fit: "crop" for the central square, "keep" for the whole photo.
-        seed: of decoders that draw at random.
-        baselines: names out of `BASELINES`.
-        pca_fit: folder of the photos that the PCA is fitted to; None for the other photos of the
-            evaluation, each photo with a basis that has not seen it.
-        lpips_weights, inception_weights: files, see :mod:`eie.evaluate.metrics`; None for without.
-    """
-
-    decoders: tuple[str, ...] = ("light",)
-    model: str = "tiny"
-    segmenter: str = "tiny"
-    elements: int = 256
-    size: int = 512
-    fit: Fit = "crop"
-    seed: int = 0
-    baselines: tuple[str, ...] = BASELINES
-    pca_fit: Path | None = None
-    lpips_weights: Path | None = None
-    inception_weights: Path | None = None
-    device: str | None = None
-
-    def photo(self, path: Path) -> Pixels:
-        """A photo at the size of the evaluation."""
-        return resized(read_rgb(path), self.size, self.fit)
 
 
 @dataclass(frozen=True)
@@ -367,6 +333,8 @@ def available(settings: ReconstructionSettings, photos: int) -> tuple[frozenset[
         pooled_features([np.zeros((32, 32, 3), np.uint8)])
     except MissingModelError as error:
         without(["features", "features_frechet"], str(error))
+    if settings.size < MS_SSIM_SMALLEST and "ms_ssim" in measured:
+        without(["ms_ssim"], f"it needs photos of {MS_SSIM_SMALLEST} pixels or more")
     if settings.lpips_weights is None:
         without(["lpips"], "give torchvision's weights of AlexNet or VGG-16 as --lpips-weights")
     else:

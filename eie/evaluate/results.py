@@ -105,21 +105,23 @@ class Results:
         return Mean(float(np.mean(taken)), len(taken)) if taken else Mean(math.nan, 0)
 
     def best(self, measure: str) -> frozenset[str]:
-        """The methods with the best mean of a measure; none where neither way is better."""
-        better = self.measures[measure].higher_is_better
-        if better is None:
-            return frozenset()
+        """The methods with the best mean of a measure, those that a table shows alike included.
+
+        None where neither way is better.
+        """
+        kind = self.measures[measure]
         means = {method: found[measure].value for method, found in self.means().items()}
         taken = [value for value in means.values() if math.isfinite(value)]
-        if not taken:
+        if kind.higher_is_better is None or not taken:
             return frozenset()
-        best = max(taken) if better else min(taken)
-        return frozenset(method for method, value in means.items() if value == best)
+        best = kind.shown(max(taken) if kind.higher_is_better else min(taken))
+        return frozenset(method for method, value in means.items() if kind.shown(value) == best)
 
     def incomplete(self) -> list[str]:
-        """A line for the measures that were not taken in every case by every method.
+        """A line for the measures that were taken in some cases only.
 
-        Measures that are missing alike share one, as those of a region that some cases lack.
+        Measures that are missing alike share one, as those of a region that some cases lack. One
+        that was taken in none is for the notes to explain.
         """
         alike: dict[str, list[str]] = {}
         total = len(self.cases)
@@ -129,7 +131,7 @@ class Results:
             missing = [
                 f"{method} {count}/{total}" for method, count in counts.items() if count < total
             ]
-            if missing:
+            if missing and any(counts.values()):
                 everywhere = len(missing) == len(counts) > 1 and len(set(counts.values())) == 1
                 text = (
                     f"{min(counts.values())}/{total} by all" if everywhere else ", ".join(missing)

@@ -13,7 +13,6 @@ import eie
 from eie.errors import BadInputError, MissingModelError, UsageError
 from eie.evaluate.annotations import annotated_photos, read_labels
 from eie.evaluate.partitions import (
-    SegmentationSettings,
     evaluate_segmentation,
     outlined,
     report_key,
@@ -28,6 +27,7 @@ from eie.evaluate.segmentation import (
     explained_variation,
     undersegmentation_error,
 )
+from eie.evaluate.settings import SegmentationSettings
 from eie.evaluate.superpixels import has_contrib, lsc, seeds, slic
 
 SLIC = SegmentationSettings(segmenter="slic", counts=(12,), baselines=("slic",))

@@ -20,7 +20,6 @@ from eie.evaluate.patch_pca import VALUES, Basis, Moments, patches_of, reconstru
 from eie.evaluate.perceptual import feature_distance, frechet_distance, pooled_features
 from eie.evaluate.photos import read_rgb, resized
 from eie.evaluate.reconstruction import (
-    ReconstructionSettings,
     decoder_options,
     embedding_bytes,
     evaluate_reconstruction,
@@ -28,6 +27,7 @@ from eie.evaluate.reconstruction import (
     reconstruction_plots,
     report_key,
 )
+from eie.evaluate.settings import ReconstructionSettings
 
 SMALL = ReconstructionSettings(segmenter="slic", elements=16, size=64)
 

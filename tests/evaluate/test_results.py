@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -109,6 +110,14 @@ def test_the_best_is_the_highest_or_the_lowest():
     assert results().best("psnr") == {"ours"}
     assert results().best("lpips") == {"theirs"}
     assert results().best("frechet") == {"theirs"}
+
+
+def test_what_looks_alike_is_equally_good():
+    close = results(1)
+    scores = {"ours": {"psnr": 20.001}, "theirs": {"psnr": 20.002}}
+    close = replace(close, cases=[CaseResult("a", scores)], overall={})
+    assert close.best("psnr") == {"ours", "theirs"}
+    assert close.best("lpips") == frozenset()
 
 
 def test_best_median_and_worst_cases():
