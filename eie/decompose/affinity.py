@@ -32,10 +32,7 @@ _PROMPTS_SHARING = 512
 """Prompts given at a time to a decoder that shares the image among its prompts."""
 
 _AFFINITY_CELLS = 128
-"""Element affinity is measured on at most this many cells along the longer side."""
-
-_AFFINITY_PIXELS = 1 << 20
-"""A larger label map is sampled to about this many pixels to measure element affinity."""
+"""Element affinity is measured at no more than this many logits along the longer side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,44 +183,45 @@ def element_affinity(
         (K, K) float32 in [0, 1]; entry (n, k) is the mean of sigmoid(s(m, n)) over the pixels m of
         element k, s of element n's query.
     """
-    from scipy.special import expit
+    import torch
 
-    step = max(1, max(logits.values.shape[1:]) // _AFFINITY_CELLS)
-    cells = logits.values[:, ::step, ::step]  # (N, h', w')
-    shares = _shares(labels, len(queries), logits, step, cells.shape[1:])  # (K, h'·w') sparse
+    step = -(-max(logits.values.shape[1:]) // _AFFINITY_CELLS)
+    members = _members(labels, len(queries), logits, step)  # (K, M) sparse
     affinity = np.empty((len(queries), len(queries)), dtype=np.float32)
     for start in range(0, len(queries), 64):
-        some = cells[queries[start : start + 64]].astype(np.float32)  # (B, h', w')
-        affinity[start : start + 64] = (shares @ expit(some).reshape(len(some), -1).T).T
+        some = logits.values[queries[start : start + 64], ::step, ::step]  # (B, h', w')
+        probability = torch.from_numpy(some).float().sigmoid_().flatten(1)  # (B, M)
+        affinity[start : start + 64] = (members @ probability.T.contiguous().numpy()).T
     return affinity
 
 
-def _shares(
-    labels: NDArray[np.integer],
-    count: int,
-    logits: MaskLogits,
-    step: int,
-    shape: tuple[int, int],
-) -> Any:
-    """(K, h'·w') sparse: how an element's pixels spread over the cells of logits; rows sum to 1."""
-    from scipy.sparse import coo_matrix, diags
+def _members(labels: NDArray[np.integer], count: int, logits: MaskLogits, step: int) -> Any:
+    """(K, M) sparse: which of every step-th logits lie in an element; rows sum to 1.
 
-    stride = max(1, round((labels.size / _AFFINITY_PIXELS) ** 0.5))
-    rows = np.arange(0, labels.shape[0], stride)
-    columns = np.arange(0, labels.shape[1], stride)
-    sampled = labels[::stride, ::stride].ravel()
-    cell_row = np.minimum(logits.frame.vertical(logits.low).argmax(axis=1)[rows] // step, shape[0])
-    cell_column = logits.frame.horizontal(logits.low).argmax(axis=1)[columns] // step
-    cell = (cell_row[:, None] * shape[1] + cell_column).ravel()
+    An element that none of them lies in has the one nearest to its first pixel.
+    """
+    from scipy.sparse import csr_array
 
-    missed = np.flatnonzero(np.bincount(sampled, minlength=count) == 0)
-    for element in missed:  # smaller than the stride, hence few
-        row, column = np.argwhere(labels == element)[0]
-        nearest = cell_row[row // stride] * shape[1] + cell_column[column // stride]
-        sampled, cell = np.append(sampled, element), np.append(cell, nearest)
+    nearest_row = logits.frame.vertical(logits.low).argmax(axis=1)  # (H,) logit of each pixel
+    nearest_column = logits.frame.horizontal(logits.low).argmax(axis=1)  # (W,)
+    rows, columns = (_middles(nearest, step) for nearest in (nearest_row, nearest_column))
+    width = -(-logits.values.shape[2] // step)
+    cell = np.arange(len(rows))[:, None] * width + np.arange(len(columns))
+    element, cell = labels[np.ix_(rows, columns)].ravel(), cell.ravel()
 
-    size = shape[0] * shape[1]
-    pixels = coo_matrix(
-        (np.ones(len(cell), dtype=np.float32), (sampled, cell)), shape=(count, size)
-    ).tocsr()
-    return diags(1 / pixels.sum(axis=1).A1) @ pixels
+    missed = np.flatnonzero(np.bincount(element, minlength=count) == 0)
+    if len(missed):
+        _, first = np.unique(labels, return_index=True)
+        row, column = np.divmod(first[missed], labels.shape[1])
+        near = nearest_row[row] // step * width + nearest_column[column] // step
+        element, cell = np.append(element, missed), np.append(cell, near)
+    weight = (1 / np.bincount(element, minlength=count))[element].astype(np.float32)
+    size = width * -(-logits.values.shape[1] // step)
+    return csr_array((weight, (element, cell)), shape=(count, size))
+
+
+def _middles(nearest: NDArray[np.intp], step: int) -> NDArray[np.intp]:
+    """The pixel in the middle of those nearest to every step-th logit, along one axis."""
+    wanted = np.arange(0, nearest[-1] + 1, step)
+    first, last = (np.searchsorted(nearest, wanted, side) for side in ("left", "right"))
+    return (first + last - 1) // 2  # the pixel before, where photos are coarser than logits

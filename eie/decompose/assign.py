@@ -1,15 +1,20 @@
 """Assigning pixels to queries: g(m) = argmax_n [s(m,n) − β·d(m,n)] (paper §3.1, eq. 1).
 
 The score of every pixel and query would be N·H·W numbers. The photo is therefore walked over in
-tiles, and a tile looks only at queries that can win a pixel in it: interpolated logits stay between
-the least and the greatest logit around the tile, so a query whose best score there is below the
-worst score of another is out. The result is the argmax over all queries, exactly.
+small tiles, and a tile looks only at queries that can win a pixel in it: interpolated logits stay
+between the least and the greatest logit around the tile, so a query whose best score there is below
+the worst score of another is out. The result is the argmax over all queries, exactly.
+
+Tiles have one size, the last ones overlapping those before, so that many are scored at a time; with
+like numbers of contenders together, little is wasted on padding.
+
+Shapes: N queries, T tiles, K contenders, tiles of A = th·tw pixels made from B = sv·su logits.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,10 +24,10 @@ from eie.decompose.frame import Frame
 
 IntArray = NDArray[np.intp]
 
-Spans = list[tuple[int, int]]
-"""Half-open index ranges."""
-
 _ROUNDING = 1e-3  # float32 scores of two orders of summation differ by less
+
+_SCORES = 1 << 18
+"""Scores that are in work at a time: they stay in the cache."""
 
 
 def assign(
@@ -46,31 +51,52 @@ def assign(
     Returns:
         (H, W) int32, index of the winning query; the first one on a tie.
     """
-    low = low or max(logits.shape[1:])
-    vertical, horizontal = frame.vertical(low), frame.horizontal(low)
-    tile = min(max(32, max(frame.height, frame.width) // 32), 128)
-    y_spans, x_spans = _spans(frame.height, tile), _spans(frame.width, tile)
-    v_spans, u_spans = _supports(vertical, y_spans), _supports(horizontal, x_spans)
+    import torch
 
+    low = low or max(logits.shape[1:])
+    side = min(max(8, max(frame.height, frame.width) // 64), 64)
+    rows = _Axis.cut(frame.vertical(low), side)
+    columns = _Axis.cut(frame.horizontal(low), side)
     weight = np.float32(beta / np.sqrt(frame.height * frame.width))  # per pixel of distance
     x, y = points.T.astype(np.float32)
-    able = _contenders(logits, x, y, weight, (v_spans, u_spans), (y_spans, x_spans))
+
+    tile, query = _contenders(logits, x, y, weight, rows, columns)  # (S,), (S,) sorted by tile
+    count = np.bincount(tile, minlength=len(rows.support) * len(columns.support))  # (T,)
+    first = np.cumsum(count) - count
+    windows = np.lib.stride_tricks.sliding_window_view(
+        logits, (rows.reach, columns.reach), axis=(1, 2)
+    )  # (N, h - sv + 1, w - su + 1, sv, su), a view
 
     labels = np.empty((frame.height, frame.width), dtype=np.int32)
-    dy2 = np.square(np.arange(frame.height, dtype=np.float32)[:, None] + 0.5 - y)  # (H, N)
-    dx2 = np.square(np.arange(frame.width, dtype=np.float32)[:, None] + 0.5 - x)  # (W, N)
-    for row, ((top, bottom), (v0, v1)) in enumerate(zip(y_spans, v_spans, strict=True)):
-        for column, ((left, right), (u0, u1)) in enumerate(zip(x_spans, u_spans, strict=True)):
-            queries = np.flatnonzero(able[:, row, column])  # (K,)
-            # The queries come last, where argmax reads one pixel's scores from adjacent places.
-            score = logits[queries, v0:v1, u0:u1].transpose(1, 2, 0).astype(np.float32, order="C")
-            score = np.tensordot(vertical[top:bottom, v0:v1], score, axes=1)  # (dy, du, K)
-            score = horizontal[left:right, u0:u1] @ score  # (dy, dx, K)
-            far = dy2[top:bottom, None, queries] + dx2[None, left:right, queries]  # (dy, dx, K)
-            np.sqrt(far, out=far)
-            far *= weight
-            score -= far
-            labels[top:bottom, left:right] = queries[score.argmax(axis=2)]
+    order = np.argsort(count, kind="stable")
+    area = rows.side * columns.side
+    while len(order):
+        most = count[order[-1]]
+        some, order = np.split(order[::-1], [max(1, _SCORES // (most * area))])
+        order = order[::-1]
+        i, j = np.divmod(some, len(columns.support))  # (T,) tile rows and columns
+        # Tiles with fewer contenders repeat their last one.
+        rank = np.minimum(np.arange(most), count[some, None] - 1)
+        contender = query[first[some, None] + rank]  # (T, K)
+
+        nearby = windows[contender, rows.support[i, None], columns.support[j, None]]
+        nearby = nearby.reshape(*contender.shape, -1).astype(np.float32)  # (T, K, B)
+        across = rows.weights[i][:, :, None, :, None]  # (T, th, 1, sv, 1)
+        upsampling = across * columns.weights[j][:, None, :, None, :]  # (T, th, tw, sv, su)
+        upsampling = upsampling.reshape(len(some), area, -1)  # (T, A, B)
+        score = torch.bmm(
+            torch.from_numpy(upsampling), torch.from_numpy(nearby).transpose(1, 2)
+        )  # (T, A, K)
+
+        dy = rows.middles[i][:, :, None] - y[contender][:, None]  # (T, th, K)
+        dx = columns.middles[j][:, :, None] - x[contender][:, None]  # (T, tw, K)
+        dy2, dx2 = torch.from_numpy(dy).square_(), torch.from_numpy(dx).square_()
+        far = (dy2[:, :, None] + dx2[:, None]).sqrt_()  # (T, th, tw, K)
+        score.view(far.shape).sub_(far, alpha=float(weight))
+        winner = score.numpy().argmax(axis=2)  # (T, A)
+        owner = np.take_along_axis(contender, winner, axis=1)
+        place = rows.pixels[i][:, :, None], columns.pixels[j][:, None]
+        labels[place] = owner.reshape(far.shape[:3])
     return labels
 
 
@@ -102,54 +128,76 @@ def score_of_pixels(
     return score
 
 
+@dataclass(frozen=True, eq=False)
+class _Axis:
+    """The tiles along one axis.
+
+    side, reach: pixels of a tile, and logits that they are interpolated from.
+    pixels, middles: (T, side) indices and centres of each tile's pixels.
+    support: (T,) the first logit of each tile.
+    weights: (T, side, reach) that make logits pixels.
+    """
+
+    side: int
+    reach: int
+    pixels: IntArray
+    middles: NDArray[np.float32]
+    support: IntArray
+    weights: NDArray[np.float32]
+
+    @classmethod
+    def cut(cls, sampling: NDArray[np.float32], side: int) -> _Axis:
+        """Cut an axis into tiles.
+
+        sampling: (pixels, logits) weights, see :meth:`eie.decompose.frame.Frame.vertical`.
+        """
+        size, logits = sampling.shape
+        side = min(side, size)
+        start = np.minimum(np.arange(0, size, side), size - side)
+        pixels = start[:, None] + np.arange(side)  # (T, side)
+        used = sampling[pixels].any(axis=1)  # (T, logits)
+        support = used.argmax(axis=1)
+        reach = int((logits - used[:, ::-1].argmax(axis=1) - support).max())
+        support = np.minimum(support, logits - reach)
+        weights = sampling[pixels[:, :, None], support[:, None, None] + np.arange(reach)]
+        return cls(side, reach, pixels, (pixels + 0.5).astype(np.float32), support, weights)
+
+    def distances(self, place: NDArray[np.float32]) -> tuple[Any, Any]:
+        """(N, T) least and greatest distance from places to the pixel centres of every tile."""
+        before = self.middles[:, 0] - place[:, None]
+        after = place[:, None] - self.middles[:, -1]
+        near = np.maximum(np.maximum(before, after), 0)
+        return near, np.maximum(np.abs(before), np.abs(after))
+
+
 def _contenders(
     logits: NDArray[np.floating],
     x: NDArray[np.float32],
     y: NDArray[np.float32],
     weight: np.float32,
-    supports: tuple[Spans, Spans],
-    tiles: tuple[Spans, Spans],
-) -> NDArray[np.bool_]:
-    """(N, tile rows, tile columns): whether a query can win a pixel of a tile."""
-    highest = _pool(np.max, logits, supports)  # (N, rows, columns)
-    lowest = _pool(np.min, logits, supports)  # (N, rows, columns)
-    near_y, far_y = _distances(y, tiles[0])  # (N, rows)
-    near_x, far_x = _distances(x, tiles[1])  # (N, columns)
-    best = highest - weight * np.hypot(near_y[:, :, None], near_x[:, None, :])
-    worst = lowest - weight * np.hypot(far_y[:, :, None], far_x[:, None, :])
-    able: NDArray[np.bool_] = best >= worst.max(axis=0) - _ROUNDING
-    return able
+    rows: _Axis,
+    columns: _Axis,
+) -> tuple[IntArray, IntArray]:
+    """Which queries can win a pixel of which tile: (S,) tiles, ascending, and (S,) queries."""
+    near_x, far_x = (np.square(d) for d in columns.distances(x))  # (N, columns)
+    near_y, far_y = (np.square(d) for d in rows.distances(y))  # (N, rows)
+    tiles, queries = [], []
+    for row, start in enumerate(rows.support):
+        strip = np.asarray(logits[:, start : start + rows.reach], dtype=np.float32)
+        highest = _along(np.maximum, strip.max(axis=1), columns)  # (N, columns)
+        lowest = _along(np.minimum, strip.min(axis=1), columns)  # (N, columns)
+        best = highest - weight * np.sqrt(near_y[:, row, None] + near_x)
+        worst = lowest - weight * np.sqrt(far_y[:, row, None] + far_x)
+        able = best >= worst.max(axis=0) - _ROUNDING  # (N, columns)
+        column, query = np.nonzero(able.T)
+        tiles.append(row * len(columns.support) + column)
+        queries.append(query)
+    return np.concatenate(tiles), np.concatenate(queries)
 
 
-def _pool(
-    reduce: Callable[..., Any], logits: NDArray[np.floating], supports: tuple[Spans, Spans]
-) -> NDArray[np.float32]:
-    rows = [reduce(logits[:, a:b].astype(np.float32), axis=1) for a, b in supports[0]]  # (N, w)
-    strips = np.stack(rows, axis=1)  # (N, rows, w)
-    return np.stack([reduce(strips[:, :, a:b], axis=2) for a, b in supports[1]], axis=2)
-
-
-def _distances(
-    place: NDArray[np.float32], tiles: Spans
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(N, tiles) least and greatest distance, along one axis, to the pixel centres of a tile."""
-    start, stop = np.array(tiles, dtype=np.float32).T
-    first, last = start + 0.5, stop - 0.5
-    before, after = first - place[:, None], place[:, None] - last
-    near = np.maximum(np.maximum(before, after), 0)
-    return near, np.maximum(np.abs(before), np.abs(after))
-
-
-def _spans(size: int, tile: int) -> Spans:
-    """Cut [0, size) into equal tiles of at most `tile`."""
-    edges = np.linspace(0, size, -(-size // tile) + 1).round().astype(int).tolist()
-    return list(itertools.pairwise(edges))
-
-
-def _supports(weights: NDArray[np.float32], tiles: Spans) -> Spans:
-    """For each tile of an axis, the range of logits that its pixels are interpolated from."""
-    supports = []
-    for start, stop in tiles:
-        used = np.flatnonzero(weights[start:stop].any(axis=0))
-        supports.append((int(used[0]), int(used[-1]) + 1))
-    return supports
+def _along(extreme: np.ufunc, values: NDArray[np.float32], columns: _Axis) -> NDArray[np.float32]:
+    """(N, w) logits ⇒ (N, T): the extreme one that each tile's pixels are interpolated from."""
+    result = values[:, columns.support]
+    for step in range(1, columns.reach):
+        extreme(result, values[:, columns.support + step], out=result)
+    return result

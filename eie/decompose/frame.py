@@ -54,18 +54,27 @@ class Frame:
 
 def _sampling(size: int, input_size: int, img_size: int, low: int) -> NDArray[np.float32]:
     upsampling = bilinear_weights(low, img_size)[:input_size]  # (input, low)
-    weights = bilinear_weights(input_size, size) @ upsampling  # (size, low)
+    left, right, share = _bilinear(input_size, size)  # (size,) each
+    share = share[:, None]
+    weights = (1 - share) * upsampling[left] + share * upsampling[right]  # (size, low)
     return weights[:, : 1 + int(np.flatnonzero(weights.any(axis=0))[-1])]
 
 
 def bilinear_weights(size: int, new_size: int) -> NDArray[np.float32]:
     """(new_size, size) weights of `interpolate(mode="bilinear", align_corners=False)`, one axis."""
-    place = (np.arange(new_size) + 0.5) * (size / new_size) - 0.5
-    place = np.clip(place, 0, size - 1)
-    left = np.minimum(place.astype(np.intp), max(size - 2, 0))
-    share = (place - left).astype(np.float32)
+    left, right, share = _bilinear(size, new_size)
     weights = np.zeros((new_size, size), dtype=np.float32)
     rows = np.arange(new_size)
     weights[rows, left] = 1 - share
-    weights[rows, np.minimum(left + 1, size - 1)] += share
+    weights[rows, right] += share
     return weights
+
+
+def _bilinear(
+    size: int, new_size: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """For each of `new_size` pixels the two nearest of `size`, and the second one's share."""
+    place = (np.arange(new_size) + 0.5) * (size / new_size) - 0.5
+    place = np.clip(place, 0, size - 1)
+    left = np.minimum(place.astype(np.intp), max(size - 2, 0))
+    return left, np.minimum(left + 1, size - 1), (place - left).astype(np.float32)
