@@ -14,6 +14,9 @@ from eie.errors import UsageError
 TOLERANCE = 0.6
 """How unlike its object an element may be and still belong to it, in [0, 1]."""
 
+_LEAST_OWN = 0.1
+"""Affinity with itself that any patch is taken to have: less is no measure of others."""
+
 
 def object_around(
     elements: ElementSet, row: int, among: RowMask, tolerance: float = TOLERANCE
@@ -47,6 +50,7 @@ def object_around(
         touching_patches(label_map, source.patches)[np.ix_(patches, patches)],
         start=int(np.flatnonzero(rows == row)[0]),
         tolerance=tolerance,
+        rim=_rim(label_map, source.patches)[patches],
     )
     return rows[member]
 
@@ -57,12 +61,19 @@ def grow(
     touching: NDArray[np.bool_],
     start: int,
     tolerance: float = TOLERANCE,
+    rim: NDArray[np.integer] | None = None,
 ) -> NDArray[np.bool_]:
     """Grow an object from one patch, the best fitting patch first.
 
-    A patch k fits as well as its mutual affinity (A[n, k] + A[k, n]) / 2 with the patches n that
-    the object already has, on average over their area. The best fitting neighbour joins while it
-    fits at least 1 − tolerance. The average keeps one strong link from letting the object leak.
+    A patch k fits as well as its likeness with the patches n that the object already has, on
+    average over their area. The likeness is the mean of both directions of the affinity, taken
+    relative to how well the two patches fit themselves, which thin and mottled ones do badly. The
+    average keeps one strong link from letting the object leak.
+
+    The neighbour that fits best beyond its need joins, while there is one. A patch needs a fit of
+    1 − tolerance, and more, up to twice that, the more it is like the background: what lies along
+    the photo's edge, as far as it is unlike the start.
+
     What does not touch the object never joins: another thing of the same kind is likelier than a
     part that is cut off, which can be added by a selection of its own.
 
@@ -72,24 +83,36 @@ def grow(
         touching: (P, P) bool, symmetric: whether two patches share a border.
         start: the patch to grow from.
         tolerance: in [0, 1]; 0 takes hardly more than the start, 1 all that is connected.
+        rim: (P,) pixels of every patch along the photo's edge; None if there is no background.
 
     Returns:
         (P,) bool, the patches of the object.
     """
-    mutual = (affinity.astype(np.float64) + affinity.T) / 2  # (P, P)
+    likeness = _likeness(affinity)  # (P, P)
+    need = np.full(len(area), 1.0 - tolerance)  # (P,)
+    if rim is not None and rim.any():
+        background = rim * (1 - likeness[start])  # (P,) pixels
+        need *= 1 + likeness @ background / rim.sum()
     member = np.zeros(len(area), dtype=bool)
     near = np.zeros(len(area), dtype=bool)
-    bond = np.zeros(len(area))  # Σ over members n of area[n] · mutual[n]
+    bond = np.zeros(len(area))  # Σ over members n of area[n] · likeness[n]
     joining = start
     while True:
         member[joining] = True
         near |= touching[joining]
-        bond += area[joining] * mutual[joining]
-        fit = bond / area[member].sum()
-        fit[member | ~near] = -np.inf
-        joining = int(fit.argmax())
-        if fit[joining] < 1 - tolerance:
+        bond += area[joining] * likeness[joining]
+        excess = bond / area[member].sum() - need
+        excess[member | ~near] = -np.inf
+        joining = int(excess.argmax())
+        if excess[joining] < 0:
             return member
+
+
+def _likeness(affinity: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(P, P) in [0, 1], symmetric, from an affinity: relative to the patches' own, both ways."""
+    own = np.sqrt(np.maximum(np.diag(affinity), _LEAST_OWN).astype(np.float64))  # (P,)
+    relative = np.minimum(affinity / own / own[:, None], 1)  # (P, P)
+    return (relative + relative.T) / 2
 
 
 def _one_element_per_patch(elements: ElementSet, row: int, among: RowMask) -> Rows:
@@ -129,6 +152,12 @@ def touching_patches(label_map: NDArray[np.integer], count: int) -> NDArray[np.b
         border = here != there
         touching[here[border], there[border]] = True
     return touching | touching.T
+
+
+def _rim(label_map: NDArray[np.integer], count: int) -> NDArray[np.int64]:
+    """How many pixels along the edge of a label map each patch has: (P,) int64."""
+    edges = (label_map[0], label_map[-1], label_map[:, 0], label_map[:, -1])
+    return np.bincount(np.concatenate(edges), minlength=count)
 
 
 def _thinned(label_map: NDArray[np.uint16]) -> NDArray[np.uint16]:

@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from eie.edit import Copy, Delete, Drag, Move, edit, select
@@ -79,6 +82,31 @@ def test_tolerance_takes_more() -> None:
     assert sizes[0] == 1
     assert sizes[-1] == 30
     assert sizes == sorted(set(sizes))
+
+
+def test_what_is_like_the_photos_edge_needs_a_better_fit() -> None:
+    affinity = affinity_of([0, 0, 1, 2, 2])
+    affinity[2, :2] = affinity[:2, 2] = 0.5  # the middle patch is as like the object
+    affinity[2, 3:] = affinity[3:, 2] = 0.5  # as it is like the background
+    arguments = line_of(affinity)
+    assert grow(**arguments, start=0, tolerance=0.6).nonzero()[0].tolist() == [0, 1, 2]
+    rim = np.array([0, 0, 0, 0, 50])
+    assert grow(**arguments, start=0, tolerance=0.6, rim=rim).nonzero()[0].tolist() == [0, 1]
+    # What is clicked is no background, though it reaches the edge.
+    rim = np.array([50, 0, 0, 0, 0])
+    assert grow(**arguments, start=0, tolerance=0.6, rim=rim).nonzero()[0].tolist() == [0, 1, 2]
+
+
+def test_a_mottled_patch_is_measured_by_itself() -> None:
+    affinity = affinity_of([0, 0, 1])
+    affinity[1, 1] = affinity[0, 1] = affinity[1, 0] = 0.36
+    assert grow(**line_of(affinity), start=0, tolerance=0.5).nonzero()[0].tolist() == [0, 1]
+
+
+@given(arrays(np.float32, (7, 7), elements=st.floats(0, 1, width=32)), st.integers(0, 6))
+def test_full_tolerance_takes_all_that_is_connected(affinity: NDArray, start: int) -> None:
+    arguments = line_of(affinity) | {"rim": np.array([9, 3, 0, 0, 1, 0, 7])}
+    assert grow(**arguments, start=start, tolerance=1).all()
 
 
 def test_the_copy_and_the_original_are_told_apart(quilt: ElementSet) -> None:
