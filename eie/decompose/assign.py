@@ -8,7 +8,7 @@ the worst score of another is out. The result is the argmax over all queries, ex
 Tiles have one size, the last ones overlapping those before, so that many are scored at a time; with
 like numbers of contenders together, little is wasted on padding.
 
-Shapes: N queries, T tiles, K contenders, tiles of A = th·tw pixels made from B = sv·su logits.
+Shapes: N queries, T tiles, K contenders, tiles of th·tw pixels made from sv·su logits.
 """
 
 from __future__ import annotations
@@ -69,10 +69,9 @@ def assign(
 
     labels = np.empty((frame.height, frame.width), dtype=np.int32)
     order = np.argsort(count, kind="stable")
-    area = rows.side * columns.side
     while len(order):
         most = count[order[-1]]
-        some, order = np.split(order[::-1], [max(1, _SCORES // (most * area))])
+        some, order = np.split(order[::-1], [max(1, _SCORES // (most * rows.side * columns.side))])
         order = order[::-1]
         i, j = np.divmod(some, len(columns.support))  # (T,) tile rows and columns
         # Tiles with fewer contenders repeat their last one.
@@ -80,20 +79,17 @@ def assign(
         contender = query[first[some, None] + rank]  # (T, K)
 
         nearby = windows[contender, rows.support[i, None], columns.support[j, None]]
-        nearby = nearby.reshape(*contender.shape, -1).astype(np.float32)  # (T, K, B)
-        across = rows.weights[i][:, :, None, :, None]  # (T, th, 1, sv, 1)
-        upsampling = across * columns.weights[j][:, None, :, None, :]  # (T, th, tw, sv, su)
-        upsampling = upsampling.reshape(len(some), area, -1)  # (T, A, B)
-        score = torch.bmm(
-            torch.from_numpy(upsampling), torch.from_numpy(nearby).transpose(1, 2)
-        )  # (T, A, K)
+        nearby = torch.from_numpy(nearby.astype(np.float32)).flatten(1, 2)  # (T, K·sv, su)
+        strips = nearby @ torch.from_numpy(columns.weights[j]).transpose(1, 2)  # (T, K·sv, tw)
+        strips = strips.unflatten(1, (most, -1)).permute(0, 2, 3, 1)  # (T, sv, tw, K)
+        score = torch.from_numpy(rows.weights[i]) @ strips.flatten(2)  # (T, th, tw·K)
 
         dy = rows.middles[i][:, :, None] - y[contender][:, None]  # (T, th, K)
         dx = columns.middles[j][:, :, None] - x[contender][:, None]  # (T, tw, K)
         dy2, dx2 = torch.from_numpy(dy).square_(), torch.from_numpy(dx).square_()
         far = (dy2[:, :, None] + dx2[:, None]).sqrt_()  # (T, th, tw, K)
-        score.view(far.shape).sub_(far, alpha=float(weight))
-        winner = score.numpy().argmax(axis=2)  # (T, A)
+        score = score.view(far.shape).sub_(far, alpha=float(weight))
+        winner = score.flatten(1, 2).numpy().argmax(axis=2)  # (T, th·tw)
         owner = np.take_along_axis(contender, winner, axis=1)
         place = rows.pixels[i][:, :, None], columns.pixels[j][:, None]
         labels[place] = owner.reshape(far.shape[:3])
