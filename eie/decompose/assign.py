@@ -81,7 +81,7 @@ def assign(
         nearby = windows[contender, rows.support[i, None], columns.support[j, None]]
         nearby = torch.from_numpy(nearby.astype(np.float32)).flatten(1, 2)  # (T, K·sv, su)
         strips = nearby @ torch.from_numpy(columns.weights[j]).transpose(1, 2)  # (T, K·sv, tw)
-        strips = strips.unflatten(1, (most, -1)).permute(0, 2, 3, 1)  # (T, sv, tw, K)
+        strips = strips.view(len(some), most, rows.reach, -1).permute(0, 2, 3, 1)  # (T, sv, tw, K)
         score = torch.from_numpy(rows.weights[i]) @ strips.flatten(2)  # (T, th, tw·K)
 
         dy = rows.middles[i][:, :, None] - y[contender][:, None]  # (T, th, K)
