@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from eie.cli import evaluate_edits, evaluate_reconstruction, evaluate_segmentation
+from eie.cli import (
+    evaluate_ablation,
+    evaluate_edits,
+    evaluate_reconstruction,
+    evaluate_segmentation,
+)
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -20,3 +25,4 @@ def evaluate() -> None:
 app.command(name="reconstruction")(evaluate_reconstruction.command)
 app.command(name="segmentation")(evaluate_segmentation.command)
 app.command(name="edits")(evaluate_edits.command)
+app.command(name="ablation")(evaluate_ablation.command)

@@ -97,7 +97,7 @@ def command(
     from eie.evaluate.compositions import plan_compositions
     from eie.evaluate.edit_settings import EditSettings
     from eie.evaluate.photos import chosen_files
-    from eie.evaluate.reconstruction import ReconstructionSettings
+    from eie.evaluate.settings import ReconstructionSettings
 
     check_formats(json, csv)
     cutting = typed(size=size, elements=elements, segmenter=segmenter, device=device)

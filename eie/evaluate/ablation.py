@@ -18,8 +18,9 @@ from eie.evaluate.cases import CaseResult
 from eie.evaluate.compositions import Composition
 from eie.evaluate.edit_settings import EditSettings
 from eie.evaluate.edits import evaluate_edits
-from eie.evaluate.reconstruction import ReconstructionSettings, evaluate_reconstruction
+from eie.evaluate.reconstruction import evaluate_reconstruction
 from eie.evaluate.results import Measure, Results
+from eie.evaluate.settings import ReconstructionSettings
 
 TITLE = "Ablation"
 
@@ -98,6 +99,7 @@ def evaluate_ablation(
                 every=settings.every,
                 limit=settings.limit,
                 store=None if kept is None else kept / "reconstruction",
+                pictures=kept is not None,
                 workers=workers,
             ),
             evaluate_edits(

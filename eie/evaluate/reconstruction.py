@@ -298,14 +298,20 @@ def in_half_precision(elements: ElementSet) -> ElementSet:
 
 
 def decoder_options(name: str, settings: ReconstructionSettings) -> dict[str, Any]:
-    """Of model, device and seed, those that the decoder takes."""
+    """Of model, device, seed and steps, those that the decoder takes."""
     from eie.render import DECODERS
 
     if name not in DECODERS:
         raise UsageError(f"no decoder '{name}'", hint=f"there is: {', '.join(DECODERS)}")
     if not hasattr(DECODERS[name], "decode"):
         raise UsageError(f"the decoder '{name}' cannot render from embeddings alone")
-    offered = {"model": settings.model, "device": settings.device, "seed": settings.seed}
+    offered: dict[str, Any] = {
+        "model": settings.model,
+        "device": settings.device,
+        "seed": settings.seed,
+    }
+    if settings.steps is not None:
+        offered["steps"] = settings.steps
     taken = inspect.signature(DECODERS[name]).parameters
     return {key: value for key, value in offered.items() if key in taken}
 

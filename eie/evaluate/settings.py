@@ -54,6 +54,7 @@ class ReconstructionSettings:
         size: short side of the photos in pixels.
         fit: "crop" for the central square, "keep" for the whole photo.
         seed: of decoders that draw at random.
+        steps: of decoders that denoise; None for their own number.
         baselines: names out of `BASELINES`.
         pca_fit: folder of the photos that the PCA is fitted to; None for the other photos of the
             evaluation, each photo with a basis that has not seen it.
@@ -67,6 +68,7 @@ class ReconstructionSettings:
     size: int = 512
     fit: Fit = "crop"
     seed: int = 0
+    steps: int | None = None
     baselines: tuple[str, ...] = BASELINES
     pca_fit: Path | None = None
     lpips_weights: Path | None = None
