@@ -434,12 +434,12 @@ def decoder(
     from eie.train.images import Folder
 
     default = DecoderSettings()
-    shares = {} if dropout is not False else {"share": 0.0}
+    share = 0.0 if dropout is False else None
     settings = replace(
         default,
         loop=replace(default.loop, **_loop(steps, seed, precision, workers, accumulate)),
         crops=replace(default.crops, **typed(batch=batch, crop=crop)),
-        dropout=replace(default.dropout, **typed(random_partition=random_partition), **shares),
+        dropout=replace(default.dropout, **typed(share=share, random_partition=random_partition)),
         **typed(
             masks=masks,
             encoder=encoder,

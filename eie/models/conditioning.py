@@ -57,7 +57,8 @@ def condition_channels(vae: Any, picture: Tensor, known: Tensor, covered: Tensor
     """
     latents = encode_pixels(vae, picture)  # (B, C, h, w)
     covered = torch.maximum(known, covered)
-    shares = [F.adaptive_avg_pool2d(plane, latents.shape[2:]) for plane in (known, covered)]
+    size = (latents.shape[2], latents.shape[3])
+    shares = [F.adaptive_avg_pool2d(plane, size) for plane in (known, covered)]
     return torch.cat([latents, *shares], dim=1)
 
 

@@ -175,7 +175,7 @@ class ElementAttention(ModelMixin, ConfigMixin):
         """
         null = self.null_token.to(embeddings).expand(len(embeddings), 1, -1)  # (B, 1, T)
         tokens = torch.cat([null, self.tokens(embeddings, box)], dim=1)  # (B, N + 1, T)
-        layers = {name: self.layers[_module_name(name)] for name in self.config.layer_sizes}
+        layers = {name: self._layer(name) for name in self.config.layer_sizes}
         pairs = {name: layer.keys_values(tokens) for name, layer in layers.items()}
         return ElementContext(
             layers=layers,
@@ -185,6 +185,13 @@ class ElementAttention(ModelMixin, ConfigMixin):
             box=box,
             aspect=aspect,
         )
+
+    def _layer(self, name: str) -> ElementLayer:
+        """The layer that follows the U-Net's attention of that name."""
+        layer = self.layers[_module_name(name)]
+        if not isinstance(layer, ElementLayer):
+            raise TypeError(f"{name} is no element layer")
+        return layer
 
 
 class ElementProcessor:

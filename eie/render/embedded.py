@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from eie.elements import ElementSet
@@ -9,7 +11,7 @@ from eie.errors import UsageError
 
 
 def embedded(
-    elements: ElementSet, encoder_hash: str, model: str, device: str | None = None
+    elements: ElementSet, encoder_hash: str, model: str | Path, device: str | None = None
 ) -> ElementSet:
     """The set with embeddings that a decoder can read; without any, they are made.
 

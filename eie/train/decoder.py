@@ -46,22 +46,41 @@ class DiffusionDecoderModel(nn.Module):
     """U-Net and element attention as one module, as they are trained; the encoder if it is too."""
 
     def __init__(
-        self, unet: UNet2DConditionModel, attention: ElementAttention, encoder: nn.Module | None
+        self,
+        unet: UNet2DConditionModel,
+        attention: ElementAttention,
+        encoder: ContentEncoder | None,
     ) -> None:
         super().__init__()
-        self.unet, self.element_attention, self.content_encoder = unet, attention, encoder
+        self.unet, self.element_attention = unet, attention
+        self.content_encoder: ContentEncoder | None = encoder
 
     def forward(
         self,
         noisy: Tensor,
         step: Tensor,
         extra: Tensor,
-        embeddings: Tensor,
+        appearance: Tensor,
         box: Tensor,
         present: Tensor,
     ) -> Tensor:
-        """Predict from noisy latents (B, C, h, w), steps (B,), extra channels (B, E, h, w) and
-        elements (B, N, D), (B, N, 4), (B, N); the prediction (B, C, h, w)."""
+        """Predict the objective.
+
+        Args:
+            noisy: (B, C, h, w) latents.
+            step: (B,) of the noise schedule.
+            extra: (B, C + 2, h, w) further channels.
+            appearance: (B, N, D) embeddings or, with an encoder, (B, N, 4, S, S) patches.
+            box: (B, N, 4) in shares of the crop.
+            present: (B, N) bool.
+
+        Returns:
+            (B, C, h, w).
+        """
+        embeddings = appearance
+        if self.content_encoder is not None:
+            patches = appearance.flatten(0, 1)  # (B·N, 4, S, S)
+            embeddings = self.content_encoder(patches).unflatten(0, present.shape)  # (B, N, D)
         context = self.element_attention(embeddings, box, present)
         text = noisy.new_zeros(len(noisy), 1, self.unet.config.cross_attention_dim)
         return self.unet(
@@ -117,10 +136,10 @@ class DecoderStage:
         steps = self.scheduler.config.num_train_timesteps
         step = torch.randint(steps, (count,), device=latents.device)
         noisy = self.scheduler.add_noise(latents, noise, step)
-        embeddings, box, present = self._elements(model, batch)
+        appearance, box, present = self._elements(batch, latents.device)
         # Guidance's unconditional side: now and then the set is the null set.
         null = torch.rand(count, 1, device=latents.device) < self.settings.text_dropout
-        predicted = model(noisy, step, extra, embeddings, box, present & ~null).float()
+        predicted = model(noisy, step, extra, appearance, box, present & ~null).float()
 
         with torch.autocast(latents.device.type, enabled=False):
             if self.settings.objective == "v_prediction":
@@ -142,7 +161,7 @@ class DecoderStage:
         device = _device(model)
         latents, extra, _ = self._latents(batch, device)
         target, picture = self._pixels(batch, device)
-        elements = self._elements(model, batch)
+        elements = self._elements(batch, device)
         scheduler = DDIMScheduler.from_config(self.scheduler.config)
         scheduler.set_timesteps(SAMPLE_STEPS)
         random = torch.Generator().manual_seed(0)
@@ -178,17 +197,12 @@ class DecoderStage:
             extra = condition_channels(self.vae, picture, *self._shares(batch, device))
             return encode_pixels(self.vae, target), extra, extra[:, -2:-1]
 
-    def _elements(self, model: nn.Module, batch: DecoderBatch) -> tuple[Tensor, Tensor, Tensor]:
-        """Embeddings (B, N, D), boxes (B, N, 4), present (B, N)."""
-        device = _device(model)
+    def _elements(self, batch: DecoderBatch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """Embeddings (B, N, D) or patches (B, N, 4, S, S), boxes (B, N, 4), present (B, N)."""
         box, present = batch.box.to(device), batch.present.to(device)
-        encoder = getattr(model, "module", model).content_encoder
-        if encoder is None:
+        if self.settings.freeze:
             return batch.embeddings.to(device), box, present
-        embeddings = box.new_zeros(*present.shape, encoder.config.embedding_dim)
-        patches = batch.patches.to(device)[present].float() / 255  # (n, 4, S, S)
-        embeddings[present] = encoder(patches)
-        return embeddings, box, present
+        return batch.patches.to(device).float() / 255, box, present
 
 
 def build_unet(config: DecoderConfig, latent_channels: int) -> UNet2DConditionModel:
@@ -383,7 +397,7 @@ def _hand_out(run: Path, stage: DecoderStage) -> None:
     if model.content_encoder is None:
         shutil.copytree(content / ENCODER_FOLDER, run / ENCODER_FOLDER, dirs_exist_ok=True)
     else:
-        nn.Module.to(model.content_encoder, torch.float16).save_pretrained(run / ENCODER_FOLDER)
+        model.content_encoder.half().save_pretrained(run / ENCODER_FOLDER)
     weights = file_hash(run / ENCODER_FOLDER / WEIGHTS_FILE)
     model.element_attention.register_to_config(encoder_hash=weights)
     if settings.light_picture:

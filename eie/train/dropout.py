@@ -10,6 +10,7 @@ others everything outside the hole is, as in anchored rendering.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import cv2
 import numpy as np
@@ -79,7 +80,7 @@ def _draw_crop(
     crops: CropSettings,
     dropout: DropoutSettings,
     random: np.random.Generator,
-) -> dict[str, NDArray]:
+) -> dict[str, NDArray[Any]]:
     """One crop, its values as in :class:`DecoderBatch` without the batch axis.
 
     Crops are not mirrored: a mirrored patch has another embedding.
@@ -118,7 +119,7 @@ def _random_view(
     return np.s_[y : y + int(cut[1]), x : x + int(cut[0])], crops.crop / cut
 
 
-def _pictures(photo: EncodedPhoto, view: tuple[slice, slice], crop: int) -> dict[str, NDArray]:
+def _pictures(photo: EncodedPhoto, view: tuple[slice, slice], crop: int) -> dict[str, NDArray[Any]]:
     """Target and light picture of a view, (3, crop, crop) uint8 each."""
     pictures = {}
     for name, whole in (("target", photo.pixels), ("light", photo.light)):
@@ -134,7 +135,7 @@ def _elements(
     factor: NDArray[np.float64],
     crop: int,
     dropped: NDArray[np.bool_],
-) -> dict[str, NDArray]:
+) -> dict[str, NDArray[Any]]:
     """The elements that reach into a view, boxes in shares of it."""
     corner = np.array([view[1].start, view[0].start])
     box = photo.box.copy()
@@ -150,9 +151,7 @@ def _elements(
     }
 
 
-def _mostly_under(
-    mask: Mask, labels: NDArray[np.uint16], count: int, share: float
-) -> NDArray[np.bool_]:
+def _mostly_under(mask: Mask, labels: NDArray[Any], count: int, share: float) -> NDArray[np.bool_]:
     """(count,) bool, which labels have at least that share of their pixels under a mask."""
     whole = np.bincount(labels.ravel(), minlength=count)
     under = np.bincount(labels[mask], minlength=count)

@@ -153,8 +153,8 @@ def _descend(
     for part in range(settings.accumulate):
         batch = next(batches)
         # What a stage draws at random follows from the step, as its batches do.
-        number = seed * settings.accumulate + part
-        torch.manual_seed(number * accelerator.num_processes + accelerator.process_index)
+        draw = seed * settings.accumulate + part
+        torch.manual_seed(draw * accelerator.num_processes + accelerator.process_index)
         # accelerate divides the loss, and holds the optimizer back until the last batch.
         with accelerator.accumulate(model):
             with accelerator.autocast():
@@ -168,7 +168,7 @@ def _descend(
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         for name, number in numbers.items():
-            sums[name] = sums.get(name, 0.0) + number.detach()
+            sums[name] = sums[name] + number.detach() if name in sums else number.detach()
     return {name: float(total) / settings.accumulate for name, total in sums.items()}
 
 

@@ -41,7 +41,7 @@ def _draw_crop(
     side = min(max(side, min(crop, height, width)), min(height, width))
     top = int(random.integers(height - side + 1))
     left = int(random.integers(width - side + 1))
-    view = photo[top : top + side, left : left + side]
+    seen = photo[top : top + side, left : left + side]
     method = cv2.INTER_AREA if side > crop else cv2.INTER_CUBIC
-    view = cv2.resize(view, (crop, crop), interpolation=method)
+    view = cv2.resize(seen, (crop, crop), interpolation=method)
     return np.asarray(view[:, ::-1] if random.random() < 0.5 else view, dtype=np.uint8)
