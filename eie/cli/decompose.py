@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import eie
-from eie.cli.options import Device, default_of, typed
+from eie.cli.options import Device, Elements, default_of, typed
 from eie.cli.payload import named_source, note, refuse_terminal, write_elements
 from eie.cli.progress import working
 from eie.files import read_photo
@@ -38,15 +38,7 @@ def command(
             show_default=default_of(eie.decompose, "segmenter"),
         ),
     ] = None,
-    elements: Annotated[
-        int | None,
-        typer.Option(
-            "--elements",
-            metavar="N",
-            help="About how many elements.",
-            show_default=default_of(eie.decompose, "elements"),
-        ),
-    ] = None,
+    elements: Elements = None,
     beta: Annotated[
         float | None,
         typer.Option(

@@ -12,8 +12,11 @@ from eie.cli.evaluate_options import (
     Every,
     Json,
     Limit,
+    ObjectsEvery,
     ReportFolder,
+    ScenesEvery,
     Seed,
+    Segmenter,
     StoreFolder,
     Workers,
     check_formats,
@@ -21,7 +24,7 @@ from eie.cli.evaluate_options import (
     hand_out,
     store_folder,
 )
-from eie.cli.options import Device, typed
+from eie.cli.options import Device, Elements, typed
 
 
 def command(
@@ -37,14 +40,8 @@ def command(
         Path, typer.Option("--objects", metavar="DIR", help="Cut-out objects with alpha.")
     ],
     every: Every = None,
-    scenes_every: Annotated[
-        int | None,
-        typer.Option("--scenes-every", metavar="K", min=1, help="Only every K-th scene."),
-    ] = None,
-    objects_every: Annotated[
-        int | None,
-        typer.Option("--objects-every", metavar="K", min=1, help="Only every K-th object."),
-    ] = None,
+    scenes_every: ScenesEvery = None,
+    objects_every: ObjectsEvery = None,
     size: Annotated[
         int | None,
         typer.Option(
@@ -55,19 +52,8 @@ def command(
             show_default="512",
         ),
     ] = None,
-    elements: Annotated[
-        int | None,
-        typer.Option("--elements", metavar="N", min=1, help="About how many.", show_default="256"),
-    ] = None,
-    segmenter: Annotated[
-        str | None,
-        typer.Option(
-            "--segmenter",
-            metavar="NAME|CHECKPOINT",
-            help="What cuts the photos, as in eie decompose.",
-            show_default="tiny",
-        ),
-    ] = None,
+    elements: Elements = None,
+    segmenter: Segmenter = None,
     steps: Annotated[
         int | None,
         typer.Option("--steps", metavar="N", min=1, help="Of denoising.", show_default="50"),

@@ -11,8 +11,11 @@ from eie.cli.evaluate_options import (
     Csv,
     Json,
     Limit,
+    ObjectsEvery,
     ReportFolder,
+    ScenesEvery,
     Seed,
+    Segmenter,
     StoreFolder,
     Workers,
     check_formats,
@@ -21,7 +24,7 @@ from eie.cli.evaluate_options import (
     store_folder,
     words,
 )
-from eie.cli.options import Device, Model, typed
+from eie.cli.options import Device, Elements, Model, typed
 from eie.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,8 +32,6 @@ if TYPE_CHECKING:
 
     from eie.evaluate.compositions import Composition
     from eie.evaluate.pairs import PairCase
-
-EVERY = "Only every K-th of them, from the first: those that a training on FOLDER:K leaves out."
 
 
 def command(
@@ -52,12 +53,8 @@ def command(
             "object was moved or taken away, and NAME_1_mask.png, NAME_2_mask.png, white on it.",
         ),
     ] = None,
-    scenes_every: Annotated[
-        int | None, typer.Option("--scenes-every", metavar="K", min=1, help=EVERY)
-    ] = None,
-    objects_every: Annotated[
-        int | None, typer.Option("--objects-every", metavar="K", min=1, help=EVERY)
-    ] = None,
+    scenes_every: ScenesEvery = None,
+    objects_every: ObjectsEvery = None,
     kinds: Annotated[
         str | None,
         typer.Option(
@@ -110,19 +107,8 @@ def command(
         ),
     ] = None,
     model: Model = None,
-    segmenter: Annotated[
-        str | None,
-        typer.Option(
-            "--segmenter",
-            metavar="NAME|CHECKPOINT",
-            help="What cuts the photos, as in eie decompose.",
-            show_default="tiny",
-        ),
-    ] = None,
-    elements: Annotated[
-        int | None,
-        typer.Option("--elements", metavar="N", min=1, help="About how many.", show_default="256"),
-    ] = None,
+    segmenter: Segmenter = None,
+    elements: Elements = None,
     size: Annotated[
         int | None,
         typer.Option(

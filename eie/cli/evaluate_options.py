@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import eie
+from eie.cli.options import default_of
 from eie.cli.payload import answer, note
 from eie.errors import UsageError
 
@@ -76,6 +78,25 @@ Workers = Annotated[
     int | None,
     typer.Option(
         "--workers", metavar="N", min=0, help="Processes; 0 for this one.", show_default="0"
+    ),
+]
+
+
+EVERY = "Only every K-th of them, from the first: those that a training on FOLDER:K leaves out."
+
+ScenesEvery = Annotated[int | None, typer.Option("--scenes-every", metavar="K", min=1, help=EVERY)]
+
+ObjectsEvery = Annotated[
+    int | None, typer.Option("--objects-every", metavar="K", min=1, help=EVERY)
+]
+
+Segmenter = Annotated[
+    str | None,
+    typer.Option(
+        "--segmenter",
+        metavar="NAME|CHECKPOINT",
+        help="What cuts the photos, as in eie decompose.",
+        show_default=default_of(eie.decompose, "segmenter"),
     ),
 ]
 

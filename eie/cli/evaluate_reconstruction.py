@@ -14,6 +14,7 @@ from eie.cli.evaluate_options import (
     Limit,
     ReportFolder,
     Seed,
+    Segmenter,
     StoreFolder,
     Workers,
     check_formats,
@@ -22,7 +23,7 @@ from eie.cli.evaluate_options import (
     store_folder,
     words,
 )
-from eie.cli.options import Device, Model, typed
+from eie.cli.options import Device, Elements, Model, typed
 from eie.evaluate.settings import ReconstructionSettings
 
 
@@ -39,24 +40,8 @@ def command(
         ),
     ] = None,
     model: Model = None,
-    segmenter: Annotated[
-        str | None,
-        typer.Option(
-            "--segmenter",
-            metavar="NAME|CHECKPOINT",
-            help="What cuts the photos, as in eie decompose.",
-            show_default=ReconstructionSettings.segmenter,
-        ),
-    ] = None,
-    elements: Annotated[
-        int | None,
-        typer.Option(
-            "--elements",
-            metavar="N",
-            help="About how many elements.",
-            show_default=str(ReconstructionSettings.elements),
-        ),
-    ] = None,
+    segmenter: Segmenter = None,
+    elements: Elements = None,
     size: Annotated[
         int | None,
         typer.Option(

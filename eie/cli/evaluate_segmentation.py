@@ -14,6 +14,7 @@ from eie.cli.evaluate_options import (
     Json,
     Limit,
     ReportFolder,
+    Segmenter,
     StoreFolder,
     Workers,
     check_formats,
@@ -45,15 +46,7 @@ def command(
             show_default="DIR, or groundTruth beside images as BSDS500 has it",
         ),
     ] = None,
-    segmenter: Annotated[
-        str | None,
-        typer.Option(
-            "--segmenter",
-            metavar="NAME|CHECKPOINT",
-            help="What cuts the photos, as in eie decompose.",
-            show_default=SegmentationSettings.segmenter,
-        ),
-    ] = None,
+    segmenter: Segmenter = None,
     counts: Annotated[
         str | None,
         typer.Option(

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+import eie
+
 
 def typed(**options: Any) -> dict[str, Any]:
     """The options that the user typed: flags that are set, and values that are not None."""
@@ -85,5 +87,15 @@ Model = Annotated[
         metavar="tiny|DIR|HUB_ID",
         help="Whose weights: 'tiny' (embedded), a model folder, or a hub id.",
         show_default="tiny",
+    ),
+]
+
+Elements = Annotated[
+    int | None,
+    typer.Option(
+        "--elements",
+        metavar="N",
+        help="About how many elements.",
+        show_default=default_of(eie.decompose, "elements"),
     ),
 ]
