@@ -82,8 +82,8 @@ def test_inpainting(run, hole, tmp_path) -> None:
         (("--steps", "0", "-o", "OUT"), 2, "--steps"),
         (("--decoder", "diffusion", "--scheduler", "x", "-o", "OUT"), 2, "no scheduler 'x'"),
         (("--decoder", "inpaint", "-o", "OUT"), 2, "needs a model"),
-        (("--decoder", "diffusion", "--model", "./none", "-o", "OUT"), 4, "no such folder"),
-        (("--decoder", "inpaint", "--model", "/none/here", "-o", "OUT"), 4, "no such folder"),
+        (("--decoder", "diffusion", "--model", "./none", "-o", "OUT"), 4, "no such model folder"),
+        (("--decoder", "inpaint", "--model", "/none/here", "-o", "OUT"), 4, "no such model folder"),
     ],
 )
 def test_refusals(run, hole, tmp_path, options, code, words) -> None:
@@ -148,4 +148,4 @@ def test_an_unreachable_hub_is_said_at_once(run, tmp_path, monkeypatch) -> None:
     result = run("models", "init", "sd15", "--from", "nobody/nothing", "-o", tmp_path / "made")
     assert time.perf_counter() - start < 60
     assert result.code == 4, result.err
-    assert "nobody/nothing" in result.err and "local folder" in result.err
+    assert "nobody/nothing" in result.err and "local model folder" in result.err

@@ -192,7 +192,7 @@ def test_refusals(tiny, inpainting, tmp_path) -> None:
         render(edited(), decoder="light", steps=3)
     with pytest.raises(MissingModelError, match="no diffusion decoder in it"):
         render(edited(), decoder="diffusion", model=str(tmp_path))
-    with pytest.raises(MissingModelError, match="there is no such folder"):
+    with pytest.raises(MissingModelError, match="there is no such model folder"):
         render(edited(), decoder="diffusion", model=str(tmp_path / "missing"))
     with pytest.raises(MissingModelError, match="no inpainting pipeline could be loaded"):
         broken = tmp_path / "broken"
