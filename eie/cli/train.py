@@ -19,6 +19,7 @@ from eie.train.settings import (
     DecoderSettings,
     EncoderSettings,
     LoopSettings,
+    MaskSettings,
     Objective,
     PhotoCropSettings,
     Precision,
@@ -61,14 +62,16 @@ Workers = Annotated[
     ),
 ]
 
-Segmenter = Annotated[
-    str | None,
-    typer.Option(
+
+def _segmenter(default: str) -> Any:
+    """The option --segmenter, whose default depends on the command."""
+    return typer.Option(
         "--segmenter",
         metavar="NAME|CHECKPOINT.pth",
         help="What cuts the photos, as in eie decompose.",
-    ),
-]
+        show_default=default,
+    )
+
 
 Encoder = Annotated[
     str | None,
@@ -173,7 +176,7 @@ def encoder(
             show_default="tiny",
         ),
     ] = None,
-    segmenter: Segmenter = None,
+    segmenter: Annotated[str | None, _segmenter(EncoderSettings.segmenter)] = None,
     steps: Steps = None,
     batch: Annotated[
         int | None,
@@ -282,7 +285,7 @@ def masks(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="MASKS.npz", help="Mask database to write.")
     ],
-    segmenter: Segmenter = None,
+    segmenter: Annotated[str | None, _segmenter(MaskSettings.segmenter)] = None,
 ) -> None:
     """Collect the shapes of objects, for the decoder's element dropout.
 
@@ -294,7 +297,6 @@ def masks(
     """
     from eie.train.images import Folder
     from eie.train.masks import train_masks
-    from eie.train.settings import MaskSettings
 
     settings = replace(MaskSettings(), **typed(segmenter=segmenter))
     found = train_masks([Folder.parse(folder) for folder in data], output, settings)
@@ -308,7 +310,7 @@ def shards(
         Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the shards.")
     ],
     encoder: Encoder = None,
-    segmenter: Segmenter = None,
+    segmenter: Annotated[str | None, _segmenter(DecoderSettings.segmenter)] = None,
     of_shard: Annotated[
         int | None, typer.Option(min=1, help="Photos in a shard.", show_default="1000")
     ] = None,
@@ -347,7 +349,7 @@ def decoder(
             show_default=DecoderSettings.vae,
         ),
     ] = None,
-    segmenter: Segmenter = None,
+    segmenter: Annotated[str | None, _segmenter(DecoderSettings.segmenter)] = None,
     steps: Annotated[
         int | None,
         typer.Option(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import fields
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +15,9 @@ from eie.errors import UsageError
 from eie.evaluate.cases import Pixels
 from eie.evaluate.edit_case import EditCase, Mask
 from eie.evaluate.edit_settings import EditSettings, Pick
+from eie.evaluate.segmenters import loaded_segmenter
 
 if TYPE_CHECKING:
-    from eie.models.segmenter import Segmenter
     from eie.render import Decoder
 
 NOT_EDITED = ", not edited"
@@ -29,18 +28,9 @@ def decomposed(case: EditCase, settings: EditSettings) -> ElementSet:
     """The elements of the photo before the edit."""
     import eie
 
-    segmenter = _segmenter(settings.segmenter, settings.device)
+    segmenter = loaded_segmenter(settings.segmenter, settings.device)
     elements = eie.decompose(case.before, segmenter=segmenter, elements=settings.elements)
     return cut_along(elements, case.cover > 0) if settings.select == "exact" else elements
-
-
-@lru_cache(maxsize=1)
-def _segmenter(name: str, device: str | None) -> str | Segmenter:
-    """Loaded once in every process; never changed."""
-    from eie.decompose import SLIC
-    from eie.models.segmenter import load_segmenter
-
-    return name if name == SLIC else load_segmenter(name, device)
 
 
 def cut_along(elements: ElementSet, mask: Mask) -> ElementSet:

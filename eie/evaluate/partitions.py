@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import eie
 from eie.errors import UsageError
@@ -21,11 +20,9 @@ from eie.evaluate.segmentation import (
     element_sizes,
     partition_quality,
 )
+from eie.evaluate.segmenters import loaded_segmenter, segmenter_hash
 from eie.evaluate.settings import SegmentationSettings
 from eie.evaluate.superpixels import CONTRIB, CONTRIB_HINT, SUPERPIXELS, has_contrib
-
-if TYPE_CHECKING:
-    from eie.models.segmenter import Segmenter
 
 SMALL = 64
 """Elements under so many pixels count as small."""
@@ -113,9 +110,7 @@ class SegmentationCase:
         options: dict[str, Any] = {}
         if self.settings.beta is not None:
             options["beta"] = self.settings.beta
-        segmenter: Any = self.settings.segmenter
-        if segmenter != "slic":
-            segmenter = _loaded(segmenter, self.settings.device)
+        segmenter = loaded_segmenter(self.settings.segmenter, self.settings.device)
         elements = eie.decompose(pixels, segmenter=segmenter, elements=count, **options)
         return elements.sources[0].label_map
 
@@ -246,13 +241,6 @@ def middle(counts: Sequence[int]) -> int:
     return sorted(counts)[len(counts) // 2]
 
 
-@lru_cache(maxsize=1)
-def _loaded(segmenter: str, device: str | None) -> Segmenter:
-    from eie.models.segmenter import load_segmenter
-
-    return load_segmenter(segmenter, device)
-
-
 def _check(settings: SegmentationSettings) -> None:
     if not settings.counts or len(set(settings.counts)) < len(settings.counts):
         raise UsageError("the numbers of elements must differ", hint="for example 64,128,256")
@@ -267,16 +255,13 @@ def _check(settings: SegmentationSettings) -> None:
 
 def _recorded(folder: Path, truth: Path | None, settings: SegmentationSettings) -> dict[str, Any]:
     """What determines the result of a photo."""
-    weights = None
-    if settings.segmenter != "slic":
-        weights = _loaded(settings.segmenter, settings.device).weight_hash
     return {
         "evaluation": "segmentation",
         "eie": eie.__version__,
         "folder": str(folder),
         "truth": None if truth is None else str(truth),
         "segmenter": settings.segmenter,
-        "segmenter_hash": weights,
+        "segmenter_hash": segmenter_hash(settings.segmenter, settings.device),
         "beta": settings.beta,
         "counts": list(settings.counts),
         "baselines": list(settings.baselines),

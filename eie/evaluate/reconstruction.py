@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,11 +38,9 @@ from eie.evaluate.metrics import (
 )
 from eie.evaluate.photos import chosen_files
 from eie.evaluate.results import Measure, Results
+from eie.evaluate.segmenters import loaded_segmenter, segmenter_hash
 from eie.evaluate.settings import BASELINES, ReconstructionSettings
 from eie.models.weight_hash import file_hash
-
-if TYPE_CHECKING:
-    from eie.models.segmenter import Segmenter
 
 MEASURES: Mapping[str, Measure] = {
     "bytes": Measure(
@@ -88,9 +86,7 @@ class PartitionCase:
     def __call__(self, case: str) -> CaseResult:
         settings = self.settings
         pixels = settings.photo(self.photos[case])
-        segmenter: Any = settings.segmenter
-        if segmenter != "slic":
-            segmenter = _loaded_segmenter(segmenter, settings.device)
+        segmenter = loaded_segmenter(settings.segmenter, settings.device)
         elements = eie.decompose(pixels, segmenter=segmenter, elements=settings.elements)
         source = elements.sources[0]
         arrays: dict[str, NDArray[Any]] = {"label_map": source.label_map}
@@ -389,13 +385,6 @@ def report_key(settings: ReconstructionSettings) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=1)
-def _loaded_segmenter(segmenter: str, device: str | None) -> Segmenter:
-    from eie.models.segmenter import load_segmenter
-
-    return load_segmenter(segmenter, device)
-
-
-@lru_cache(maxsize=1)
 def _loaded_pca(path: Path) -> Any:
     """A basis for all photos, or the moments of all photos and the number of components."""
     from eie.evaluate.patch_pca import Basis, Moments
@@ -509,9 +498,6 @@ def _recorded(
     """What determines the results."""
     from eie.models.content import load_content_encoder
 
-    weights = None
-    if settings.segmenter != "slic":
-        weights = _loaded_segmenter(settings.segmenter, settings.device).weight_hash
     encoder = load_content_encoder(settings.model, settings.device)
     # The PCA of each photo depends on all the others.
     names = hashlib.sha256("\0".join(photos).encode()).hexdigest()
@@ -524,7 +510,7 @@ def _recorded(
         "size": settings.size,
         "fit": settings.fit,
         "segmenter": settings.segmenter,
-        "segmenter_hash": weights,
+        "segmenter_hash": segmenter_hash(settings.segmenter, settings.device),
         "elements": settings.elements,
         "model": settings.model,
         "encoder_hash": encoder.weight_hash,

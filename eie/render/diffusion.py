@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from eie.errors import UsageError
 from eie.geometry import corners
 from eie.render.anchored import Progress
 from eie.render.embedded import element_inputs, embedded
-from eie.render.light import as_layout
+from eie.render.filling import fill_sites
 from eie.render.pictures import Mask, Picture, Window
 from eie.render.sampling import (
     check_sampling,
@@ -23,7 +23,7 @@ from eie.render.sampling import (
     reporting,
     use_scheduler,
 )
-from eie.render.windows import Site, View, sites, view_of
+from eie.render.windows import View
 
 if TYPE_CHECKING:
     import torch
@@ -79,18 +79,9 @@ class DiffusionDecoder:
     def settings(self) -> Mapping[str, Any]:
         from eie.models.element_model import element_model_folder, weight_hashes
 
-        return {
-            "model": self.model,
-            "weights": weight_hashes(element_model_folder(self.model)),
-            "steps": self.steps,
-            "guidance": self.guidance,
-            "seed": self.seed,
-            "prompt": self.prompt,
-            "negative_prompt": self.negative_prompt,
-            "scheduler": self.scheduler,
-            "working_size": self.working_size,
-            "context": self.context,
-        }
+        settings = asdict(self) | {"weights": weight_hashes(element_model_folder(self.model))}
+        del settings["device"]
+        return settings
 
     def fill(self, scene: Scene) -> Picture:
         """The scene's picture with its hole made, alpha opaque there."""
@@ -116,15 +107,19 @@ class DiffusionDecoder:
         inputs = self._inputs(scene.elements, model)
         light = self._light_decoder(model)
         generators = generators_of(self.seed, count)
-        pictures = [scene.picture.copy() for _ in range(count)]
-        work = sites(scene.hole, self.working_size, self.context)
-        for index, site in enumerate(work):
-            view = view_of(scene, site.window, self.working_size, model.pipeline.multiple)
-            report = part_of(progress, index, len(work))
-            made = self._make(model, light, inputs, view, scene.elements, generators, report)
-            for picture, pixels in zip(pictures, made, strict=True):
-                put_back(picture, site, view.back(pixels))
-        return pictures
+
+        def make(view: View, report: Progress) -> list[Picture]:
+            return self._make(model, light, inputs, view, scene.elements, generators, report)
+
+        return fill_sites(
+            scene,
+            make,
+            count,
+            working_size=self.working_size,
+            context=self.context,
+            multiple=model.pipeline.multiple,
+            progress=progress,
+        )
 
     def decode_variations(
         self, elements: ElementSet, count: int, progress: Progress | None = None
@@ -249,12 +244,6 @@ def free_view(canvas: tuple[int, int], working_size: int, multiple: int) -> View
         covered=nowhere,
         size=size,
     )
-
-
-def put_back(picture: Picture, site: Site, pixels: Picture) -> None:
-    """Put what was made for a site, (h, w, 3) RGB of its window, into the picture, in place."""
-    own = site.own
-    picture[site.window.slices][own] = as_layout(pixels, picture.shape[2])[own]
 
 
 def _light_picture(

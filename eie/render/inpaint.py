@@ -15,16 +15,16 @@ import numpy as np
 
 from eie.errors import MissingModelError, UsageError
 from eie.render.anchored import Progress
-from eie.render.diffusion import known_of, put_back
+from eie.render.diffusion import known_of
+from eie.render.filling import fill_sites
 from eie.render.pictures import Picture
 from eie.render.sampling import (
     check_sampling,
     generators_of,
-    part_of,
     reporting,
     use_scheduler,
 )
-from eie.render.windows import View, sites, view_of
+from eie.render.windows import View
 
 if TYPE_CHECKING:
     from eie.render.anchored import Scene
@@ -103,16 +103,20 @@ class InpaintDecoder:
         pipeline = load_inpainting(str(self.model), self.device)
         use_scheduler(pipeline, self.scheduler)
         generators = generators_of(self.seed, count)
-        pictures = [scene.picture.copy() for _ in range(count)]
         prompt = self.prompt if self.prompt is not None else scene.elements.prompt
-        work = sites(scene.hole, self.working_size, self.context)
-        for index, site in enumerate(work):
-            view = view_of(scene, site.window, self.working_size, MULTIPLE)
-            report = part_of(progress, index, len(work))
-            made = self._make(pipeline, view, prompt, generators, report)
-            for picture, pixels in zip(pictures, made, strict=True):
-                put_back(picture, site, view.back(pixels))
-        return pictures
+
+        def make(view: View, report: Progress) -> list[Picture]:
+            return self._make(pipeline, view, prompt, generators, report)
+
+        return fill_sites(
+            scene,
+            make,
+            count,
+            working_size=self.working_size,
+            context=self.context,
+            multiple=MULTIPLE,
+            progress=progress,
+        )
 
     def _make(
         self, pipeline: Any, view: View, prompt: str, generators: list[Any], report: Progress

@@ -16,6 +16,7 @@ from eie.models.latent_autoencoder import LatentAutoencoder
 from eie.train.images import Folder, Pixels, photo_files, read_training_images
 from eie.train.loop import averaged_weights, load_fitting, train
 from eie.train.photo_crops import draw_crops
+from eie.train.pictures import side_by_side
 from eie.train.settings import AutoencoderSettings, PhotoCropSettings
 
 # Long side to which photos are scaled down when they are read.
@@ -52,9 +53,8 @@ class AutoencoderStage:
 
     def samples(self, model: nn.Module, batch: Tensor) -> dict[str, np.ndarray]:
         target = _scaled(batch, next(model.parameters()).device)
-        rows = torch.cat([target, model(target).float()], dim=2)  # (B, 3, 2·H, W)
-        sheet = torch.cat(list(rows), dim=2).add(1).mul(127.5).round().clamp(0, 255).byte()
-        return {"reconstruction": sheet.permute(1, 2, 0).cpu().numpy()}
+        columns = torch.cat([target, model(target).float()], dim=2)  # (B, 3, 2·H, W)
+        return {"reconstruction": side_by_side((columns + 1) / 2)}
 
 
 def _scaled(crops: Tensor, device: torch.device) -> Tensor:

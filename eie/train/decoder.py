@@ -35,6 +35,7 @@ from eie.train.encoded_photos import EncodedPhotos
 from eie.train.images import Folder, photo_files
 from eie.train.loop import averaged_weights, load_fitting, train
 from eie.train.masks import MaskDatabase
+from eie.train.pictures import side_by_side
 from eie.train.settings import CropSettings, DecoderConfig, DecoderSettings, DropoutSettings
 from eie.train.shards import ShardedPhotos, is_shard, write_shards
 
@@ -173,9 +174,8 @@ class DecoderStage:
         decoded = decode_latents(self.vae, sample)
         known_pixels = batch.known.to(device).float()
         decoded = known_pixels * target + (1 - known_pixels) * decoded
-        rows = torch.cat([target, picture, decoded], dim=2)  # (B, 3, 3·crop, crop)
-        sheet = torch.cat(list(rows), dim=2).add(1).mul(127.5).round().clamp(0, 255).byte()
-        return {"filled": sheet.permute(1, 2, 0).cpu().numpy()}
+        columns = torch.cat([target, picture, decoded], dim=2)  # (B, 3, 3·crop, crop)
+        return {"filled": side_by_side((columns + 1) / 2)}
 
     def _shares(self, batch: DecoderBatch, device: torch.device) -> tuple[Tensor, Tensor]:
         """Where the photo is known and where the light decoder's picture is, (B, 1, crop, crop)."""

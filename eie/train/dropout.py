@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from eie.geometry import corners
+from eie.train.element_crops import boxes_in_view, random_view
 from eie.train.encoded_photos import EncodedPhoto, EncodedPhotos
 from eie.train.masks import Mask, MaskDatabase, draw_mask
 from eie.train.settings import CropSettings, DropoutSettings
@@ -90,7 +90,7 @@ def _draw_crop(
     # What is drawn at random stays the same whether the partition is another photo's or not.
     photo = photos.get(index, foreign=dropping and dropout.random_partition)
     crop = crops.crop
-    view, factor = _random_view(photo.label_map.shape, crops, random)
+    view, factor = random_view(photo.label_map.shape, crops, random)
     labels = cv2.resize(photo.label_map[view], (crop, crop), interpolation=cv2.INTER_NEAREST)
     mask = (
         draw_mask(masks, crop, dropout.side, random) if dropping else np.zeros((crop, crop), bool)
@@ -104,19 +104,6 @@ def _draw_crop(
     }
     elements = _elements(photo, view, factor, crop, dropped)
     return {name: np.ascontiguousarray(value) for name, value in (values | elements).items()}
-
-
-def _random_view(
-    shape: tuple[int, ...], crops: CropSettings, random: np.random.Generator
-) -> tuple[tuple[slice, slice], NDArray[np.float64]]:
-    """Rows and columns of the photo that a crop shows, and pixels of the crop per photo pixel."""
-    size = np.array(shape[1::-1], dtype=np.float64)  # (width, height)
-    factor = crops.zoom ** random.uniform(-1, 1)
-    stretched = factor * crops.stretch ** (random.uniform(-0.5, 0.5) * np.array([1, -1]))
-    stretched = np.maximum(stretched, crops.crop / size)
-    cut = np.floor(crops.crop / stretched).astype(int)
-    x, y = (int(random.integers(0, s - c + 1)) for s, c in zip(size, cut, strict=True))
-    return np.s_[y : y + int(cut[1]), x : x + int(cut[0])], crops.crop / cut
 
 
 def _pictures(photo: EncodedPhoto, view: tuple[slice, slice], crop: int) -> dict[str, NDArray[Any]]:
@@ -137,16 +124,11 @@ def _elements(
     dropped: NDArray[np.bool_],
 ) -> dict[str, NDArray[Any]]:
     """The elements that reach into a view, boxes in shares of it."""
-    corner = np.array([view[1].start, view[0].start])
-    box = photo.box.copy()
-    box[:, :2] = (box[:, :2] - corner) * factor / crop
-    box[:, 2:] *= factor / crop
-    edge = corners(box)
-    near = (edge[:, :2] < 1).all(axis=1) & (edge[:, 2:] > 0).all(axis=1)
+    box, near = boxes_in_view(photo.box, view, factor, crop)
     return {
         "embeddings": photo.embeddings[near],
         "patches": photo.patches[near],
-        "box": box[near].astype(np.float32),
+        "box": (box[near] / crop).astype(np.float32),
         "present": ~dropped[near],
     }
 

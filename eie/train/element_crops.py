@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from eie.elements import Source
@@ -168,23 +169,12 @@ def _draw_crop(
     """One crop: patches (N, 4, S, S), boxes (N, 4) float32 on it, target (3, crop, crop) uint8."""
     import cv2
 
-    size = np.array(photo.pixels.shape[1::-1], dtype=np.float64)  # (width, height)
-    zoom = settings.zoom ** random.uniform(-1, 1)
-    factor = zoom * settings.stretch ** (random.uniform(-0.5, 0.5) * np.array([1, -1]))
-    factor = np.maximum(factor, settings.crop / size)
-    cut = np.floor(settings.crop / factor).astype(int)  # pixels of the photo, x and y
-    corner = np.array([random.integers(0, s - c + 1) for s, c in zip(size, cut, strict=True)])
-    factor = settings.crop / cut
-    x, y = (int(v) for v in corner)
-    target = photo.pixels[y : y + cut[1], x : x + cut[0]]
+    view, factor = random_view(photo.pixels.shape[:2], settings, random)
+    target = photo.pixels[view]
     method = cv2.INTER_AREA if factor.min() < 1 else cv2.INTER_CUBIC
     target = cv2.resize(target, (settings.crop, settings.crop), interpolation=method)
 
-    box = photo.box.astype(np.float64)
-    box[:, :2] = (box[:, :2] - corner) * factor
-    box[:, 2:] *= factor
-    edge = corners(box)
-    near = (edge[:, :2] < settings.crop).all(axis=1) & (edge[:, 2:] > 0).all(axis=1)
+    box, near = boxes_in_view(photo.box, view, factor, settings.crop)
     patches, box = photo.patches[near], box[near]
     if random.random() < 0.5:
         target, patches = target[:, ::-1], patches[..., ::-1]
@@ -194,3 +184,46 @@ def _draw_crop(
         box.astype(np.float32),
         np.ascontiguousarray(np.moveaxis(target, 2, 0)),
     )
+
+
+def random_view(
+    shape: tuple[int, ...], settings: CropSettings, random: np.random.Generator
+) -> tuple[tuple[slice, slice], NDArray[np.float64]]:
+    """Rows and columns of a photo that a crop shows, and pixels of the crop per photo pixel.
+
+    Args:
+        shape: height and width of the photo.
+
+    Returns:
+        The view, and (2,) the factors along x and y.
+    """
+    size = np.array(shape[1::-1], dtype=np.float64)  # (width, height)
+    zoom = settings.zoom ** random.uniform(-1, 1)
+    factor = zoom * settings.stretch ** (random.uniform(-0.5, 0.5) * np.array([1, -1]))
+    factor = np.maximum(factor, settings.crop / size)
+    cut = np.floor(settings.crop / factor).astype(int)  # pixels of the photo, x and y
+    x, y = (int(random.integers(0, s - c + 1)) for s, c in zip(size, cut, strict=True))
+    return np.s_[y : y + int(cut[1]), x : x + int(cut[0])], settings.crop / cut
+
+
+def boxes_in_view(
+    box: NDArray[np.float64],
+    view: tuple[slice, slice],
+    factor: NDArray[np.float64],
+    crop: int,
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Boxes of a photo on the crop that shows a view, and which of them reach into it.
+
+    Args:
+        box: (P, 4) in pixels of the photo.
+        view, factor: of :func:`random_view`.
+
+    Returns:
+        (P, 4) in pixels of the crop, and (P,).
+    """
+    box = box.astype(np.float64)
+    box[:, :2] = (box[:, :2] - (view[1].start, view[0].start)) * factor
+    box[:, 2:] *= factor
+    edge = corners(box)
+    near = (edge[:, :2] < crop).all(axis=1) & (edge[:, 2:] > 0).all(axis=1)
+    return box, np.asarray(near)

@@ -19,6 +19,7 @@ from eie.train.basis import fit_bases
 from eie.train.element_crops import CropBatch, DecomposedPhotos, draw_batch
 from eie.train.images import Folder, photo_files
 from eie.train.loop import averaged_weights, train
+from eie.train.pictures import side_by_side
 from eie.train.settings import CropSettings, EncoderConfig, EncoderSettings
 
 
@@ -90,9 +91,8 @@ class EncoderStage:
 
     def samples(self, model: nn.Module, batch: CropBatch) -> dict[str, np.ndarray]:
         picture, target = self._decoded(model, batch)
-        rows = torch.cat([target, picture.float().clamp(0, 1)], dim=2)  # (B, 3, 2·crop, crop)
-        sheet = torch.cat(list(rows), dim=2).mul(255).round().byte()  # (3, 2·crop, B·crop)
-        return {"reconstruction": sheet.permute(1, 2, 0).cpu().numpy()}
+        columns = torch.cat([target, picture.float()], dim=2)  # (B, 3, 2·crop, crop)
+        return {"reconstruction": side_by_side(columns)}
 
     def _decoded(self, model: nn.Module, batch: CropBatch) -> tuple[Tensor, Tensor]:
         device = next(model.parameters()).device

@@ -1,14 +1,22 @@
-"""Sample pictures of the segmenter's training."""
+"""Sample pictures of the trainings."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from eie.train.images import Pixels
 
 SHOWN = 4
+
+
+def side_by_side(columns: Tensor) -> Pixels:
+    """(B, 3, H, W) pictures in [0, 1], clipped ⇒ (H, B·W, 3) uint8, beside each other."""
+    sheet = torch.cat(list(columns.float().clamp(0, 1)), dim=2)  # (3, H, B·W)
+    return sheet.mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
 
 
 def label_map_picture(
