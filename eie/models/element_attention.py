@@ -14,7 +14,7 @@ with each call (`cross_attention_kwargs`), so that nothing is kept on modules.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -43,6 +43,8 @@ class ElementContext:
         present: (B, N + 1) bool, False for padding and for elements that are not there.
         box: (B, N, 4) (cx, cy, w, h) in shares of the canvas; only for the geometry bias.
         aspect: canvas width divided by height; only for the geometry bias.
+        null_rows: rows of the U-Net's batch, before those B, that have the null set. All that they
+            can read is the null token, whatever they ask, so that attention need not be computed.
     """
 
     layers: Mapping[str, ElementLayer]
@@ -51,6 +53,7 @@ class ElementContext:
     present: Tensor
     box: Tensor
     aspect: float
+    null_rows: int = 0
 
 
 class ElementLayer(nn.Module):
@@ -83,7 +86,15 @@ class ElementLayer(nn.Module):
     def forward(
         self, hidden: Tensor, key: Tensor, value: Tensor, context: ElementContext
     ) -> Tensor:
-        """(B, Q, C) features ⇒ (B, Q, C) to be added."""
+        """(null_rows + B, Q, C) features ⇒ the same shape, to be added."""
+        if context.null_rows:
+            asking = hidden[context.null_rows :]  # (B, Q, C)
+            read = self(asking, key, value, replace(context, null_rows=0))
+            null = value[0, :, 0].flatten()  # (C,), what all of them read
+            # No product of matrices: with a single row, its last bits depend on the weights' place
+            # in memory.
+            null = (self.to_out.weight * null).sum(dim=1) + self.to_out.bias  # (C,)
+            return torch.cat([null.expand(context.null_rows, *hidden.shape[1:]), read])
         query = self._by_head(self.to_q(hidden))  # (B, heads, Q, head)
         mask = context.present[:, None, None]  # (B, 1, 1, N + 1)
         if self.nearness is not None:

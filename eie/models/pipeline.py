@@ -73,7 +73,7 @@ class Conditions:
 
     Attributes:
         text: (G · B, L, C), the unconditional rows first.
-        elements: of G · B sets, the null sets first.
+        elements: of B sets, with guidance behind B null sets.
         channels: (B, c + 2, h, w) further input channels, or None.
         guidance: weight of the conditional prediction; at most 1 turns guidance off.
     """
@@ -287,17 +287,15 @@ class ImageElementsPipeline(DiffusionPipeline):
         guided: bool,
         num_images: int = 1,
     ) -> ElementContext:
-        """Keys and values of all layers, of G · B sets, the null sets first."""
+        """Keys and values of all layers, of B sets; as many null sets before them if guided."""
         device, dtype = self._execution_device, self.element_attention.dtype
         if present is None:
             present = torch.ones(embeddings.shape[:2], dtype=torch.bool)
-        embeddings, box = embeddings.to(device, dtype), box.to(device)
-        present = present.to(device)
-        if guided:
-            embeddings, box = embeddings.repeat(2, 1, 1), box.repeat(2, 1, 1)
-            present = torch.cat([torch.zeros_like(present), present])
-        context = self.element_attention(embeddings, box, present, aspect)
-        return repeat_context(context, num_images)
+        context = self.element_attention(
+            embeddings.to(device, dtype), box.to(device), present.to(device), aspect
+        )
+        context = repeat_context(context, num_images)
+        return replace(context, null_rows=len(context.present) if guided else 0)
 
     def encode_picture(
         self, picture: Tensor | None, known: Tensor | None, covered: Tensor | None, num_images: int

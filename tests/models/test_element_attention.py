@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
@@ -90,6 +92,26 @@ def test_elements_matter_and_absent_ones_do_not(geometry_bias: bool) -> None:
     null = predicted(embeddings, box, torch.zeros_like(present))
     assert torch.isfinite(null).all()
     assert not torch.allclose(null, whole, atol=1e-4)
+
+
+@pytest.mark.parametrize("geometry_bias", [False, True])
+def test_null_rows_read_what_a_null_set_reads(geometry_bias: bool) -> None:
+    unet = random_unet()
+    attention = awake(ElementAttention.for_unet(unet, EMBEDDING, geometry_bias=geometry_bias))
+    attend_to_elements(unet)
+    sample, step, text = inputs()
+    embeddings, box, present = elements()
+    present[0] = False
+    with torch.no_grad():
+        both = attention(embeddings, box, present, aspect=2.0)
+        second = attention(embeddings[1:], box[1:], present[1:], aspect=2.0)
+        short = replace(second, null_rows=1)
+        one, other = (
+            unet(sample, step, text, cross_attention_kwargs={"elements": context}).sample
+            for context in (both, short)
+        )
+    torch.testing.assert_close(other, one)
+    assert (one[0] - one[1]).abs().max() > 0.01
 
 
 def test_the_outputs_are_added_to_the_text_attention() -> None:

@@ -87,8 +87,8 @@ def test_keys_and_values_are_computed_once_a_render(monkeypatch) -> None:
     monkeypatch.setattr(ElementLayer, "keys_values", counted)
     pipeline = random_sd_pipeline()
     latents_of(pipeline, height=64, width=64, num_inference_steps=5, num_images=3)
-    # Null set and elements together, once a layer, whatever the steps and variations.
-    assert calls == [2] * len(pipeline.element_attention.layers)
+    # Once a layer, whatever the steps and variations; the null set needs none of its own.
+    assert calls == [1] * len(pipeline.element_attention.layers)
 
 
 def test_elements_matter_and_padding_does_not() -> None:
