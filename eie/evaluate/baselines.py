@@ -25,9 +25,6 @@ GREY = 128
 TELEA_RADIUS = 3.0
 """Pixels around a pixel that Telea's method makes it from, as in eie's `classical` decoder."""
 
-PATCH_RADIUS = 3
-"""Of the patches that PatchMatch compares: 7×7 pixels, as its authors took."""
-
 
 def hole(photo: Pixels, unknown: Mask) -> Pixels:  # noqa: ARG001
     """Middle grey: what it costs to make nothing."""
@@ -49,21 +46,15 @@ def patchmatch(photo: Pixels, unknown: Mask) -> Pixels:
     The same photo and mask give the same pixels.
 
     Raises:
-        MissingModelError: the package is not installed, or has no compiled library here.
+        MissingModelError: the package has no compiled library here.
     """
-    try:
-        import patchmatch as library
-    except ImportError as error:
-        raise MissingModelError(
-            "PyPatchMatch is not installed", hint="pip install 'eie[eval]', or leave it out"
-        ) from error
-    if not library.patchmatch_available:
+    from eie.render.exemplar import fill_with_patches, is_available
+
+    if not is_available():
         raise MissingModelError(
             "PyPatchMatch has no compiled library on this machine", hint="leave patchmatch out"
         )
-    library.set_random_seed(0)
-    filled = library.inpaint(np.ascontiguousarray(photo), unknown, patch_size=PATCH_RADIUS)
-    return np.asarray(filled, dtype=np.uint8)
+    return fill_with_patches(photo, unknown)
 
 
 FILLS: Mapping[str, Fill] = {"hole": hole, "telea": telea, "patchmatch": patchmatch}

@@ -1,21 +1,25 @@
-"""The `classical` decoder: fills what an edit reveals by OpenCV's Telea inpainting.
+"""The `classical` decoder: fills what an edit reveals from its surroundings, without a network.
+
+Wide holes are filled with patches of the surroundings (:mod:`eie.render.exemplar`), so that texture
+goes on; narrow ones, such as seams, by OpenCV's Telea inpainting:
 
 A. Telea, "An image inpainting technique based on the fast marching method", J. Graphics Tools
-9(1), 2004. It continues colours from the hole's border inwards and invents nothing: good for narrow
-holes and plain backgrounds, a smear for the rest. It needs no weights and is the baseline that the
-learned decoders have to beat.
+9(1), 2004. It continues colours from the hole's border inwards and invents nothing.
+
+Neither knows what things are, nor needs weights: this is what the learned decoders have to beat.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eie.render.anchored import Scene, seam_of
+from eie.render.exemplar import fill_with_patches, has_patches, is_available
 from eie.render.pictures import Mask, Picture, split_alpha, to_channels
 from eie.render.windows import separate_holes
 
@@ -29,21 +33,34 @@ _BAND, _SAMPLES = 256, 10_000
 """Grain is measured and made in bands of so many rows, from at most about so many pixels each."""
 
 
+Method = Literal["patchmatch", "telea"]
+
+
+def _best_method() -> Method:
+    return "patchmatch" if is_available() else "telea"
+
+
 @dataclass(frozen=True)
 class ClassicalDecoder:
-    """Telea inpainting from the surroundings of every hole.
+    """Inpainting from the surroundings of every hole.
 
     Attributes:
-        radius: pixels around a pixel that it is made from, at the working size.
-        margin: pixels around a hole that are looked at.
+        method: of filling wide holes; "patchmatch" where PyPatchMatch has a compiled library.
+        radius: pixels around a pixel that Telea's method makes it from, at the working size.
+        margin: pixels around a hole that are looked at, at least.
+        context: pixels around a hole that patches are taken from, as a multiple of its longer side.
+        narrow: pixels; a hole that is nowhere farther from its border is filled by Telea's method.
         largest: pixels of a hole beyond which it is filled at a reduced working size.
         background: share of a hole's border above which the unmoved photo there is taken for its
             background; below it the moved elements are, as when all of a sky was shifted.
     """
 
+    method: Method = field(default_factory=_best_method)
     radius: float = 3.0
     margin: int = 24
-    largest: int = 500_000
+    context: float = 1.0
+    narrow: int = 4
+    largest: int = 100_000
     background: float = 1 / 3
 
     @property
@@ -62,7 +79,8 @@ class ClassicalDecoder:
         """
         picture = scene.picture.copy()
         rim = seam_of(scene.elements) + _FEATHERED
-        for window, hole in separate_holes(scene.hole, self.margin):
+        context = self.context if self.method == "patchmatch" else 0.0
+        for window, hole in separate_holes(scene.hole, self.margin, context):
             part = window.slices
             gone = scene.revealed[part] > 0
             if self._has_background(hole, gone, rim):
@@ -98,11 +116,34 @@ class ClassicalDecoder:
         if reduction > 1:
             size = (max(1, round(width / reduction)), max(1, round(height / reduction)))
             planes, unknown = _reduced(planes, unknown, size)
-        filled = _softened(_telea(planes, unknown, self.radius), unknown)
+        textured = self._takes_patches(planes, unknown)
+        if textured:
+            filled = _patched(planes, unknown)
+        else:
+            filled = _softened(_telea(planes, unknown, self.radius), unknown)
         if reduction > 1:
             enlarged = cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC)
             filled = np.asarray(enlarged, dtype=np.uint8).reshape(height, width, -1)
-        return _straight(_grained(filled, ground, gone))
+        if reduction > 1 or not textured:
+            filled = _grained(filled, ground, gone)
+        return _straight(filled)
+
+    def _takes_patches(self, planes: Picture, unknown: Mask) -> bool:
+        """Whether a hole is filled with patches: it is wide, and its surroundings opaque."""
+        import cv2
+
+        if self.method != "patchmatch" or not has_patches(unknown):
+            return False
+        depth = cv2.distanceTransform(unknown.astype(np.uint8), cv2.DIST_L2, 5)
+        alpha = split_alpha(planes)[1]
+        return bool(depth.max() > self.narrow) and (alpha is None or bool((alpha == 255).all()))
+
+
+def _patched(planes: Picture, unknown: Mask) -> Picture:
+    """(h, w, C) opaque planes, filled with patches by their colours."""
+    colours = 3 if planes.shape[2] >= 3 else 1
+    filled = fill_with_patches(to_channels(planes[..., :colours], 3), unknown)
+    return np.dstack([to_channels(filled, colours), planes[..., colours:]])
 
 
 def _telea(planes: Picture, unknown: Mask, radius: float) -> Picture:

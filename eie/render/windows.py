@@ -73,8 +73,13 @@ class View:
         return np.asarray(cv2.resize(part, whole, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
 
 
-def separate_holes(hole: Mask, margin: int) -> Iterator[tuple[Window, Mask]]:
-    """Every connected part of a hole: a window with `margin` around it, the part in the window."""
+def separate_holes(hole: Mask, margin: int, context: float = 0.0) -> Iterator[tuple[Window, Mask]]:
+    """Every connected part of a hole: a window around it, and the part in the window.
+
+    Args:
+        margin: pixels of the window on each side of the part, at least.
+        context: the same as a multiple of the part's longer side.
+    """
     import cv2
 
     height, width = hole.shape
@@ -85,7 +90,8 @@ def separate_holes(hole: Mask, margin: int) -> Iterator[tuple[Window, Mask]]:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(blocks.view(np.uint8))
     for label in range(1, count):
         left, top, wide, high = (int(v) * _BLOCK for v in stats[label, :4])
-        window = Window(top, left, top + high, left + wide).grown(margin).clipped(Window.of(hole))
+        around = max(margin, round(context * max(wide, high)))
+        window = Window(top, left, top + high, left + wide).grown(around).clipped(Window.of(hole))
         block_rows = np.arange(window.top, window.bottom) // _BLOCK
         block_columns = np.arange(window.left, window.right) // _BLOCK
         own = labels[np.ix_(block_rows, block_columns)] == label

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+import sys
 
 import numpy as np
 import pytest
@@ -59,16 +59,17 @@ def test_a_shifted_background_goes_on_where_it_left():
     assert abs(fill[:50, :25].astype(int) - 210).max() <= 10
 
 
-def test_large_holes_are_made_at_a_smaller_size_and_alike():
+@pytest.mark.parametrize(("method", "limit"), [("telea", 30), ("patchmatch", 60)])
+def test_large_holes_are_made_at_a_smaller_size_and_alike(method, limit):
     photo = np.ascontiguousarray(skimage.data.astronaut()[::2, ::2])
     label_map = np.zeros(photo.shape[:2], dtype=int)
     label_map[60:200, 60:200] = 1
     elements = with_rows(make_set(photo, label_map), 1, visible=False)
-    scene, full = filled(elements)
-    _, reduced = filled(elements, replace(ClassicalDecoder(), largest=2000))
+    scene, full = filled(elements, ClassicalDecoder(method))
+    _, reduced = filled(elements, ClassicalDecoder(method, largest=2000))
     inside = scene.revealed == 255
     difference = full[inside].astype(float) - reduced[inside]
-    assert 0 < np.sqrt((difference**2).mean()) < 30
+    assert 0 < np.sqrt((difference**2).mean()) < limit
 
 
 def test_transparent_colours_have_no_say():
@@ -82,6 +83,36 @@ def test_transparent_colours_have_no_say():
     seen = made[made[:, 3] > 60].astype(int)
     assert len(seen) > 100
     assert abs(seen[:, :3] - (10, 120, 30)).max() <= 16
+
+
+def test_texture_goes_on_through_a_wide_hole():
+    rows, columns = np.mgrid[:160, :160]
+    photo = np.where((rows // 6 + columns // 6) % 2, 200, 60).astype(np.uint8)[..., None]
+    label_map = np.zeros((160, 160), dtype=int)
+    label_map[60:100, 60:100] = 1
+    spoiled = np.where(label_map[..., None] == 1, 255, photo).astype(np.uint8)
+    elements = with_rows(make_set(spoiled, label_map), 1, visible=False)
+    error = {}
+    for method in ("patchmatch", "telea"):
+        scene, fill = filled(elements, ClassicalDecoder(method))
+        error[method] = abs(fill[scene.hole].astype(float) - photo[scene.hole]).mean()
+    assert error["patchmatch"] < 0.5 * error["telea"]
+
+
+def test_patches_have_no_say_in_what_is_narrow_or_cannot_be_matched(monkeypatch):
+    monkeypatch.setitem(sys.modules, "patchmatch", None)  # using it would raise
+    decoder = ClassicalDecoder("patchmatch")
+    narrow = np.zeros((60, 60), dtype=int)
+    narrow[20:50, 30:32] = 1
+    filled(with_rows(make_set(noise(60, 60, 3), narrow), 1, visible=False), decoder)
+    nothing_whole = np.ones((30, 30), dtype=int)
+    nothing_whole[:, :5] = 0
+    filled(with_rows(make_set(noise(30, 30, 3), nothing_whole), 1, visible=False), decoder)
+
+
+def test_without_the_library_there_is_still_a_fill(monkeypatch):
+    monkeypatch.setitem(sys.modules, "patchmatch", None)
+    assert ClassicalDecoder().method == "telea"
 
 
 def test_without_surroundings_the_mean_is_taken():
@@ -118,8 +149,11 @@ def test_settings_name_everything():
     decoder = ClassicalDecoder(radius=2.0)
     assert decoder.name == "classical"
     assert decoder.settings == {
+        "method": "patchmatch",
         "radius": 2.0,
         "margin": 24,
-        "largest": 500_000,
+        "context": 1.0,
+        "narrow": 4,
+        "largest": 100_000,
         "background": 1 / 3,
     }
