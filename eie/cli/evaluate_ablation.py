@@ -79,13 +79,21 @@ def command(
       eie evaluate ablation runs/default runs/joint --photos photos --every 20 \\
         --scenes scenes --objects objects --limit 40 --report report
     """
-    from eie.evaluate.ablation import AblationSettings, evaluate_ablation, report_key
+    from eie.evaluate.ablation import (
+        AblationSettings,
+        ablation_plots,
+        evaluate_ablation,
+        report_key,
+    )
     from eie.evaluate.compositions import plan_compositions
     from eie.evaluate.edit_settings import EditSettings
     from eie.evaluate.photos import chosen_files
+    from eie.evaluate.plots import check_plots
     from eie.evaluate.settings import ReconstructionSettings
 
     check_formats(json, csv)
+    if report is not None:
+        check_plots()
     cutting = typed(size=size, elements=elements, segmenter=segmenter, device=device)
     settings = AblationSettings(
         reconstruction=ReconstructionSettings(**cutting, **typed(seed=seed, steps=steps)),
@@ -106,4 +114,5 @@ def command(
         command=command_line(context),
         **typed(workers=workers),
     )
-    hand_out(results, json=json, csv=csv, report=report, plots={}, key=report_key(results))
+    plots = {} if report is None else ablation_plots(results)
+    hand_out(results, json=json, csv=csv, report=report, plots=plots, key=report_key(results))

@@ -150,9 +150,12 @@ def command(
       eie evaluate edits --scenes scenes --objects objects --kinds move,resize --free --select mask
     """
     from eie.evaluate.edit_settings import EditSettings
-    from eie.evaluate.edits import evaluate_edits, report_key
+    from eie.evaluate.edits import edit_plots, evaluate_edits, report_key
+    from eie.evaluate.plots import check_plots
 
     check_formats(json, csv)
+    if report is not None:
+        check_plots()
     pasted = (scenes, objects, scenes_every, objects_every, kinds, shadow)
     cases = _pair_cases(pairs, limit, *pasted) if pairs else None
     pasting = typed(limit=limit, seed=seed, kinds=words(kinds))
@@ -177,7 +180,8 @@ def command(
         command=command_line(context),
         **typed(workers=workers),
     )
-    hand_out(results, json=json, csv=csv, report=report, plots={}, key=report_key(settings))
+    plots = {} if report is None else edit_plots(results, settings)
+    hand_out(results, json=json, csv=csv, report=report, plots=plots, key=report_key(settings))
 
 
 def _pasted_cases(

@@ -170,6 +170,17 @@ def run_labels(options: Mapping[Path, Mapping[str, Any]]) -> dict[Path, str]:
     }
 
 
+def ablation_plots(results: Results) -> dict[str, bytes]:
+    """Means of the runs: of photos from elements alone, and of what edits reveal.
+
+    Raises:
+        MissingModelError: matplotlib is not installed.
+    """
+    from eie.evaluate.plots import means
+
+    return means(results, ["psnr", "features", "revealed_psnr", "revealed_distance"])
+
+
 def report_key(results: Results) -> tuple[str, str]:
     """What cases are ranked by in a report: the first run's edits."""
     return results.methods()[0], "revealed_distance"

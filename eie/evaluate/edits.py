@@ -89,7 +89,20 @@ def evaluate_edits(
         title=TITLE,
     )
     notes = [*NOTES, *(_gains(results, settings) if settings.free else ())]
-    return Results(TITLE, command, described, MEASURES, results, notes=notes)
+    kinds = {case.name: case.kind for case in cases}
+    return Results(TITLE, command, described, MEASURES, results, notes=notes, groups=kinds)
+
+
+def edit_plots(results: Results, settings: EditSettings) -> dict[str, bytes]:
+    """Means of the methods, by kind of edit, in the regions that matter.
+
+    Raises:
+        MissingModelError: matplotlib is not installed.
+    """
+    from eie.evaluate.plots import means
+
+    revealed = () if settings.free else ("revealed_psnr", "revealed_distance", "leftover")
+    return means(results, [*revealed, "object_psnr", "object_distance"])
 
 
 def report_key(settings: EditSettings) -> tuple[str, str]:

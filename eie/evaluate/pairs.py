@@ -20,7 +20,7 @@ import numpy as np
 from eie.errors import BadInputError
 from eie.evaluate.cases import Pixels
 from eie.evaluate.compositions import scaled_to
-from eie.evaluate.edit_case import Area, EditCase, Mask
+from eie.evaluate.edit_case import Area, EditCase, Kind, Mask
 from eie.evaluate.photos import read_rgb
 from eie.files.folders import IMAGE_SUFFIXES
 from eie.files.images import read_photo
@@ -48,6 +48,10 @@ class PairCase:
     name: str
     pair: Pair
     edit: str
+
+    @property
+    def kind(self) -> Kind:
+        return "move" if self.edit == "move" else "remove"
 
 
 def find_pairs(folder: Path) -> list[Pair]:

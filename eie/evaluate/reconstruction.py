@@ -364,14 +364,9 @@ def reconstruction_plots(results: Results) -> dict[str, bytes]:
     plots = {}
     for name in ("psnr", "features"):
         series = {}
-        for method in results.methods():
-            values = sorted(
-                value
-                for case in results.cases
-                if math.isfinite(value := case.scores.get(method, {}).get(name, math.nan))
-            )
-            count = len(values)
-            series[method] = [(100 * (i + 0.5) / count, value) for i, value in enumerate(values)]
+        for method, values in results.samples(name).items():
+            share = 100 / max(1, len(values))
+            series[method] = [((i + 0.5) * share, v) for i, v in enumerate(sorted(values))]
         if any(len(points) > 1 for points in series.values()):
             measure = MEASURES[name]
             title = f"{measure.label} of the photos in order"

@@ -95,6 +95,8 @@ def write_report(
     parts = [
         *_head(results),
         *_table(results),
+        *_notes(results),
+        *_kinds(results),
         *_plots(pictures, plots),
         *_contact_sheet(pictures, results, Key(*key), places),
         *_settings(results),
@@ -166,12 +168,23 @@ def _table(results: Results) -> Iterator[str]:
         )
         yield "</tr>"
     yield "</tbody></table></div>"
+
+
+def _notes(results: Results) -> Iterator[str]:
     legend = [f"{m.label}: {m.about}" for m in results.measures.values() if m.about]
     notes = [*legend, *results.notes, *results.incomplete()]
     if notes:
         yield '<ul class="notes">'
         yield from (f"<li>{escape(note)}</li>" for note in notes)
         yield "</ul>"
+
+
+def _kinds(results: Results) -> Iterator[str]:
+    """The table for each kind of case alone."""
+    for kind, alone in results.by_group().items():
+        count = len(alone.cases)
+        yield f"<h2>{escape(kind)}: {count} {'case' if count == 1 else 'cases'}</h2>"
+        yield from _table(alone)
 
 
 def _plots(folder: Path, plots: Mapping[str, bytes]) -> Iterator[str]:

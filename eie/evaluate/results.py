@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -71,6 +71,7 @@ class Results:
         cases: the results, in order.
         overall: method ⇒ measure ⇒ value, of measures that only a whole set has.
         notes: what the reader must know: what is missing and why, what a figure means.
+        groups: case ⇒ the kind of case it is, for means by kind; empty if all are alike.
     """
 
     title: str
@@ -80,6 +81,7 @@ class Results:
     cases: Sequence[CaseResult]
     overall: Scores = field(default_factory=dict)
     notes: Sequence[str] = ()
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     def methods(self) -> list[str]:
         """The methods in the order in which they appear."""
@@ -100,9 +102,34 @@ class Results:
         whole = self.overall.get(method, {}).get(measure, math.nan)
         if math.isfinite(whole):
             return Mean(whole, len(self.cases))
-        values = [case.scores.get(method, {}).get(measure, math.nan) for case in self.cases]
-        taken = [value for value in values if math.isfinite(value)]
+        taken = self.samples(measure)[method]
         return Mean(float(np.mean(taken)), len(taken)) if taken else Mean(math.nan, 0)
+
+    def by_group(self) -> dict[str, Results]:
+        """The same of each kind of case alone, in the order in which they appear.
+
+        Figures of the whole set are left out. Empty if all cases are alike.
+        """
+        kinds = dict.fromkeys(self.groups[case.case] for case in self.cases if self.groups)
+        return {
+            kind: replace(
+                self,
+                title=kind,
+                cases=[case for case in self.cases if self.groups[case.case] == kind],
+                overall={},
+                notes=(),
+                groups={},
+            )
+            for kind in kinds
+        }
+
+    def samples(self, measure: str) -> dict[str, list[float]]:
+        """Method ⇒ the values of a measure where it was taken."""
+        values = {
+            method: [case.scores.get(method, {}).get(measure, math.nan) for case in self.cases]
+            for method in self.methods()
+        }
+        return {method: [v for v in found if math.isfinite(v)] for method, found in values.items()}
 
     def best(self, measure: str) -> frozenset[str]:
         """The methods with the best mean of a measure, those that a table shows alike included.
@@ -158,12 +185,9 @@ class Results:
                 }
                 for name, measure in self.measures.items()
             },
-            "means": {
-                method: {
-                    name: {"mean": finite({"": mean.value})[""], "cases": mean.cases}
-                    for name, mean in found.items()
-                }
-                for method, found in self.means().items()
+            "means": _means_in_json(self),
+            "means_by_kind": {
+                kind: _means_in_json(results) for kind, results in self.by_group().items()
             },
             "notes": [*self.notes, *self.incomplete()],
             "cases": [
@@ -214,6 +238,16 @@ class Results:
                     for name, measure in self.measures.items()
                 ],
             )
+
+
+def _means_in_json(results: Results) -> dict[str, Any]:
+    return {
+        method: {
+            name: {"mean": finite({"": mean.value})[""], "cases": mean.cases}
+            for name, mean in found.items()
+        }
+        for method, found in results.means().items()
+    }
 
 
 def _counted(cases: int) -> str:

@@ -8,8 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 from rich.console import Console
 
+from eie.evaluate import plots
 from eie.evaluate.cases import CaseResult
 from eie.evaluate.report import chosen_cases, write_report
 from eie.evaluate.results import Measure, Results
@@ -163,3 +165,48 @@ def test_a_report_replaces_the_one_before(tmp_path):
     write_report(tmp_path, results(1), {}, ("ours", "psnr"))
     names = sorted(path.name for path in (tmp_path / "pictures").iterdir())
     assert names == ["case-0-0.png", "case-0-1.png"]
+
+
+def by_kind() -> Results:
+    kinds = {f"photo <{index}>": "move" if index % 3 else "remove" for index in range(9)}
+    return replace(results(), groups=kinds)
+
+
+def test_each_kind_of_case_has_its_means():
+    kinds = by_kind().by_group()
+    assert list(kinds) == ["remove", "move"]
+    assert kinds["remove"].means()["ours"]["psnr"] == (23.0, 3)
+    assert kinds["move"].means()["ours"]["psnr"] == (24.5, 6)
+    assert math.isnan(kinds["move"].means()["ours"]["frechet"].value)
+    content = json.loads(by_kind().to_json())
+    assert content["means_by_kind"]["move"]["ours"]["psnr"] == {"mean": 24.5, "cases": 6}
+    assert json.loads(results().to_json())["means_by_kind"] == {}
+
+
+def test_a_report_has_a_table_for_each_kind(tmp_path):
+    page = write_report(tmp_path, by_kind(), {}, ("ours", "psnr")).read_text()
+    assert page.count("<table>") == 3
+    assert "<h2>remove: 3 cases</h2>" in page
+    assert write_report(tmp_path, results(), {}, ("ours", "psnr")).read_text().count("<table>") == 1
+
+
+def test_means_are_plotted_where_there_are_any(monkeypatch):
+    drawn = {}
+
+    def rows(samples, across):
+        drawn[across] = samples
+        return b""
+
+    monkeypatch.setattr(plots, "_rows", rows)
+    assert list(plots.means(by_kind(), ["psnr", "frechet"])) == ["PSNR, mean and standard error"]
+    assert list(drawn) == ["PSNR (dB) ↑"]
+    assert drawn["PSNR (dB) ↑"]["remove"]["ours"] == [20.0, 23.0, 26.0]
+
+
+@pytest.mark.parametrize("found", [by_kind(), results(), results(1)])
+def test_plots_are_pictures(found):
+    for content in plots.means(found, ["psnr", "lpips"]).values():
+        with Image.open(io.BytesIO(content)) as picture:
+            assert picture.format == "PNG"
+            assert picture.width > 600
+            assert len(np.unique(np.asarray(picture.convert("L")))) > 10
