@@ -8,7 +8,6 @@ much. ViT-B has random weights, which take as long as trained ones.
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import run
+from benchmarks import peak_bytes, run
 
 AMG_SIDE = 16  # query points along each side, as in the paper's grid
 
@@ -102,8 +101,7 @@ def peak_of(segmenter: str, elements: int, megapixels: float) -> float:
 
     height = round((megapixels * 1e6 / 1.5) ** 0.5)
     decompose(photo_of(height, height * 3 // 2), segmenter=segmenter, elements=elements)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e6 if sys.platform == "darwin" else 1e3)  # bytes there, kilobytes elsewhere
+    return peak_bytes() / 1e6
 
 
 def photo_of(height: int, width: int) -> NDArray[np.uint8]:

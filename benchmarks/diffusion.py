@@ -17,7 +17,6 @@ suffer less from what else runs.
 from __future__ import annotations
 
 import multiprocessing
-import resource
 import subprocess
 import sys
 import tempfile
@@ -29,7 +28,7 @@ from typing import Any
 import torch
 
 import eie
-from benchmarks import run
+from benchmarks import peak_bytes, run
 from benchmarks.light import example
 from eie.models.devices import half_precision
 
@@ -74,7 +73,7 @@ def guided_steps(rounds: int = 3) -> dict[str, float]:
     ]
     # Ours is measured before the adapter's weights come into memory.
     plain, ours = least([*works], rounds, unet)
-    peak = peak_gb()
+    peak = peak_bytes() / 1e9
     unet.set_attn_processor(dict(stock))
     add_ip_adapter(unet)
     (adapter,) = least([(lambda: None, stable_diffusion(unet, image=True))], rounds, unet)
@@ -115,7 +114,7 @@ def training_step() -> dict[str, float]:
     weights = sum(p.numel() * p.element_size() for p in parameters) / 1e9
     return {
         "training_step_s": time.perf_counter() - start,
-        "training_step_peak_gb": peak_gb(),
+        "training_step_peak_gb": peak_bytes() / 1e9,
         "weights_gb": weights,
     }
 
@@ -309,12 +308,6 @@ def in_own_process(work: Callable[[], dict[str, float]]) -> dict[str, float]:
     """The result of a function run in a new process, so that its peak memory is its own."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(work)
-
-
-def peak_gb() -> float:
-    """Most memory this process has held."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e9 if sys.platform == "darwin" else 1e6)
 
 
 if __name__ == "__main__":
