@@ -413,6 +413,26 @@ def decoder(
             show_default="--light-picture",
         ),
     ] = None,
+    guess_deviation: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="Make what is to be added to a first guess, the light decoder's picture or the "
+            "classical decoder's fill: the standard deviation, in latents, that this is taken to "
+            "have. 0 makes everything, as in the paper. Only with a light picture and "
+            "v_prediction.",
+            show_default=str(DecoderSettings.guess_deviation),
+        ),
+    ] = None,
+    feature_weight: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="Weight of the distance in ImageNet features in the loss; 0 for none, as in the "
+            "paper.",
+            show_default=str(DecoderSettings.feature_weight),
+        ),
+    ] = None,
     checkpointing: Annotated[
         bool | None,
         typer.Option("--checkpointing", help="Trade time for memory in the U-Net."),
@@ -453,6 +473,8 @@ def decoder(
             freeze=False if joint else freeze,
             joint=joint,
             light_picture=light_picture,
+            guess_deviation=guess_deviation,
+            feature_weight=feature_weight,
             checkpointing=checkpointing,
             start=start,
         ),

@@ -7,13 +7,16 @@ painting by attention what is known already, so it is also given, at the latents
     known                                share of pixels that are the photo's own
     covered                              share of pixels that an element covers
 
-where the picture is the photo where that is known, the light decoder's where an element covers it,
-and continued smoothly from around elsewhere.
+where the picture is the photo where that is known, a first guess where there is one (the light
+decoder's picture, or the classical decoder's fill), and continued smoothly from around elsewhere.
+
+Nor can it spend them on painting again what the guess has right: it may denoise latents less those
+of the guess, which are taken to be small (:class:`Scaling`).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,25 +25,52 @@ from torch.nn import functional as F
 from eie.models.placement import continued
 
 
+class Scaling(NamedTuple):
+    """How a network predicts the velocity of latents that are not of unit variance.
+
+    v = kept · x + made · F(taken · x), so that F starts as the best linear predictor plus noise of
+    unit variance (Karras et al., NeurIPS 2022, §5, for velocities): all are 1, 0 and 1 for latents
+    of unit variance.
+    """
+
+    taken: Tensor
+    kept: Tensor
+    made: Tensor
+
+    @classmethod
+    def at(cls, signal: Tensor, deviation: float) -> Scaling:
+        """Factors for latents of a standard deviation.
+
+        Args:
+            signal: ᾱ of the noise schedule, any shape.
+        """
+        variance = signal * deviation**2 + (1 - signal)
+        return cls(
+            taken=variance.rsqrt(),
+            kept=(signal * (1 - signal)).sqrt() * (1 - deviation**2) / variance,
+            made=deviation * variance.rsqrt(),
+        )
+
+
 def conditioned_channels(latent_channels: int) -> int:
     """Input channels of a U-Net that is told of the picture; one of the paper's has as many as
     there are latent channels."""
     return 2 * latent_channels + 2
 
 
-def known_picture(photo: Tensor, light: Tensor, known: Tensor, covered: Tensor) -> Tensor:
+def known_picture(photo: Tensor, guess: Tensor, known: Tensor, guessed: Tensor) -> Tensor:
     """The picture as far as it is known.
 
     Args:
         photo: (B, 3, H, W) in [−1, 1], used where known.
-        light: (B, 3, H, W) in [−1, 1], used where covered and not known.
-        known, covered: (B, 1, H, W) in [0, 1].
+        guess: (B, 3, H, W) in [−1, 1], used where guessed and not known.
+        known, guessed: (B, 1, H, W) in [0, 1].
 
     Returns:
         (B, 3, H, W) in [−1, 1].
     """
-    picture = known * photo + (1 - known) * light
-    weight = torch.maximum(known, covered)
+    picture = known * photo + (1 - known) * guess
+    weight = torch.maximum(known, guessed)
     return continued(picture * weight, weight).clamp(-1, 1)
 
 

@@ -23,7 +23,12 @@ from diffusers.pipelines.pipeline_utils import ImagePipelineOutput
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
-from eie.models.conditioning import condition_channels, conditioned_channels, decode_latents
+from eie.models.conditioning import (
+    Scaling,
+    condition_channels,
+    conditioned_channels,
+    decode_latents,
+)
 from eie.models.element_attention import ARGUMENT, ElementContext, attend_to_elements
 
 # diffusers finds the classes of a saved pipeline's parts among the modules that are imported.
@@ -96,6 +101,9 @@ class ImageElementsPipeline(DiffusionPipeline):
         scheduler: any of diffusers' schedulers.
         text_encoder, tokenizer: CLIP's, or None for a model that reads no text.
         guidance_scale: default of every call.
+        guess_deviation: 0 for latents of pictures, as in the paper. Otherwise the U-Net denoises
+            what is to be added to the latents of the picture it sees, and this is the standard
+            deviation that it was made for.
     """
 
     model_cpu_offload_seq = "text_encoder->unet->vae"
@@ -120,6 +128,7 @@ class ImageElementsPipeline(DiffusionPipeline):
         text_encoder: Any = None,
         tokenizer: Any = None,
         guidance_scale: float = GUIDANCE,
+        guess_deviation: float = 0.0,
     ) -> None:
         super().__init__()
         self.register_modules(
@@ -130,7 +139,7 @@ class ImageElementsPipeline(DiffusionPipeline):
             text_encoder=text_encoder,
             tokenizer=tokenizer,
         )
-        self.register_to_config(guidance_scale=guidance_scale)
+        self.register_to_config(guidance_scale=guidance_scale, guess_deviation=guess_deviation)
         self.image_processor = VaeImageProcessor(vae_scale_factor=self.vae_scale_factor)
         if unet.config.in_channels not in (
             self.latent_channels,
@@ -140,6 +149,8 @@ class ImageElementsPipeline(DiffusionPipeline):
                 f"the U-Net takes {unet.config.in_channels} channels, but latents have "
                 f"{self.latent_channels}"
             )
+        if guess_deviation and not self.sees_picture:
+            raise ValueError("a U-Net that sees no picture cannot start from it")
 
     @classmethod
     def download(cls, pretrained_model_name: str, **kwargs: Any) -> Path:
@@ -168,6 +179,11 @@ class ImageElementsPipeline(DiffusionPipeline):
     def sees_picture(self) -> bool:
         """Whether the U-Net takes the known picture as further channels."""
         return int(self.unet.config.in_channels) > self.latent_channels
+
+    @property
+    def corrects(self) -> bool:
+        """Whether the U-Net makes what is to be added to the picture it sees, a first guess."""
+        return bool(self.config.guess_deviation)
 
     @property
     def multiple(self) -> int:
@@ -223,7 +239,8 @@ class ImageElementsPipeline(DiffusionPipeline):
             output_type: "pil", "np" (B · K, H, W, 3) in [0, 1], "pt" (B · K, 3, H, W) in [0, 1],
                 or "latent".
             return_dict: give diffusers' `ImagePipelineOutput`, else a tuple of the images.
-            callback_on_step_end: called with "latents" after each step, as in diffusers.
+            callback_on_step_end: called with "latents" after each step, as in diffusers; they are
+                less those of the picture where the U-Net corrects it.
 
         Raises:
             ValueError: arguments that do not go together, or with the model.
@@ -358,11 +375,15 @@ class ImageElementsPipeline(DiffusionPipeline):
                     changed = callback(self, index, timestep, {"latents": latents}) or {}
                     latents = changed.get("latents", latents)
                 bar.update()
+        if anchor is not None and self.corrects:
+            latents = latents + anchor.latents
         return latents
 
     def predict(self, latents: Tensor, timestep: Tensor, conditions: Conditions) -> Tensor:
         """(B, c, h, w) noisy latents ⇒ the U-Net's guided prediction, same shape, float32."""
-        sample = self.scheduler.scale_model_input(latents, timestep)
+        noisy = self.scheduler.scale_model_input(latents, timestep)  # (B, c, h, w)
+        scaling = self._scaling(timestep) if self.corrects else None
+        sample = noisy if scaling is None else scaling.taken * noisy
         if conditions.channels is not None:
             sample = torch.cat([sample, conditions.channels], dim=1)  # (B, 2c + 2, h, w)
         guided = conditions.guidance > 1
@@ -375,10 +396,16 @@ class ImageElementsPipeline(DiffusionPipeline):
             cross_attention_kwargs={ARGUMENT: conditions.elements},
             return_dict=False,
         )[0].float()
-        if not guided:
-            return prediction
-        without, informed = prediction.chunk(2)  # (B, c, h, w) each
-        return without + conditions.guidance * (informed - without)
+        if guided:
+            without, informed = prediction.chunk(2)  # (B, c, h, w) each
+            prediction = without + conditions.guidance * (informed - without)
+        return prediction if scaling is None else scaling.kept * noisy + scaling.made * prediction
+
+    def _scaling(self, timestep: Tensor) -> Scaling:
+        """Of a step; schedulers that step between those trained on get the nearest of these."""
+        signal = self.scheduler.alphas_cumprod
+        index = int(torch.as_tensor(timestep).round().clamp(0, len(signal) - 1))
+        return Scaling.at(signal[index].float().cpu(), self.config.guess_deviation)
 
     def decode_latents(self, latents: Tensor) -> Tensor:
         """(B, c, h, w) ⇒ (B, 3, H, W) RGB in [−1, 1]."""
@@ -388,7 +415,8 @@ class ImageElementsPipeline(DiffusionPipeline):
         self, latents: Tensor, anchor: KnownPicture, noise: Tensor, following: Tensor
     ) -> Tensor:
         """Latents with what is known of the picture, as noisy as the following step expects it."""
-        kept = anchor.latents
+        # Nothing is to be added to what is known.
+        kept = torch.zeros_like(anchor.latents) if self.corrects else anchor.latents
         if len(following):
             kept = self.scheduler.add_noise(kept, noise, following)
         return torch.lerp(latents, kept.to(latents), anchor.held)

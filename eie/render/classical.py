@@ -90,7 +90,7 @@ class ClassicalDecoder:
             if unknown.all():
                 picture[part][hole] = np.rint(_mean(scene.source))
             else:
-                picture[part][hole] = self._inpaint(ground, unknown)[hole]
+                picture[part][hole] = self.inpaint(ground, unknown)[hole]
         return picture
 
     def _has_background(self, hole: Mask, gone: Mask, rim: int) -> bool:
@@ -106,10 +106,17 @@ class ClassicalDecoder:
         around = (cv2.dilate(core, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)) > 0) & ~hole
         return bool((around & ~gone).sum() > self.background * around.sum())
 
-    def _inpaint(self, ground: Picture, unknown: Mask) -> Picture:
-        """(h, w, C) with the unknown pixels made; the others may differ from `ground`."""
+    def inpaint(self, ground: Picture, unknown: Mask) -> Picture:
+        """(h, w, C) with the unknown pixels made; the others may differ from `ground`.
+
+        Args:
+            ground: (h, w, C) uint8.
+            unknown: (h, w) bool, not all True.
+        """
         import cv2
 
+        if not unknown.any():
+            return ground
         planes, gone = _premultiplied(ground), unknown
         height, width = unknown.shape
         reduction = np.sqrt(max(1.0, unknown.sum() / self.largest))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.geometry import corners
 from eie.render.anchored import Progress
+from eie.render.classical import ClassicalDecoder
 from eie.render.embedded import element_inputs, embedded
 from eie.render.filling import fill_sites
 from eie.render.pictures import Mask, Picture, Window
@@ -107,6 +108,8 @@ class DiffusionDecoder:
         inputs = self._inputs(scene.elements, model)
         light = self._light_decoder(model)
         generators = generators_of(self.seed, count)
+        if model.pipeline.corrects:
+            scene = replace(scene, picture=ClassicalDecoder().fill(scene))
 
         def make(view: View, report: Progress) -> list[Picture]:
             return self._make(model, light, inputs, view, scene.elements, generators, report)
@@ -175,7 +178,9 @@ class DiffusionDecoder:
         import torch
 
         pipeline = model.pipeline
-        picture, known, covered = known_of(view, inputs, light, pipeline.sees_picture)
+        picture, known, covered = known_of(
+            view, inputs, light, sees=pipeline.sees_picture, corrects=pipeline.corrects
+        )
         shape = view.known.shape
         near = inputs["visible"] & _reaching(view.boxes(inputs["box"]), shape)
         near[0] |= not near.any()  # something must be absent to make a null set
@@ -205,21 +210,27 @@ class DiffusionDecoder:
 
 
 def known_of(
-    view: View, inputs: Inputs, light: LightDecoder | None, sees_picture: bool
+    view: View, inputs: Inputs, light: LightDecoder | None, *, sees: bool, corrects: bool
 ) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
     """What the pipeline is told of the picture: picture, known, covered, each (1, ·, H, W).
 
     Nothing if nothing is known and the U-Net does not see it anyway, as in the paper.
+
+    Args:
+        sees: whether the U-Net is told of the picture.
+        corrects: whether it starts from a guess, which the view's photo then holds in the hole.
     """
     import torch
 
     from eie.models.conditioning import known_picture
 
-    if not sees_picture and not view.known.any():
+    if not sees and not view.known.any():
         return None, None, None
     known = torch.from_numpy(view.known)[None, None].float()  # (1, 1, H, W)
     covered = torch.from_numpy(view.covered)[None, None].float()
     photo = torch.from_numpy(view.photo).permute(2, 0, 1)[None].float() / 127.5 - 1
+    if corrects and view.known.any():
+        return photo, known, covered
     if light is None:
         guess, covered = torch.zeros_like(photo), known
     else:

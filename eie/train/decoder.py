@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from eie.errors import UsageError
 from eie.models.conditioning import (
+    Scaling,
     condition_channels,
     conditioned_channels,
     decode_latents,
@@ -28,6 +29,7 @@ from eie.models.content_encoder import ContentEncoder
 from eie.models.diffusion import load_vae, save_diffusion_model
 from eie.models.element_attention import ElementAttention, attend_to_elements
 from eie.models.element_model import element_model_folder
+from eie.models.feature_distance import FeatureDistance, load_feature_distance
 from eie.models.weight_hash import file_hash
 from eie.train.dropout import DecoderBatch, draw_batch
 from eie.train.element_crops import DecomposedPhotos
@@ -36,7 +38,7 @@ from eie.train.images import Folder, photo_files
 from eie.train.loop import averaged_weights, load_fitting, train
 from eie.train.masks import MaskDatabase
 from eie.train.pictures import side_by_side
-from eie.train.settings import CropSettings, DecoderConfig, DecoderSettings, DropoutSettings
+from eie.train.settings import DecoderConfig, DecoderSettings, Objective
 from eie.train.shards import ShardedPhotos, is_shard, write_shards
 
 SAMPLE_STEPS = 12
@@ -100,12 +102,11 @@ class DecoderStage:
         masks: MaskDatabase | None,
     ) -> None:
         self.settings = settings
-        self.batch = partial(
-            _batch, photos, masks, settings.crops, settings.dropout, settings.loop.seed
-        )
+        self.batch = partial(_batch, photos, masks, settings)
         self.vae = load_vae(settings.vae)
         self.channel_weight = channel_weights(self.vae, settings.channel_power)  # (C,)
         self.scheduler = training_scheduler(settings)
+        self.features = load_feature_distance() if settings.feature_weight else None
         torch.manual_seed(settings.loop.seed)
         unet = build_unet(settings.model, self.vae.config.latent_channels)
         loaded = load_content_encoder(settings.encoder, "cpu")
@@ -131,18 +132,20 @@ class DecoderStage:
         return [{"params": list(self.model.parameters()), "lr": self.settings.rate}]
 
     def loss(self, model: nn.Module, batch: DecoderBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        latents, extra, known = self._latents(batch, _device(model))  # (B, C, h, w), (B, E, h, w)
+        device = _device(model)
+        latents, extra, known = self._latents(batch, device)  # (B, C, h, w), (B, E, h, w)
         count = len(latents)
         noise = torch.randn_like(latents)
         steps = self.scheduler.config.num_train_timesteps
-        step = torch.randint(steps, (count,), device=latents.device)
+        step = torch.randint(steps, (count,), device=device)
         noisy = self.scheduler.add_noise(latents, noise, step)
-        appearance, box, present = self._elements(batch, latents.device)
+        appearance, box, present = self._elements(batch, device)
         # Guidance's unconditional side: now and then the set is the null set.
-        null = torch.rand(count, 1, device=latents.device) < self.settings.text_dropout
-        predicted = model(noisy, step, extra, appearance, box, present & ~null).float()
+        null = torch.rand(count, 1, device=device) < self.settings.text_dropout
+        elements = (appearance, box, present & ~null)
+        predicted, made = self._predict(model, noisy, step, extra, elements)
 
-        with torch.autocast(latents.device.type, enabled=False):
+        with torch.autocast(device.type, enabled=False):
             if self.settings.objective == "v_prediction":
                 wanted = self.scheduler.get_velocity(latents, noise, step)
             else:
@@ -150,12 +153,19 @@ class DecoderStage:
             open_share = 1 - known  # (B, 1, h, w)
             place = open_share + self.settings.known_weight * known  # (B, 1, h, w)
             error = (predicted - wanted).square()  # (B, C, h, w)
-            plain = error.detach().mean()
-            error = error * self.channel_weight.to(error)[:, None, None]
+            parts = {"error": error.detach().mean()}
+            error = error / made.square() * self.channel_weight.to(error)[:, None, None]
             each = (error * place).mean(dim=(1, 2, 3)) / place.mean(dim=(1, 2, 3))  # (B,)
-            signal = self.scheduler.alphas_cumprod.to(latents.device)[step]  # (B,)
-            weight = loss_weight(signal, self.settings)  # (B,)
-        return (weight * each).mean(), {"error": plain}
+            signal = self._signal(step)  # (B, 1, 1, 1)
+            loss = (loss_weight(signal[:, 0, 0, 0], self.settings) * each).mean()
+            if self.features is not None:
+                denoised = _denoised(predicted, noisy, signal, self.settings.objective)
+                if self.settings.corrects:
+                    denoised = denoised + extra[:, : latents.shape[1]]
+                features = self.features.to(device)
+                parts["features"] = self._feature_distance(features, denoised, batch)
+                loss = loss + self.settings.feature_weight * parts["features"]
+        return loss, parts
 
     @torch.no_grad()
     def samples(self, model: nn.Module, batch: DecoderBatch) -> dict[str, np.ndarray]:
@@ -169,33 +179,86 @@ class DecoderStage:
         sample = torch.randn(latents.shape, generator=random).to(device)
         for step in scheduler.timesteps:
             steps = step.expand(len(latents)).to(device)
-            predicted = model(sample, steps, extra, *elements).float()
+            predicted, _ = self._predict(model, sample, steps, extra, elements)
             sample = scheduler.step(predicted, step, sample).prev_sample
+        if self.settings.corrects:
+            sample = sample + extra[:, : latents.shape[1]]
         decoded = decode_latents(self.vae, sample)
         known_pixels = batch.known.to(device).float()
         decoded = known_pixels * target + (1 - known_pixels) * decoded
         columns = torch.cat([target, picture, decoded], dim=2)  # (B, 3, 3·crop, crop)
         return {"filled": side_by_side((columns + 1) / 2)}
 
-    def _shares(self, batch: DecoderBatch, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Where the photo is known and where the light decoder's picture is, (B, 1, crop, crop)."""
-        known, covered = batch.known.to(device).float(), batch.covered.to(device).float()
-        return known, covered if self.settings.light_picture else torch.zeros_like(covered)
+    def _predict(
+        self,
+        model: nn.Module,
+        noisy: Tensor,
+        step: Tensor,
+        extra: Tensor,
+        elements: tuple[Tensor, Tensor, Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        """The objective (B, C, h, w), and the scale of the network's part in it (B, 1, 1, 1)."""
+        signal = self._signal(step)
+        if not self.settings.corrects:
+            return model(noisy, step, extra, *elements).float(), torch.ones_like(signal)
+        scaling = Scaling.at(signal, self.settings.guess_deviation)
+        made = model(scaling.taken * noisy, step, extra, *elements).float()
+        return scaling.kept * noisy + scaling.made * made, scaling.made
+
+    def _signal(self, step: Tensor) -> Tensor:
+        """(B,) steps of the noise schedule ⇒ their ᾱ, (B, 1, 1, 1)."""
+        return self.scheduler.alphas_cumprod.to(step.device)[step][:, None, None, None]
+
+    def _feature_distance(
+        self, features: FeatureDistance, denoised: Tensor, batch: DecoderBatch
+    ) -> Tensor:
+        """Mean distance in features from the photo of denoised latents, where it is not known.
+
+        Taken of a part of every crop, about the middle of its hole.
+        """
+        side = min(self.settings.feature_crop, self.settings.crops.crop)
+        unknown = ~batch.known[:, 0]  # (B, crop, crop)
+        corners = [_window(plane, side) for plane in unknown]
+        latents, planes = [], []
+        for row, (top, left) in enumerate(corners):
+            small = np.s_[:, top // 8 : (top + side) // 8, left // 8 : (left + side) // 8]
+            whole = np.s_[:, top : top + side, left : left + side]
+            latents.append(denoised[row][small])
+            planes.append(
+                torch.cat([batch.target[row][whole].float() / 255, batch.known[row][whole].float()])
+            )
+        target, known = torch.stack(planes).to(denoised.device).split([3, 1], dim=1)
+        made = (decode_latents(self.vae, torch.stack(latents)) + 1) / 2  # (B, 3, side, side)
+        seen = known * target + (1 - known) * made.clamp(0, 1)
+        distance = features(seen, target)  # (B, 1, side, side)
+        return (distance * (1 - known)).sum() / (1 - known).sum().clamp_min(1)
 
     def _pixels(self, batch: DecoderBatch, device: torch.device) -> tuple[Tensor, Tensor]:
         """The photo and what is known of it, (B, 3, crop, crop) in [−1, 1] each."""
         target = batch.target.to(device).float() / 127.5 - 1
-        light = batch.light.to(device).float() / 127.5 - 1
-        return target, known_picture(target, light, *self._shares(batch, device))
+        guess = batch.guess.to(device).float() / 127.5 - 1
+        guessed = self._if_guessed(batch.guessed.to(device))
+        return target, known_picture(target, guess, batch.known.to(device).float(), guessed)
+
+    def _if_guessed(self, plane: Tensor) -> Tensor:
+        """A plane as float, 0 all over if the U-Net is told of what is known alone."""
+        return plane.float() * self.settings.light_picture
 
     @torch.no_grad()
     def _latents(self, batch: DecoderBatch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-        """Latents (B, C, h, w), extra channels (B, C + 2, h, w), share known (B, 1, h, w)."""
+        """Latents (B, C, h, w), extra channels (B, C + 2, h, w), share known (B, 1, h, w).
+
+        Latents are less those of the guess if that is corrected.
+        """
         with torch.autocast(device.type, enabled=False):
             target, picture = self._pixels(batch, device)
             self.vae.to(device)
-            extra = condition_channels(self.vae, picture, *self._shares(batch, device))
-            return encode_pixels(self.vae, target), extra, extra[:, -2:-1]
+            known, covered = batch.known.to(device).float(), batch.covered.to(device)
+            extra = condition_channels(self.vae, picture, known, self._if_guessed(covered))
+            latents = encode_pixels(self.vae, target)
+            if self.settings.corrects:
+                latents = latents - extra[:, : latents.shape[1]]
+            return latents, extra, extra[:, -2:-1]
 
     def _elements(self, batch: DecoderBatch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
         """Embeddings (B, N, D) or patches (B, N, 4, S, S), boxes (B, N, 4), present (B, N)."""
@@ -276,16 +339,31 @@ def _device(model: nn.Module) -> torch.device:
     return next(model.parameters()).device
 
 
+def _denoised(predicted: Tensor, noisy: Tensor, signal: Tensor, objective: Objective) -> Tensor:
+    """The latents (B, C, h, w) that a prediction says are under the noise."""
+    if objective == "v_prediction":
+        return signal.sqrt() * noisy - (1 - signal).sqrt() * predicted
+    return (noisy - (1 - signal).sqrt() * predicted) / signal.sqrt()
+
+
+def _window(unknown: Tensor, side: int) -> tuple[int, int]:
+    """Top and left, multiples of 8, of a square about the middle of a plane's True pixels."""
+    size = unknown.shape[0]
+    places = unknown.nonzero().float()  # (K, 2)
+    middle = places.mean(dim=0) if len(places) else torch.full((2,), size / 2)
+    top, left = (((middle - side / 2) / 8).round() * 8).clamp(0, size - side).int().tolist()
+    return top, left
+
+
 def _batch(
     photos: EncodedPhotos | ShardedPhotos,
     masks: MaskDatabase | None,
-    crops: CropSettings,
-    dropout: DropoutSettings,
-    seed: int,
+    settings: DecoderSettings,
     step: int,
 ) -> DecoderBatch:
     # Step −1 draws the batch that sample pictures are made of.
-    return draw_batch(photos, masks, crops, dropout, (seed, step + 1))
+    seed = (settings.loop.seed, step + 1)
+    return draw_batch(photos, masks, settings.crops, settings.dropout, seed, settings.corrects)
 
 
 def encoded_photos(
@@ -409,4 +487,5 @@ def _hand_out(run: Path, stage: DecoderStage) -> None:
         stage.vae,
         stage.scheduler,
         guidance_scale=settings.guidance,
+        guess_deviation=settings.guess_deviation if settings.corrects else 0.0,
     )

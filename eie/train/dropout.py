@@ -31,7 +31,9 @@ class DecoderBatch:
 
     Attributes:
         target: (B, 3, crop, crop) uint8, the photo.
-        light: (B, 3, crop, crop) uint8, the light decoder's picture of all elements.
+        guess: (B, 3, crop, crop) uint8, a first guess of the photo: the light decoder's picture of
+            all elements or, where pixels are known, what the classical decoder makes of them.
+        guessed: (B, 1, crop, crop) bool, where the guess may be seen.
         covered: (B, 1, crop, crop) bool, where an element is present.
         known: (B, 1, crop, crop) bool, where the photo's pixels are known.
         embeddings: (B, N, D) float32.
@@ -41,7 +43,8 @@ class DecoderBatch:
     """
 
     target: Tensor
-    light: Tensor
+    guess: Tensor
+    guessed: Tensor
     covered: Tensor
     known: Tensor
     embeddings: Tensor
@@ -56,10 +59,19 @@ def draw_batch(
     crops: CropSettings,
     dropout: DropoutSettings,
     seed: tuple[int, ...],
+    filled: bool = False,
 ) -> DecoderBatch:
-    """Random crops of random photos; a pure function of the seed."""
+    """Random crops of random photos; a pure function of the seed.
+
+    Args:
+        filled: whether the classical decoder fills holes in what is known, as a first guess.
+    """
     random = np.random.default_rng(seed)
     drawn = [_draw_crop(photos, masks, crops, dropout, random) for _ in range(crops.batch)]
+    for crop in drawn:
+        if filled and crop["known"].any():
+            crop["guess"] = _filled(crop["target"], crop["known"][0])
+            crop["guessed"] = np.ones_like(crop["known"])
     most = max(len(crop["present"]) for crop in drawn)
     for crop in drawn:
         missing = most - len(crop["present"])
@@ -100,6 +112,7 @@ def _draw_crop(
     anchored = dropping and random.random() < dropout.known
     values = _pictures(photo, view, crop) | {
         "covered": ~hole[None],
+        "guessed": ~hole[None],
         "known": (_eroded(~hole, random) if anchored else np.zeros_like(hole))[None],
     }
     elements = _elements(photo, view, factor, crop, dropped)
@@ -107,13 +120,21 @@ def _draw_crop(
 
 
 def _pictures(photo: EncodedPhoto, view: tuple[slice, slice], crop: int) -> dict[str, NDArray[Any]]:
-    """Target and light picture of a view, (3, crop, crop) uint8 each."""
+    """Target and the light decoder's picture of a view, (3, crop, crop) uint8 each."""
     pictures = {}
-    for name, whole in (("target", photo.pixels), ("light", photo.light)):
+    for name, whole in (("target", photo.pixels), ("guess", photo.light)):
         part = whole[view]
         method = cv2.INTER_AREA if min(part.shape[:2]) > crop else cv2.INTER_CUBIC
         pictures[name] = np.moveaxis(cv2.resize(part, (crop, crop), interpolation=method), 2, 0)
     return pictures
+
+
+def _filled(target: NDArray[np.uint8], known: Mask) -> NDArray[np.uint8]:
+    """(3, crop, crop), unknown pixels made from the known ones as rendering does."""
+    from eie.render import ClassicalDecoder
+
+    photo = np.ascontiguousarray(np.moveaxis(target, 0, 2))
+    return np.ascontiguousarray(np.moveaxis(ClassicalDecoder().inpaint(photo, ~known), 2, 0))
 
 
 def _elements(

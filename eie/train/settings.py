@@ -260,7 +260,7 @@ class DecoderConfig:
         :class:`eie.models.element_attention.ElementAttention`.
     """
 
-    block_out_channels: tuple[int, ...] = (64, 128, 192)
+    block_out_channels: tuple[int, ...] = (96, 128, 160)
     layers_per_block: int = 1
     heads: int = 4
     text_dim: int = 32
@@ -285,6 +285,13 @@ class DecoderSettings:
     text_dropout: share of crops without text; elements are dropped as often, on their own, so
         that guidance has its unconditional side.
     light_picture: give the U-Net the light decoder's picture as extra input channels.
+    guess_deviation: let the U-Net make what is to be added to a first guess, the light decoder's
+        picture or the classical decoder's fill, instead of everything; the standard deviation that
+        this is taken to have, in latents. 0 for everything, as in the paper. Only with a light
+        picture and `v_prediction`.
+    feature_weight: weight of the distance in ImageNet features between the denoised picture and
+        the photo, where that is not known; 0 for none.
+    feature_crop: side in pixels of the part of a crop that this is taken of, a multiple of 8.
     known_weight: weight of what is known already in the loss.
     channel_power: how much more a latent channel counts in the loss that decodes to larger
         differences of pixels: 0 not at all, 1 in proportion to these.
@@ -306,9 +313,12 @@ class DecoderSettings:
     vae: str = "tiny"
     masks: Path | None = None
     objective: Objective = "v_prediction"
-    min_snr: float = 5.0
+    min_snr: float = 0.0
     text_dropout: float = 0.1
     light_picture: bool = True
+    guess_deviation: float = 0.5
+    feature_weight: float = 1.0
+    feature_crop: int = 128
     known_weight: float = 0.1
     channel_power: float = 0.5
     rate: float = 5e-4
@@ -317,6 +327,12 @@ class DecoderSettings:
     checkpointing: bool = False
     guidance: float = 1.5
     start: Path | None = None
+
+    @property
+    def corrects(self) -> bool:
+        """Whether the U-Net makes what is to be added to a first guess."""
+        guessed = self.light_picture and self.objective == "v_prediction"
+        return guessed and self.guess_deviation > 0
 
 
 @dataclass(frozen=True)

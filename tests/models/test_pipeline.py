@@ -10,6 +10,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 from torch import Tensor
 
+from eie.models.conditioning import Scaling
 from eie.models.element_attention import ElementAttention, ElementLayer
 from eie.models.pipeline import ImageElementsPipeline
 from tests.random_diffusion import (
@@ -239,3 +240,53 @@ def test_wrong_arguments(options: dict[str, Any], words: str) -> None:
 def test_a_unet_of_other_channels_is_refused() -> None:
     with pytest.raises(ValueError, match="takes 9 channels"):
         random_sd_pipeline(unet=random_unet(9))
+
+
+def correcting_pipeline(deviation: float = 0.5) -> ImageElementsPipeline:
+    pipeline = random_tiny_pipeline()
+    pipeline.register_to_config(guess_deviation=deviation)
+    return pipeline
+
+
+def test_a_guess_is_corrected_where_it_is_not_known() -> None:
+    pipeline = correcting_pipeline()
+    options = half_known()
+    made = latents_of(pipeline, **options)
+    guess = pipeline.encode_picture(options["picture"], options["known"], None, 1)
+    held = guess.held.expand_as(made) > 0
+    torch.testing.assert_close(made[held], guess.latents[held])
+    assert (made - guess.latents)[~held].abs().mean() > 0.1
+    # Hardly anything is added by a model made for hardly any.
+    close = latents_of(correcting_pipeline(1e-4), **options)
+    assert (close - guess.latents).abs().max() < 0.01
+
+
+@pytest.mark.parametrize("name", ["EulerDiscreteScheduler", "DPMSolverMultistepScheduler"])
+def test_a_guess_is_corrected_by_any_scheduler(name: str) -> None:
+    pipeline = correcting_pipeline(1e-4)
+    pipeline.scheduler = getattr(diffusers, name).from_config(pipeline.scheduler.config)
+    options = half_known()
+    guess = pipeline.encode_picture(options["picture"], options["known"], None, 1)
+    assert (latents_of(pipeline, **options) - guess.latents).abs().max() < 0.02
+
+
+def test_scaling_is_the_best_linear_prediction() -> None:
+    """Of the velocity of latents of that deviation, from the noisy ones."""
+    torch.manual_seed(0)
+    signal, deviation = torch.tensor(0.7), 0.3
+    latents, noise = deviation * torch.randn(400_000), torch.randn(400_000)
+    noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
+    velocity = signal.sqrt() * noise - (1 - signal).sqrt() * latents
+    scaling = Scaling.at(signal, deviation)
+    assert (scaling.taken * noisy).std() == pytest.approx(1.0, abs=0.01)
+    rest = velocity - scaling.kept * noisy
+    assert (rest * noisy).mean() == pytest.approx(0.0, abs=0.01)
+    assert rest.std() == pytest.approx(float(scaling.made), abs=0.01)
+
+
+def test_what_sees_no_picture_has_no_guess() -> None:
+    sd = random_sd_pipeline()
+    with pytest.raises(ValueError, match="sees no picture"):
+        ImageElementsPipeline(
+            sd.unet, sd.vae, sd.element_attention, sd.scheduler, guess_deviation=0.5
+        )

@@ -118,7 +118,7 @@ def test_what_the_model_is_told(tiny) -> None:
     elements = with_rows(make_set(pixels, label_map), 5, visible=False)
     scene = stage(elements)
     view = view_of(scene, scene_window(scene), 64, 16)
-    picture, known, covered = known_of(view, {}, None, sees_picture=False)
+    picture, known, covered = known_of(view, {}, None, sees=False, corrects=False)
     assert_array_equal(known[0, 0].numpy() > 0, ~scene.hole)
     assert torch.equal(covered, known)
     assert (picture.add(1).mul(127.5).round() == 100).all()

@@ -12,10 +12,12 @@ from PIL import Image
 
 import eie
 from eie.errors import BadInputError, UsageError
+from eie.models.conditioning import Scaling, encode_pixels
 from eie.models.content import load_content_encoder, load_light_decoder
 from eie.models.diffusion import load_vae
 from eie.models.element_attention import ElementAttention
 from eie.models.element_model import load_element_model
+from eie.render import ClassicalDecoder
 from eie.train.autoencoder import train_autoencoder
 from eie.train.decoder import (
     DecoderStage,
@@ -177,7 +179,7 @@ def test_batches_follow_from_the_seed(photos, tmp_path) -> None:
     assert torch.equal(first.target, again.target)
     assert torch.equal(first.embeddings, again.embeddings)
     assert not torch.equal(first.target, other.target)
-    assert first.target.shape == first.light.shape == (2, 3, 64, 64)
+    assert first.target.shape == first.guess.shape == (2, 3, 64, 64)
     assert first.known.shape == first.covered.shape == (2, 1, 64, 64)
 
 
@@ -223,6 +225,7 @@ def test_the_run_is_a_model_folder(photos, vae, tmp_path) -> None:
     train_decoder([Folder(photos)], tmp_path / "run", replace(SMALL, vae=str(vae)))
     model = load_element_model(tmp_path / "run", "cpu")
     assert model.pipeline.config.guidance_scale == SMALL.guidance
+    assert model.pipeline.config.guess_deviation == SMALL.guess_deviation
     assert load_light_decoder(tmp_path / "run").model.config.encoder_hash == (
         load_content_encoder(tmp_path / "run").weight_hash
     )
@@ -270,7 +273,7 @@ def test_senseless_settings_are_refused(photos, tmp_path) -> None:
 @pytest.mark.parametrize("objective", ["epsilon", "v_prediction"])
 def test_weights_are_those_of_min_snr(objective) -> None:
     """Both weigh the error of the denoised latents by min(SNR, γ)."""
-    settings = replace(SMALL, objective=objective)
+    settings = replace(SMALL, objective=objective, min_snr=5.0)
     signal = torch.tensor([0.9, 0.5, 0.1])
     ratio = signal / (1 - signal)
     per_latent_error = {"epsilon": 1 / ratio, "v_prediction": 1 / (ratio + 1)}[objective]
@@ -285,7 +288,9 @@ def test_the_last_step_is_pure_noise_for_v_prediction() -> None:
 
 
 def test_known_latents_count_less(photos, vae, tmp_path) -> None:
-    settings = replace(SMALL, vae=str(vae), known_weight=0.0)
+    settings = replace(
+        SMALL, vae=str(vae), known_weight=0.0, guess_deviation=0.0, feature_weight=0.0
+    )
     stage = DecoderStage(settings, encoded(photos, tmp_path), None)
     batch = stage.batch(1)
     everything = replace(batch, known=torch.ones_like(batch.known))
@@ -315,6 +320,68 @@ def test_known_latents_count_less(photos, vae, tmp_path) -> None:
     loss, parts = stage.loss(model, everything)
     assert loss < 1e-9
     assert parts["error"] > 0.5
+
+
+def test_the_classical_fill_is_the_first_guess_of_what_is_not_known(photos, tmp_path) -> None:
+    data = encoded(photos, tmp_path)
+    anchored = DropoutSettings(share=1.0, known=1.0)
+    plain, filled = (
+        draw_batch(data, None, SMALL.crops, anchored, (0, 3), filled) for filled in (False, True)
+    )
+    holed = [row for row in range(2) if not plain.known[row].all()]
+    assert holed
+    for row in holed:
+        known = plain.known[row].numpy()
+        assert torch.equal(filled.target[row], plain.target[row])
+        assert filled.guessed[row].all() and not plain.guessed[row].all()
+        photo = np.moveaxis(plain.target[row].numpy(), 0, 2)
+        expected = ClassicalDecoder().inpaint(photo, ~known[0])
+        assert np.array_equal(np.moveaxis(filled.guess[row].numpy(), 0, 2), expected)
+
+
+def test_a_network_that_adds_nothing_leaves_the_guess(photos, vae, tmp_path) -> None:
+    """With a small deviation the noise hardly shows: what comes out is the guess."""
+    anchored = DropoutSettings(share=1.0, known=1.0)
+    settings = replace(SMALL, vae=str(vae), guess_deviation=1e-3, dropout=anchored)
+    stage = DecoderStage(settings, encoded(photos, tmp_path), None)
+    batch = stage.batch(2)
+
+    class Nothing(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(()))
+
+        def forward(self, noisy, *_):
+            return torch.zeros_like(noisy)
+
+    picture = stage.samples(Nothing(), batch)["filled"]
+    truth, guess, made = np.split(picture, 3, axis=0)
+    assert np.abs(made.astype(int) - guess).mean() < np.abs(truth.astype(int) - guess).mean()
+    _, parts = stage.loss(Nothing(), batch)
+    assert 0 < parts["features"] < 4
+
+
+def test_a_right_prediction_gives_the_photo(photos, vae, tmp_path) -> None:
+    """Whatever the noise: the velocity is that of what is missing in the guess."""
+    stage = DecoderStage(replace(SMALL, vae=str(vae)), encoded(photos, tmp_path), None)
+    batch = stage.batch(1)
+    missing, extra, _ = stage._latents(batch, torch.device("cpu"))
+    noise, step = torch.randn_like(missing), torch.tensor([400, 999])
+    noisy = stage.scheduler.add_noise(missing, noise, step)
+    velocity = stage.scheduler.get_velocity(missing, noise, step)
+    signal = stage._signal(step)
+    scaling = Scaling.at(signal, stage.settings.guess_deviation)
+
+    def right(*_):
+        return (velocity - scaling.kept * noisy) / scaling.made
+
+    predicted, _ = stage._predict(right, noisy, step, extra, ())
+    denoised = signal.sqrt() * noisy - (1 - signal).sqrt() * predicted
+    truth, _ = stage._pixels(batch, torch.device("cpu"))
+    torch.testing.assert_close(
+        denoised + extra[:, : missing.shape[1]], encode_pixels(stage.vae, truth),
+        atol=1e-4, rtol=1e-4,
+    )  # fmt: skip
 
 
 def test_shards_hold_what_folders_give(photos, tmp_path) -> None:
