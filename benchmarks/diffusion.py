@@ -161,8 +161,15 @@ def save_tiny(folder: Path, encoder_hash: str) -> None:
         geometry_bias=sizes.geometry_bias,
         encoder_hash=encoder_hash,
     )
-    scheduler = training_scheduler(DecoderSettings())
-    save_diffusion_model(folder, unet, attention, LatentAutoencoder(), scheduler)
+    settings = DecoderSettings()
+    save_diffusion_model(
+        folder,
+        unet,
+        attention,
+        LatentAutoencoder(),
+        training_scheduler(settings),
+        guess_deviation=settings.guess_deviation,
+    )
     for part in ("content_encoder", "light_decoder"):
         shutil.copytree(EMBEDDED / TINY / part, folder / part)
 
