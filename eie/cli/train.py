@@ -418,8 +418,8 @@ def decoder(
         typer.Option(
             min=0.0,
             help="Make what is to be added to a first guess, the light decoder's picture or the "
-            "classical decoder's fill: the standard deviation, in latents, that this is taken to "
-            "have. 0 makes everything, as in the paper. Only with a light picture and "
+            "classical decoder's fill: the standard deviation, in latents, of what an untrained "
+            "U-Net adds. 0 makes everything, as in the paper. Only with a light picture and "
             "v_prediction.",
             show_default=str(DecoderSettings.guess_deviation),
         ),

@@ -26,11 +26,11 @@ from eie.models.placement import continued
 
 
 class Scaling(NamedTuple):
-    """How a network predicts the velocity of latents that are not of unit variance.
+    """How a network predicts the velocity of what is to be added to a guess.
 
-    v = kept · x + made · F(taken · x), so that F starts as the best linear predictor plus noise of
-    unit variance (Karras et al., NeurIPS 2022, §5, for velocities): all are 1, 0 and 1 for latents
-    of unit variance.
+    v = kept · x + made · F(taken · x), after Karras et al. (NeurIPS 2022, §5). Without F that is
+    the best prediction of additions of a given, small deviation, so that an untrained network gives
+    back the guess, hardly disturbed; F is about what is to be added, whatever the noise.
     """
 
     taken: Tensor
@@ -39,7 +39,7 @@ class Scaling(NamedTuple):
 
     @classmethod
     def at(cls, signal: Tensor, deviation: float) -> Scaling:
-        """Factors for latents of a standard deviation.
+        """Factors for a standard deviation of what is added before F has a say.
 
         Args:
             signal: ᾱ of the noise schedule, any shape.
@@ -48,7 +48,7 @@ class Scaling(NamedTuple):
         return cls(
             taken=variance.rsqrt(),
             kept=(signal * (1 - signal)).sqrt() * (1 - deviation**2) / variance,
-            made=deviation * variance.rsqrt(),
+            made=variance.rsqrt(),
         )
 
 

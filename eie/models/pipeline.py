@@ -102,8 +102,8 @@ class ImageElementsPipeline(DiffusionPipeline):
         text_encoder, tokenizer: CLIP's, or None for a model that reads no text.
         guidance_scale: default of every call.
         guess_deviation: 0 for latents of pictures, as in the paper. Otherwise the U-Net denoises
-            what is to be added to the latents of the picture it sees, and this is the standard
-            deviation that it was made for.
+            what is to be added to the latents of the picture it sees; see
+            :class:`eie.models.conditioning.Scaling` for this deviation.
     """
 
     model_cpu_offload_seq = "text_encoder->unet->vae"

@@ -286,9 +286,9 @@ class DecoderSettings:
         that guidance has its unconditional side.
     light_picture: give the U-Net the light decoder's picture as extra input channels.
     guess_deviation: let the U-Net make what is to be added to a first guess, the light decoder's
-        picture or the classical decoder's fill, instead of everything; the standard deviation that
-        this is taken to have, in latents. 0 for everything, as in the paper. Only with a light
-        picture and `v_prediction`.
+        picture or the classical decoder's fill, instead of everything; the standard deviation of
+        what an untrained U-Net adds, in latents. 0 for everything, as in the paper. Only with a
+        light picture and `v_prediction`.
     feature_weight: weight of the distance in ImageNet features between the denoised picture and
         the photo, where that is not known; 0 for none.
     feature_crop: side in pixels of the part of a crop that this is taken of, a multiple of 8.
@@ -316,7 +316,7 @@ class DecoderSettings:
     min_snr: float = 0.0
     text_dropout: float = 0.1
     light_picture: bool = True
-    guess_deviation: float = 0.5
+    guess_deviation: float = 0.1
     feature_weight: float = 1.0
     feature_crop: int = 128
     known_weight: float = 0.1
