@@ -12,7 +12,7 @@ DEVELOPMENT := $(VENV)/.eie-development
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 PHOTO := examples/rocket.jpg
-ROCKET := box:305,120,345,400-@260,150
+ROCKET := box:305,120,345,400-@290,110
 DEMO := build/demo
 
 .PHONY: demo test test-slow check bench help-pages clean

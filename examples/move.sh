@@ -3,7 +3,7 @@
 source "$(dirname "$0")/common.sh"
 
 eie decompose "$photos/rocket.jpg" |
-  eie edit --move box:305,120,345,400-@260,150 -60,0 |
+  eie edit --move box:305,120,345,400-@290,110 -60,0 |
   eie render > "$out/moved.png"
 
 echo "$out/moved.png"
