@@ -11,6 +11,7 @@ import numpy as np
 from eie.errors import MissingModelError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from eie.evaluate.results import Results
@@ -45,13 +46,7 @@ def curves(series: Mapping[str, Curve], across: str, up: str) -> bytes:
     Raises:
         MissingModelError: matplotlib is not installed.
     """
-    check_plots()
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 4.0), dpi=144, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    figure, axes = _axes(4.0)
     for index, (name, points) in enumerate(series.items()):
         x, y = zip(*points, strict=True) if points else ((), ())
         axes.plot(x, y, label=name, marker=_MARKERS[index % len(_MARKERS)], markersize=5)
@@ -83,14 +78,8 @@ def means(results: Results, measures: Sequence[str]) -> dict[str, bytes]:
 
 def _rows(samples: Mapping[str, Mapping[str, Sequence[float]]], across: str) -> bytes:
     """Kind of case ⇒ row ⇒ values."""
-    check_plots()
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rows = list(dict.fromkeys(row for found in samples.values() for row in found))
-    figure = Figure(figsize=(6.4, 1.2 + 0.42 * len(rows)), dpi=144, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    figure, axes = _axes(1.2 + 0.42 * len(rows))
     for index, (kind, found) in enumerate(samples.items()):
         shift = 0.18 * (index - (len(samples) - 1) / 2)
         shown = [(rows.index(row) + shift, values) for row, values in found.items() if values]
@@ -110,6 +99,17 @@ def _rows(samples: Mapping[str, Mapping[str, Sequence[float]]], across: str) -> 
     if len(samples) > 1:
         axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return _png(figure)
+
+
+def _axes(height: float) -> tuple[Figure, Axes]:
+    """A figure of that height in inches, drawn without a display, and its axes."""
+    check_plots()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, height), dpi=144, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.add_subplot()
 
 
 def _standard_error(values: Sequence[float]) -> float:

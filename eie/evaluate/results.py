@@ -102,7 +102,7 @@ class Results:
         whole = self.overall.get(method, {}).get(measure, math.nan)
         if math.isfinite(whole):
             return Mean(whole, len(self.cases))
-        taken = self.samples(measure)[method]
+        taken = self._taken(method, measure)
         return Mean(float(np.mean(taken)), len(taken)) if taken else Mean(math.nan, 0)
 
     def by_group(self) -> dict[str, Results]:
@@ -125,11 +125,11 @@ class Results:
 
     def samples(self, measure: str) -> dict[str, list[float]]:
         """Method ⇒ the values of a measure where it was taken."""
-        values = {
-            method: [case.scores.get(method, {}).get(measure, math.nan) for case in self.cases]
-            for method in self.methods()
-        }
-        return {method: [v for v in found if math.isfinite(v)] for method, found in values.items()}
+        return {method: self._taken(method, measure) for method in self.methods()}
+
+    def _taken(self, method: str, measure: str) -> list[float]:
+        values = [case.scores.get(method, {}).get(measure, math.nan) for case in self.cases]
+        return [value for value in values if math.isfinite(value)]
 
     def best(self, measure: str) -> frozenset[str]:
         """The methods with the best mean of a measure, those that a table shows alike included.

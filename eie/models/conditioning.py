@@ -28,14 +28,13 @@ from eie.models.placement import continued
 class Scaling(NamedTuple):
     """How a network predicts the velocity of what is to be added to a guess.
 
-    v = kept · x + made · F(taken · x), after Karras et al. (NeurIPS 2022, §5). Without F that is
+    v = kept · x + scale · F(scale · x), after Karras et al. (NeurIPS 2022, §5). Without F that is
     the best prediction of additions of a given, small deviation, so that an untrained network gives
     back the guess, hardly disturbed; F is about what is to be added, whatever the noise.
     """
 
-    taken: Tensor
     kept: Tensor
-    made: Tensor
+    scale: Tensor
 
     @classmethod
     def at(cls, signal: Tensor, deviation: float) -> Scaling:
@@ -46,9 +45,8 @@ class Scaling(NamedTuple):
         """
         variance = signal * deviation**2 + (1 - signal)
         return cls(
-            taken=variance.rsqrt(),
             kept=(signal * (1 - signal)).sqrt() * (1 - deviation**2) / variance,
-            made=variance.rsqrt(),
+            scale=variance.rsqrt(),
         )
 
 

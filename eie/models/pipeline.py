@@ -383,7 +383,7 @@ class ImageElementsPipeline(DiffusionPipeline):
         """(B, c, h, w) noisy latents ⇒ the U-Net's guided prediction, same shape, float32."""
         noisy = self.scheduler.scale_model_input(latents, timestep)  # (B, c, h, w)
         scaling = self._scaling(timestep) if self.corrects else None
-        sample = noisy if scaling is None else scaling.taken * noisy
+        sample = noisy if scaling is None else scaling.scale * noisy
         if conditions.channels is not None:
             sample = torch.cat([sample, conditions.channels], dim=1)  # (B, 2c + 2, h, w)
         guided = conditions.guidance > 1
@@ -399,7 +399,7 @@ class ImageElementsPipeline(DiffusionPipeline):
         if guided:
             without, informed = prediction.chunk(2)  # (B, c, h, w) each
             prediction = without + conditions.guidance * (informed - without)
-        return prediction if scaling is None else scaling.kept * noisy + scaling.made * prediction
+        return prediction if scaling is None else scaling.kept * noisy + scaling.scale * prediction
 
     def _scaling(self, timestep: Tensor) -> Scaling:
         """Of a step; schedulers that step between those trained on get the nearest of these."""

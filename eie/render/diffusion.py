@@ -15,10 +15,9 @@ from eie.geometry import corners
 from eie.render.anchored import Progress
 from eie.render.classical import ClassicalDecoder
 from eie.render.embedded import element_inputs, embedded
-from eie.render.filling import fill_sites
+from eie.render.filling import SamplingDecoder
 from eie.render.pictures import Mask, Picture, Window
 from eie.render.sampling import (
-    check_sampling,
     generators_of,
     part_of,
     reporting,
@@ -37,40 +36,22 @@ Inputs = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class DiffusionDecoder:
+class DiffusionDecoder(SamplingDecoder):
     """Denoises latents that attend to the elements, holding what is known of the photo.
 
     Attributes:
         model: "tiny" (embedded), a model folder, or a hub id.
-        steps: of denoising.
         guidance: weight of text and elements against neither; at most 1 for none; None for what
             the model was made for.
-        seed: of the noise; variation k, counted from 0, has seed + k.
-        prompt: what the picture shows; None for what the element file says. Only for models that
-            read text, like `negative_prompt`, what it does not show.
-        scheduler: a name out of :data:`eie.render.sampling.SCHEDULERS`; None for the model's.
-        working_size: long side in pixels at which windows of the canvas are denoised, and the
-            least side of these on the canvas.
-        context: side of a window as a multiple of what is to be made in it.
-        device: "cpu", "cuda", "mps"; None for the best there is.
+        prompt, negative_prompt: only for models that read text.
+
+    The others as :class:`eie.render.filling.SamplingDecoder`.
 
     Raises:
         UsageError: a senseless setting.
     """
 
     model: str = "tiny"
-    steps: int = 50
-    guidance: float | None = None
-    seed: int = 0
-    prompt: str | None = None
-    negative_prompt: str = ""
-    scheduler: str | None = None
-    working_size: int = 512
-    context: float = 2.0
-    device: str | None = None
-
-    def __post_init__(self) -> None:
-        check_sampling(self.steps, self.scheduler)
 
     @property
     def name(self) -> str:
@@ -83,10 +64,6 @@ class DiffusionDecoder:
         settings = asdict(self) | {"weights": weight_hashes(element_model_folder(self.model))}
         del settings["device"]
         return settings
-
-    def fill(self, scene: Scene) -> Picture:
-        """The scene's picture with its hole made, alpha opaque there."""
-        return self.fill_variations(scene, 1)[0]
 
     def decode(self, elements: ElementSet) -> Picture:
         """(H, W, 3) uint8 RGB of the whole canvas, from embeddings and boxes alone."""
@@ -114,15 +91,7 @@ class DiffusionDecoder:
         def make(view: View, report: Progress) -> list[Picture]:
             return self._make(model, light, inputs, view, scene.elements, generators, report)
 
-        return fill_sites(
-            scene,
-            make,
-            count,
-            working_size=self.working_size,
-            context=self.context,
-            multiple=model.pipeline.multiple,
-            progress=progress,
-        )
+        return self._fill_sites(scene, make, count, model.pipeline.multiple, progress)
 
     def decode_variations(
         self, elements: ElementSet, count: int, progress: Progress | None = None

@@ -1,45 +1,86 @@
-"""Filling a hole site by site, by whatever makes pictures of a view."""
+"""What the decoders that sample share: their settings, and filling a hole site by site."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from eie.render.anchored import Progress, Scene
 from eie.render.light import as_layout
 from eie.render.pictures import Picture
-from eie.render.sampling import part_of
+from eie.render.sampling import check_sampling, part_of
 from eie.render.windows import Site, View, sites, view_of
 
 Make = Callable[[View, Progress], list[Picture]]
 """A view ⇒ pictures (H, W, 3) uint8 of it, one for each variation, reporting (steps done, all)."""
 
 
-def fill_sites(
-    scene: Scene,
-    make: Make,
-    count: int,
-    *,
-    working_size: int,
-    context: float,
-    multiple: int,
-    progress: Progress | None,
-) -> list[Picture]:
-    """The scene's picture with its hole made, `count` times.
+@dataclass(frozen=True)
+class SamplingDecoder:
+    """Makes windows of the canvas by denoising, at a working size.
 
-    Args:
-        make: gives `count` pictures of a view.
-        working_size, context: as :func:`eie.render.windows.sites`.
-        multiple: pixels of which a view's sides are multiples.
-        progress: called with (steps done, all steps).
+    Attributes:
+        model: a name, a model folder, or a hub id.
+        steps: of denoising.
+        guidance: weight of what the picture is told to be; None for what the model was made for.
+        seed: of the noise; variation k, counted from 0, has seed + k.
+        prompt: what the picture shows; None for what the element file says.
+        negative_prompt: what it does not show.
+        scheduler: a name out of :data:`eie.render.sampling.SCHEDULERS`; None for the model's.
+        working_size: long side in pixels at which windows of the canvas are denoised, and the
+            least side of these on the canvas.
+        context: side of a window as a multiple of what is to be made in it.
+        device: "cpu", "cuda", "mps"; None for the best there is.
+
+    Raises:
+        UsageError: a senseless setting.
     """
-    pictures = [scene.picture.copy() for _ in range(count)]
-    work = sites(scene.hole, working_size, context)
-    for index, site in enumerate(work):
-        view = view_of(scene, site.window, working_size, multiple)
-        made = make(view, part_of(progress, index, len(work)))
-        for picture, pixels in zip(pictures, made, strict=True):
-            put_back(picture, site, view.back(pixels))
-    return pictures
+
+    model: str | None = None
+    steps: int = 50
+    guidance: float | None = None
+    seed: int = 0
+    prompt: str | None = None
+    negative_prompt: str = ""
+    scheduler: str | None = None
+    working_size: int = 512
+    context: float = 2.0
+    device: str | None = None
+
+    def __post_init__(self) -> None:
+        check_sampling(self.steps, self.scheduler)
+
+    def fill(self, scene: Scene) -> Picture:
+        """The scene's picture with its hole made, alpha opaque there."""
+        return self.fill_variations(scene, 1)[0]
+
+    def fill_variations(
+        self, scene: Scene, count: int, progress: Progress | None = None
+    ) -> list[Picture]:
+        """As :meth:`fill`, several times in one batch.
+
+        Args:
+            progress: called with (steps done, all steps).
+        """
+        raise NotImplementedError
+
+    def _fill_sites(
+        self, scene: Scene, make: Make, count: int, multiple: int, progress: Progress | None
+    ) -> list[Picture]:
+        """The scene's picture with its hole made, `count` times.
+
+        Args:
+            make: gives `count` pictures of a view.
+            multiple: pixels of which a view's sides are multiples.
+        """
+        pictures = [scene.picture.copy() for _ in range(count)]
+        work = sites(scene.hole, self.working_size, self.context)
+        for index, site in enumerate(work):
+            view = view_of(scene, site.window, self.working_size, multiple)
+            made = make(view, part_of(progress, index, len(work)))
+            for picture, pixels in zip(pictures, made, strict=True):
+                put_back(picture, site, view.back(pixels))
+        return pictures
 
 
 def put_back(picture: Picture, site: Site, pixels: Picture) -> None:

@@ -16,10 +16,9 @@ import numpy as np
 from eie.errors import MissingModelError, UsageError
 from eie.render.anchored import Progress
 from eie.render.diffusion import known_of
-from eie.render.filling import fill_sites
+from eie.render.filling import SamplingDecoder
 from eie.render.pictures import Picture
 from eie.render.sampling import (
-    check_sampling,
     generators_of,
     reporting,
     use_scheduler,
@@ -34,31 +33,18 @@ MULTIPLE = 64
 
 
 @dataclass(frozen=True)
-class InpaintDecoder:
+class InpaintDecoder(SamplingDecoder):
     """Inpaints the hole of an edited photo by a stock pipeline.
 
     Attributes:
         model: folder or hub id of a pipeline that `AutoPipelineForInpainting` takes.
         guidance: weight of the prompt; None for the pipeline's default.
-        seed: of the noise; variation k, counted from 0, has seed + k.
-        prompt: what the picture shows; None for what the element file says.
-        steps, negative_prompt, scheduler, working_size, context, device: as
-            :class:`eie.render.DiffusionDecoder`.
+
+    The others as :class:`eie.render.filling.SamplingDecoder`.
 
     Raises:
         UsageError: no model, or a senseless setting.
     """
-
-    model: str | None = None
-    steps: int = 50
-    guidance: float | None = None
-    seed: int = 0
-    prompt: str | None = None
-    negative_prompt: str = ""
-    scheduler: str | None = None
-    working_size: int = 512
-    context: float = 2.0
-    device: str | None = None
 
     def __post_init__(self) -> None:
         if self.model is None:
@@ -66,7 +52,7 @@ class InpaintDecoder:
                 "the decoder 'inpaint' needs a model",
                 hint="give --model a folder or hub id of an inpainting pipeline of diffusers",
             )
-        check_sampling(self.steps, self.scheduler)
+        super().__post_init__()
 
     @property
     def name(self) -> str:
@@ -81,10 +67,6 @@ class InpaintDecoder:
         settings = asdict(self) | {"weights": weight_hashes(folder, ("unet", "vae", "transformer"))}
         del settings["device"]
         return settings
-
-    def fill(self, scene: Scene) -> Picture:
-        """The scene's picture with its hole made, alpha opaque there."""
-        return self.fill_variations(scene, 1)[0]
 
     def fill_variations(
         self, scene: Scene, count: int, progress: Progress | None = None
@@ -108,15 +90,7 @@ class InpaintDecoder:
         def make(view: View, report: Progress) -> list[Picture]:
             return self._make(pipeline, view, prompt, generators, report)
 
-        return fill_sites(
-            scene,
-            make,
-            count,
-            working_size=self.working_size,
-            context=self.context,
-            multiple=MULTIPLE,
-            progress=progress,
-        )
+        return self._fill_sites(scene, make, count, MULTIPLE, progress)
 
     def _make(
         self, pipeline: Any, view: View, prompt: str, generators: list[Any], report: Progress

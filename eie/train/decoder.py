@@ -143,7 +143,7 @@ class DecoderStage:
         # Guidance's unconditional side: now and then the set is the null set.
         null = torch.rand(count, 1, device=device) < self.settings.text_dropout
         elements = (appearance, box, present & ~null)
-        predicted, made = self._predict(model, noisy, step, extra, elements)
+        predicted, scale = self._predict(model, noisy, step, extra, elements)
 
         with torch.autocast(device.type, enabled=False):
             if self.settings.objective == "v_prediction":
@@ -154,14 +154,13 @@ class DecoderStage:
             place = open_share + self.settings.known_weight * known  # (B, 1, h, w)
             error = (predicted - wanted).square()  # (B, C, h, w)
             parts = {"error": error.detach().mean()}
-            error = error / made.square() * self.channel_weight.to(error)[:, None, None]
+            error = error / scale.square() * self.channel_weight.to(error)[:, None, None]
             each = (error * place).mean(dim=(1, 2, 3)) / place.mean(dim=(1, 2, 3))  # (B,)
             signal = self._signal(step)  # (B, 1, 1, 1)
-            loss = (loss_weight(signal[:, 0, 0, 0], self.settings) * each).mean()
+            loss = (loss_weight(signal.flatten(), self.settings) * each).mean()
             if self.features is not None:
                 denoised = _denoised(predicted, noisy, signal, self.settings.objective)
-                if self.settings.corrects:
-                    denoised = denoised + extra[:, : latents.shape[1]]
+                denoised = denoised + self._guess(extra)
                 features = self.features.to(device)
                 parts["features"] = self._feature_distance(features, denoised, batch)
                 loss = loss + self.settings.feature_weight * parts["features"]
@@ -181,9 +180,7 @@ class DecoderStage:
             steps = step.expand(len(latents)).to(device)
             predicted, _ = self._predict(model, sample, steps, extra, elements)
             sample = scheduler.step(predicted, step, sample).prev_sample
-        if self.settings.corrects:
-            sample = sample + extra[:, : latents.shape[1]]
-        decoded = decode_latents(self.vae, sample)
+        decoded = decode_latents(self.vae, sample + self._guess(extra))
         known_pixels = batch.known.to(device).float()
         decoded = known_pixels * target + (1 - known_pixels) * decoded
         columns = torch.cat([target, picture, decoded], dim=2)  # (B, 3, 3·crop, crop)
@@ -202,8 +199,8 @@ class DecoderStage:
         if not self.settings.corrects:
             return model(noisy, step, extra, *elements).float(), torch.ones_like(signal)
         scaling = Scaling.at(signal, self.settings.guess_deviation)
-        made = model(scaling.taken * noisy, step, extra, *elements).float()
-        return scaling.kept * noisy + scaling.made * made, scaling.made
+        made = model(scaling.scale * noisy, step, extra, *elements).float()
+        return scaling.kept * noisy + scaling.scale * made, scaling.scale
 
     def _signal(self, step: Tensor) -> Tensor:
         """(B,) steps of the noise schedule ⇒ their ᾱ, (B, 1, 1, 1)."""
@@ -255,10 +252,12 @@ class DecoderStage:
             self.vae.to(device)
             known, covered = batch.known.to(device).float(), batch.covered.to(device)
             extra = condition_channels(self.vae, picture, known, self._if_guessed(covered))
-            latents = encode_pixels(self.vae, target)
-            if self.settings.corrects:
-                latents = latents - extra[:, : latents.shape[1]]
+            latents = encode_pixels(self.vae, target) - self._guess(extra)
             return latents, extra, extra[:, -2:-1]
+
+    def _guess(self, extra: Tensor) -> Tensor:
+        """Latents (B, C, h, w) that the network's are added to: 0 if it makes everything."""
+        return extra[:, :-2] * self.settings.corrects
 
     def _elements(self, batch: DecoderBatch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
         """Embeddings (B, N, D) or patches (B, N, 4, S, S), boxes (B, N, 4), present (B, N)."""

@@ -67,11 +67,7 @@ def draw_batch(
         filled: whether the classical decoder fills holes in what is known, as a first guess.
     """
     random = np.random.default_rng(seed)
-    drawn = [_draw_crop(photos, masks, crops, dropout, random) for _ in range(crops.batch)]
-    for crop in drawn:
-        if filled and crop["known"].any():
-            crop["guess"] = _filled(crop["target"], crop["known"][0])
-            crop["guessed"] = np.ones_like(crop["known"])
+    drawn = [_draw_crop(photos, masks, crops, dropout, random, filled) for _ in range(crops.batch)]
     most = max(len(crop["present"]) for crop in drawn)
     for crop in drawn:
         missing = most - len(crop["present"])
@@ -92,6 +88,7 @@ def _draw_crop(
     crops: CropSettings,
     dropout: DropoutSettings,
     random: np.random.Generator,
+    filled: bool,
 ) -> dict[str, NDArray[Any]]:
     """One crop, its values as in :class:`DecoderBatch` without the batch axis.
 
@@ -110,11 +107,14 @@ def _draw_crop(
     dropped = _mostly_under(mask, labels, len(photo.box), dropout.covered)  # (P,)
     hole = dropped[labels]
     anchored = dropping and random.random() < dropout.known
+    known = _eroded(~hole, random) if anchored else np.zeros_like(hole)
     values = _pictures(photo, view, crop) | {
         "covered": ~hole[None],
         "guessed": ~hole[None],
-        "known": (_eroded(~hole, random) if anchored else np.zeros_like(hole))[None],
+        "known": known[None],
     }
+    if filled and known.any():
+        values |= {"guess": _filled(values["target"], known), "guessed": np.ones_like(known)[None]}
     elements = _elements(photo, view, factor, crop, dropped)
     return {name: np.ascontiguousarray(value) for name, value in (values | elements).items()}
 

@@ -53,6 +53,14 @@ def awake(attention: ElementAttention) -> ElementAttention:
     return attention.eval()
 
 
+def reading(geometry_bias: bool) -> tuple[UNet2DConditionModel, ElementAttention]:
+    """A U-Net, and the element attention that it reads with."""
+    unet = random_unet()
+    attention = awake(ElementAttention.for_unet(unet, EMBEDDING, geometry_bias=geometry_bias))
+    attend_to_elements(unet)
+    return unet, attention
+
+
 @pytest.mark.parametrize("geometry_bias", [False, True])
 def test_a_new_one_changes_nothing(geometry_bias: bool) -> None:
     unet = random_unet()
@@ -70,9 +78,7 @@ def test_a_new_one_changes_nothing(geometry_bias: bool) -> None:
 
 @pytest.mark.parametrize("geometry_bias", [False, True])
 def test_elements_matter_and_absent_ones_do_not(geometry_bias: bool) -> None:
-    unet = random_unet()
-    attention = awake(ElementAttention.for_unet(unet, EMBEDDING, geometry_bias=geometry_bias))
-    attend_to_elements(unet)
+    unet, attention = reading(geometry_bias)
     sample, step, text = inputs()
     embeddings, box, present = elements()
 
@@ -96,9 +102,7 @@ def test_elements_matter_and_absent_ones_do_not(geometry_bias: bool) -> None:
 
 @pytest.mark.parametrize("geometry_bias", [False, True])
 def test_null_rows_read_what_a_null_set_reads(geometry_bias: bool) -> None:
-    unet = random_unet()
-    attention = awake(ElementAttention.for_unet(unet, EMBEDDING, geometry_bias=geometry_bias))
-    attend_to_elements(unet)
+    unet, attention = reading(geometry_bias)
     sample, step, text = inputs()
     embeddings, box, present = elements()
     present[0] = False

@@ -282,10 +282,10 @@ def test_scaling_is_the_best_linear_prediction() -> None:
     noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
     velocity = signal.sqrt() * noise - (1 - signal).sqrt() * latents
     scaling = Scaling.at(signal, deviation)
-    assert (scaling.taken * noisy).std() == pytest.approx(1.0, abs=0.01)
+    assert (scaling.scale * noisy).std() == pytest.approx(1.0, abs=0.01)
     rest = velocity - scaling.kept * noisy
     assert (rest * noisy).mean() == pytest.approx(0.0, abs=0.01)
-    assert rest.std() == pytest.approx(deviation * float(scaling.made), abs=0.01)
+    assert rest.std() == pytest.approx(deviation * float(scaling.scale), abs=0.01)
 
 
 def test_what_sees_no_picture_has_no_guess() -> None:

@@ -373,7 +373,7 @@ def test_a_right_prediction_gives_the_photo(photos, vae, tmp_path) -> None:
     scaling = Scaling.at(signal, stage.settings.guess_deviation)
 
     def right(*_):
-        return (velocity - scaling.kept * noisy) / scaling.made
+        return (velocity - scaling.kept * noisy) / scaling.scale
 
     predicted, _ = stage._predict(right, noisy, step, extra, ())
     denoised = signal.sqrt() * noisy - (1 - signal).sqrt() * predicted
