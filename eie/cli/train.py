@@ -437,6 +437,15 @@ def decoder(
         bool | None,
         typer.Option("--checkpointing", help="Trade time for memory in the U-Net."),
     ] = None,
+    batches: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Different batches, kept in the run's folder; after so many they come again, "
+            "with other noise.",
+            show_default="new ones all along",
+        ),
+    ] = None,
     seed: Seed = None,
     precision: PrecisionOption = None,
     workers: Workers = None,
@@ -476,6 +485,7 @@ def decoder(
             guess_deviation=guess_deviation,
             feature_weight=feature_weight,
             checkpointing=checkpointing,
+            batches=batches,
             start=start,
         ),
     )

@@ -11,7 +11,8 @@ where the picture is the photo where that is known, a first guess where there is
 decoder's picture, or the classical decoder's fill), and continued smoothly from around elsewhere.
 
 Nor can it spend them on painting again what the guess has right: it may denoise latents less those
-of the guess, which are taken to be small (:class:`Scaling`).
+of the guess, which are taken to be small (:class:`Scaling`). What that changes in pixels is added
+to the guess (:func:`corrected`), whose own detail thereby never passes through the autoencoder.
 """
 
 from __future__ import annotations
@@ -103,3 +104,20 @@ def encode_pixels(vae: Any, pixels: Tensor) -> Tensor:
 def decode_latents(vae: Any, latents: Tensor) -> Tensor:
     """The reverse: (B, C, h, w) ⇒ (B, 3, 8h, 8w) RGB, about [−1, 1], not clipped."""
     return vae.decode(latents / vae.config.scaling_factor).sample
+
+
+def corrected(vae: Any, picture: Tensor, guess: Tensor, additions: Tensor) -> Tensor:
+    """A guess with what is to be added to it: without additions, exactly the guess.
+
+    Args:
+        vae: the latent autoencoder.
+        picture: (B, 3, H, W) in [−1, 1], the guess.
+        guess: (B, C, h, w), its latents.
+        additions: (B, C, h, w), to these.
+
+    Returns:
+        (B, 3, H, W), about [−1, 1], not clipped.
+    """
+    with torch.no_grad():
+        shown = decode_latents(vae, guess)  # (B, 3, H, W)
+    return picture + (decode_latents(vae, guess + additions) - shown)

@@ -27,6 +27,7 @@ from eie.models.conditioning import (
     Scaling,
     condition_channels,
     conditioned_channels,
+    corrected,
     decode_latents,
 )
 from eie.models.element_attention import ARGUMENT, ElementContext, attend_to_elements
@@ -269,7 +270,9 @@ class ImageElementsPipeline(DiffusionPipeline):
             self._step_options(eta, generator),
             callback_on_step_end,
         )
-        images = latents if output_type == "latent" else self.decode_latents(latents)
+        images = latents
+        if output_type != "latent":
+            images = self.decode_latents(latents, picture, anchor)
         images = self.image_processor.postprocess(images, output_type=output_type)
         self.maybe_free_model_hooks()
         return ImagePipelineOutput(images=images) if return_dict else (images,)
@@ -407,9 +410,21 @@ class ImageElementsPipeline(DiffusionPipeline):
         index = int(torch.as_tensor(timestep).round().clamp(0, len(signal) - 1))
         return Scaling.at(signal[index].float().cpu(), self.config.guess_deviation)
 
-    def decode_latents(self, latents: Tensor) -> Tensor:
-        """(B, c, h, w) ⇒ (B, 3, H, W) RGB in [−1, 1]."""
-        return decode_latents(self.vae, latents.to(self.vae.dtype)).float().clamp(-1, 1)
+    def decode_latents(
+        self, latents: Tensor, picture: Tensor | None = None, anchor: KnownPicture | None = None
+    ) -> Tensor:
+        """(B · K, c, h, w) ⇒ (B · K, 3, H, W) RGB in [−1, 1].
+
+        Args:
+            picture, anchor: (B, 3, H, W), and its latents; where the U-Net corrects the picture,
+                the difference that its additions make is added to that.
+        """
+        if not self.corrects or picture is None or anchor is None:
+            return decode_latents(self.vae, latents.to(self.vae.dtype)).float().clamp(-1, 1)
+        guess = anchor.latents.to(self.vae.dtype)
+        added = latents.to(self.vae.dtype) - guess
+        shown = picture.to(guess).repeat_interleave(len(guess) // len(picture), dim=0)
+        return corrected(self.vae, shown, guess, added).float().clamp(-1, 1)
 
     def _hold(
         self, latents: Tensor, anchor: KnownPicture, noise: Tensor, following: Tensor

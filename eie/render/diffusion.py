@@ -91,7 +91,10 @@ class DiffusionDecoder(SamplingDecoder):
         def make(view: View, report: Progress) -> list[Picture]:
             return self._make(model, light, inputs, view, scene.elements, generators, report)
 
-        return self._fill_sites(scene, make, count, model.pipeline.multiple, progress)
+        pipeline = model.pipeline
+        return self._fill_sites(
+            scene, make, count, pipeline.multiple, progress, guessed=pipeline.corrects
+        )
 
     def decode_variations(
         self, elements: ElementSet, count: int, progress: Progress | None = None

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from eie.render.anchored import Progress, Scene
 from eie.render.light import as_layout
-from eie.render.pictures import Picture
+from eie.render.pictures import Picture, split_alpha, to_channels
 from eie.render.sampling import check_sampling, part_of
 from eie.render.windows import Site, View, sites, view_of
 
@@ -65,13 +67,21 @@ class SamplingDecoder:
         raise NotImplementedError
 
     def _fill_sites(
-        self, scene: Scene, make: Make, count: int, multiple: int, progress: Progress | None
+        self,
+        scene: Scene,
+        make: Make,
+        count: int,
+        multiple: int,
+        progress: Progress | None,
+        guessed: bool = False,
     ) -> list[Picture]:
         """The scene's picture with its hole made, `count` times.
 
         Args:
             make: gives `count` pictures of a view.
             multiple: pixels of which a view's sides are multiples.
+            guessed: the scene's picture shows a guess in the hole, which `make` changes. Only the
+                changes go through the working size then, and the guess's fine detail is kept.
         """
         pictures = [scene.picture.copy() for _ in range(count)]
         work = sites(scene.hole, self.working_size, self.context)
@@ -79,8 +89,16 @@ class SamplingDecoder:
             view = view_of(scene, site.window, self.working_size, multiple)
             made = make(view, part_of(progress, index, len(work)))
             for picture, pixels in zip(pictures, made, strict=True):
-                put_back(picture, site, view.back(pixels))
+                whole = changed(scene, view, pixels) if guessed else view.back(pixels)
+                put_back(picture, site, whole)
         return pictures
+
+
+def changed(scene: Scene, view: View, pixels: Picture) -> Picture:
+    """A window of the scene, (h, w, 3), changed as `pixels` (H, W, 3) change the view's photo."""
+    change = view.back(pixels.astype(np.int16) - view.photo)  # (h, w, 3)
+    colour, _ = split_alpha(scene.picture[view.window.slices])
+    return (to_channels(colour, 3) + change).clip(0, 255).astype(np.uint8)
 
 
 def put_back(picture: Picture, site: Site, pixels: Picture) -> None:

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eie.render.anchored import Scene
 from eie.render.pictures import Mask, Picture, Window, split_alpha, to_channels
+
+Values = TypeVar("Values", np.uint8, np.int16)
 
 _BLOCK = 32
 """Holes nearer than about this many pixels are filled together."""
@@ -62,15 +65,16 @@ class View:
         centre = (box[:, :2] - corner) * stretch
         return np.concatenate([centre, box[:, 2:] * stretch], axis=1).astype(np.float32)
 
-    def back(self, pixels: Picture) -> Picture:
-        """(H, W, 3) of the view ⇒ (h, w, 3) of the window."""
+    def back(self, pixels: NDArray[Values]) -> NDArray[Values]:
+        """(H, W, 3) uint8 or int16 of the view ⇒ (h, w, 3) of the window."""
         import cv2
 
         part = np.ascontiguousarray(pixels[: self.size[0], : self.size[1]])
         whole = (self.window.width, self.window.height)
         if (self.size[1], self.size[0]) == whole:
             return part
-        return np.asarray(cv2.resize(part, whole, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+        grown = cv2.resize(part, whole, interpolation=cv2.INTER_CUBIC)
+        return np.asarray(grown, dtype=pixels.dtype)
 
 
 def separate_holes(hole: Mask, margin: int, context: float = 0.0) -> Iterator[tuple[Window, Mask]]:

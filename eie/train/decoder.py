@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from eie.models.conditioning import (
     Scaling,
     condition_channels,
     conditioned_channels,
+    corrected,
     decode_latents,
     encode_pixels,
     known_picture,
@@ -38,6 +39,7 @@ from eie.train.images import Folder, photo_files
 from eie.train.loop import averaged_weights, load_fitting, train
 from eie.train.masks import MaskDatabase
 from eie.train.pictures import side_by_side
+from eie.train.prepared import PreparedBatches
 from eie.train.settings import DecoderConfig, DecoderSettings, Objective
 from eie.train.shards import ShardedPhotos, is_shard, write_shards
 
@@ -93,16 +95,23 @@ class DiffusionDecoderModel(nn.Module):
 
 
 class DecoderStage:
-    """Model, data and loss of stage 2."""
+    """Model, data and loss of stage 2.
+
+    Args:
+        prepared: folder that batches are kept in, if they are to come again.
+    """
 
     def __init__(
         self,
         settings: DecoderSettings,
         photos: EncodedPhotos | ShardedPhotos,
         masks: MaskDatabase | None,
+        prepared: Path | None = None,
     ) -> None:
         self.settings = settings
-        self.batch = partial(_batch, photos, masks, settings)
+        self.batch: Callable[[int], DecoderBatch] = partial(_batch, photos, masks, settings)
+        if prepared and settings.batches:
+            self.batch = PreparedBatches(self.batch, prepared, settings.batches)
         self.vae = load_vae(settings.vae)
         self.channel_weight = channel_weights(self.vae, settings.channel_power)  # (C,)
         self.scheduler = training_scheduler(settings)
@@ -160,9 +169,8 @@ class DecoderStage:
             loss = (loss_weight(signal.flatten(), self.settings) * each).mean()
             if self.features is not None:
                 denoised = _denoised(predicted, noisy, signal, self.settings.objective)
-                denoised = denoised + self._guess(extra)
                 features = self.features.to(device)
-                parts["features"] = self._feature_distance(features, denoised, batch)
+                parts["features"] = self._feature_distance(features, denoised, extra, batch)
                 loss = loss + self.settings.feature_weight * parts["features"]
         return loss, parts
 
@@ -180,7 +188,7 @@ class DecoderStage:
             steps = step.expand(len(latents)).to(device)
             predicted, _ = self._predict(model, sample, steps, extra, elements)
             sample = scheduler.step(predicted, step, sample).prev_sample
-        decoded = decode_latents(self.vae, sample + self._guess(extra))
+        decoded = self._decoded(picture, extra, sample)
         known_pixels = batch.known.to(device).float()
         decoded = known_pixels * target + (1 - known_pixels) * decoded
         columns = torch.cat([target, picture, decoded], dim=2)  # (B, 3, 3·crop, crop)
@@ -207,25 +215,25 @@ class DecoderStage:
         return self.scheduler.alphas_cumprod.to(step.device)[step][:, None, None, None]
 
     def _feature_distance(
-        self, features: FeatureDistance, denoised: Tensor, batch: DecoderBatch
+        self, features: FeatureDistance, denoised: Tensor, extra: Tensor, batch: DecoderBatch
     ) -> Tensor:
         """Mean distance in features from the photo of denoised latents, where it is not known.
 
         Taken of a part of every crop, about the middle of its hole.
         """
         side = min(self.settings.feature_crop, self.settings.crops.crop)
-        unknown = ~batch.known[:, 0]  # (B, crop, crop)
-        corners = [_window(plane, side) for plane in unknown]
-        latents, planes = [], []
-        for row, (top, left) in enumerate(corners):
-            small = np.s_[:, top // 8 : (top + side) // 8, left // 8 : (left + side) // 8]
+        photo, picture = self._pixels(batch, denoised.device)
+        pixels = torch.cat([photo, picture, batch.known.to(photo)], dim=1)  # (B, 7, crop, crop)
+        planes, latents = [], []
+        for row, unknown in enumerate(~batch.known[:, 0]):
+            top, left = _window(unknown, side)
             whole = np.s_[:, top : top + side, left : left + side]
-            latents.append(denoised[row][small])
-            planes.append(
-                torch.cat([batch.target[row][whole].float() / 255, batch.known[row][whole].float()])
-            )
-        target, known = torch.stack(planes).to(denoised.device).split([3, 1], dim=1)
-        made = (decode_latents(self.vae, torch.stack(latents)) + 1) / 2  # (B, 3, side, side)
+            small = np.s_[:, top // 8 : (top + side) // 8, left // 8 : (left + side) // 8]
+            planes.append(pixels[row][whole])
+            latents.append(torch.cat([denoised[row], extra[row]])[small])
+        photo, picture, known = torch.stack(planes).split([3, 3, 1], dim=1)  # (B, ·, side, side)
+        made, given = torch.stack(latents).tensor_split([denoised.shape[1]], dim=1)
+        target, made = (photo + 1) / 2, (self._decoded(picture, given, made) + 1) / 2
         seen = known * target + (1 - known) * made.clamp(0, 1)
         distance = features(seen, target)  # (B, 1, side, side)
         return (distance * (1 - known)).sum() / (1 - known).sum().clamp_min(1)
@@ -255,6 +263,18 @@ class DecoderStage:
             latents = encode_pixels(self.vae, target) - self._guess(extra)
             return latents, extra, extra[:, -2:-1]
 
+    def _decoded(self, picture: Tensor, extra: Tensor, latents: Tensor) -> Tensor:
+        """(B, 3, H, W), about [−1, 1], of denoised latents.
+
+        Args:
+            picture: (B, 3, H, W) in [−1, 1], what is known of the photo.
+            extra: (B, C + 2, h, w) further channels, the picture's latents among them.
+            latents: (B, C, h, w), less those of the picture if it is corrected.
+        """
+        if self.settings.corrects:
+            return corrected(self.vae, picture, extra[:, :-2], latents)
+        return decode_latents(self.vae, latents)
+
     def _guess(self, extra: Tensor) -> Tensor:
         """Latents (B, C, h, w) that the network's are added to: 0 if it makes everything."""
         return extra[:, :-2] * self.settings.corrects
@@ -262,9 +282,10 @@ class DecoderStage:
     def _elements(self, batch: DecoderBatch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
         """Embeddings (B, N, D) or patches (B, N, 4, S, S), boxes (B, N, 4), present (B, N)."""
         box, present = batch.box.to(device), batch.present.to(device)
-        if self.settings.freeze:
-            return batch.embeddings.to(device), box, present
-        return batch.patches.to(device).float() / 255, box, present
+        appearance = batch.appearance.to(device)
+        if not self.settings.freeze:
+            appearance = appearance.float() / 255
+        return appearance, box, present
 
 
 def build_unet(config: DecoderConfig, latent_channels: int) -> UNet2DConditionModel:
@@ -362,7 +383,10 @@ def _batch(
 ) -> DecoderBatch:
     # Step −1 draws the batch that sample pictures are made of.
     seed = (settings.loop.seed, step + 1)
-    return draw_batch(photos, masks, settings.crops, settings.dropout, seed, settings.corrects)
+    return draw_batch(
+        photos, masks, settings.crops, settings.dropout, seed,
+        filled=settings.corrects, patches=not settings.freeze,
+    )  # fmt: skip
 
 
 def encoded_photos(
@@ -460,7 +484,7 @@ def train_decoder(
     masks = MaskDatabase.load(settings.masks) if settings.masks else None
     if dry_run:
         return options
-    stage = DecoderStage(settings, photos, masks)
+    stage = DecoderStage(settings, photos, masks, run / "batches")
     train(stage, settings.loop, run, options)
     stage.model.load_state_dict(averaged_weights(run))
     _hand_out(run, stage)

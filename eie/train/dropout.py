@@ -36,8 +36,8 @@ class DecoderBatch:
         guessed: (B, 1, crop, crop) bool, where the guess may be seen.
         covered: (B, 1, crop, crop) bool, where an element is present.
         known: (B, 1, crop, crop) bool, where the photo's pixels are known.
-        embeddings: (B, N, D) float32.
-        patches: (B, N, 4, S, S) uint8.
+        appearance: (B, N, D) float32 embeddings, or (B, N, 4, S, S) uint8 patches for an encoder
+            that is trained along.
         box: (B, N, 4) float32 (cx, cy, w, h) in shares of the crop.
         present: (B, N) bool, False for dropped elements and for padding.
     """
@@ -47,8 +47,7 @@ class DecoderBatch:
     guessed: Tensor
     covered: Tensor
     known: Tensor
-    embeddings: Tensor
-    patches: Tensor
+    appearance: Tensor
     box: Tensor
     present: Tensor
 
@@ -60,18 +59,23 @@ def draw_batch(
     dropout: DropoutSettings,
     seed: tuple[int, ...],
     filled: bool = False,
+    patches: bool = False,
 ) -> DecoderBatch:
     """Random crops of random photos; a pure function of the seed.
 
     Args:
+        patches: give elements' patches, not their embeddings.
         filled: whether the classical decoder fills holes in what is known, as a first guess.
     """
     random = np.random.default_rng(seed)
-    drawn = [_draw_crop(photos, masks, crops, dropout, random, filled) for _ in range(crops.batch)]
+    drawn = [
+        _draw_crop(photos, masks, crops, dropout, random, filled, patches)
+        for _ in range(crops.batch)
+    ]
     most = max(len(crop["present"]) for crop in drawn)
     for crop in drawn:
         missing = most - len(crop["present"])
-        for name in ("embeddings", "patches", "box", "present"):
+        for name in ("appearance", "box", "present"):
             crop[name] = np.pad(crop[name], [(0, missing)] + [(0, 0)] * (crop[name].ndim - 1))
         crop["box"][most - missing :] = 1.0  # a size that can be divided by
     return DecoderBatch(
@@ -89,6 +93,7 @@ def _draw_crop(
     dropout: DropoutSettings,
     random: np.random.Generator,
     filled: bool,
+    patches: bool,
 ) -> dict[str, NDArray[Any]]:
     """One crop, its values as in :class:`DecoderBatch` without the batch axis.
 
@@ -115,7 +120,7 @@ def _draw_crop(
     }
     if filled and known.any():
         values |= {"guess": _filled(values["target"], known), "guessed": np.ones_like(known)[None]}
-    elements = _elements(photo, view, factor, crop, dropped)
+    elements = _elements(photo, view, factor, crop, dropped, patches)
     return {name: np.ascontiguousarray(value) for name, value in (values | elements).items()}
 
 
@@ -143,12 +148,12 @@ def _elements(
     factor: NDArray[np.float64],
     crop: int,
     dropped: NDArray[np.bool_],
+    patches: bool,
 ) -> dict[str, NDArray[Any]]:
     """The elements that reach into a view, boxes in shares of it."""
     box, near = boxes_in_view(photo.box, view, factor, crop)
     return {
-        "embeddings": photo.embeddings[near],
-        "patches": photo.patches[near],
+        "appearance": (photo.patches if patches else photo.embeddings)[near],
         "box": (box[near] / crop).astype(np.float32),
         "present": ~dropped[near],
     }

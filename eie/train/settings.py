@@ -242,11 +242,11 @@ class DropoutSettings:
         anchored rendering.
     """
 
-    share: float = 0.85
-    side: tuple[float, float] = (0.25, 0.9)
+    share: float = 0.9
+    side: tuple[float, float] = (0.2, 0.85)
     covered: float = 0.5
     random_partition: bool = True
-    known: float = 0.75
+    known: float = 0.8
 
 
 @dataclass(frozen=True)
@@ -301,6 +301,8 @@ class DecoderSettings:
     checkpointing: compute the U-Net's activations again instead of keeping them; less memory.
     guidance: guidance scale that the model is to be used with. Far above 1 it needs a well
         trained model: it enlarges errors, too.
+    batches: different batches, kept in the run's folder; after so many they come again, with other
+        noise. Drawing one costs as much as a step. None for new ones all along.
     start: weights (safetensors) to start from, as far as their tensors fit.
     """
 
@@ -316,8 +318,8 @@ class DecoderSettings:
     min_snr: float = 0.0
     text_dropout: float = 0.1
     light_picture: bool = True
-    guess_deviation: float = 0.1
-    feature_weight: float = 1.0
+    guess_deviation: float = 0.05
+    feature_weight: float = 2.0
     feature_crop: int = 128
     known_weight: float = 0.1
     channel_power: float = 0.5
@@ -326,6 +328,7 @@ class DecoderSettings:
     joint: bool = False
     checkpointing: bool = False
     guidance: float = 1.5
+    batches: int | None = None
     start: Path | None = None
 
     @property

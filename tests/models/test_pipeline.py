@@ -43,6 +43,11 @@ def latents_of(pipeline: ImageElementsPipeline, **options: Any) -> Tensor:
     return pipeline(*elements, **options).images
 
 
+def images_of(pipeline: ImageElementsPipeline, **options: Any) -> Tensor:
+    """(B, 3, H, W) in [0, 1]."""
+    return latents_of(pipeline, output_type="pt", **options)
+
+
 def half_known() -> dict[str, Tensor]:
     """A picture of 64×96 pixels of which the middle is unknown."""
     torch.manual_seed(6)
@@ -272,6 +277,15 @@ def test_a_guess_is_corrected_by_any_scheduler(name: str) -> None:
     options = half_known()
     guess = pipeline.encode_picture(options["picture"], options["known"], None, 1)
     assert (latents_of(pipeline, **options) - guess.latents).abs().max() < 0.02
+
+
+def test_without_additions_the_guess_is_not_touched() -> None:
+    """Not even by the autoencoder, whose weights are random here."""
+    pipeline = correcting_pipeline(1e-5, silent=True)
+    options = half_known()
+    made = images_of(pipeline, **options)
+    torch.testing.assert_close(made, (options["picture"] + 1) / 2, atol=1e-3, rtol=0)
+    assert (images_of(correcting_pipeline(), **options) - made).abs().max() > 0.01
 
 
 def test_scaling_is_the_best_linear_prediction() -> None:

@@ -15,6 +15,8 @@ from eie.encode import encode
 from eie.errors import MissingModelError, UsageError
 from eie.render import DiffusionDecoder, InpaintDecoder, render, stage, variations
 from eie.render.diffusion import known_of
+from eie.render.filling import changed
+from eie.render.pictures import Window
 from eie.render.windows import view_of
 from tests.random_diffusion import (
     EMBEDDING,
@@ -134,6 +136,17 @@ def test_a_grown_view_keeps_the_hole_out_of_known_pixels() -> None:
     inside = (y * 50) // 128, (x * 50) // 128
     assert not view.known[inside].any()
     assert view.known[50:].all() and view.known[:, 50:].all()
+
+
+def test_a_guess_keeps_its_detail_beyond_the_working_size() -> None:
+    """Only the change is enlarged: noise finer than the working size stays as it is."""
+    scene = stage(photo(height=96, width=128))
+    scene = replace(scene, picture=scene.picture // 2)
+    view = view_of(scene, Window(0, 0, 96, 128), 64, 8)
+    assert view.photo.shape == (48, 64, 3)
+    assert_array_equal(changed(scene, view, view.photo), scene.picture)
+    brighter = changed(scene, view, view.photo + np.uint8(20))
+    assert_array_equal(brighter, scene.picture + 20)
 
 
 def scene_window(scene):

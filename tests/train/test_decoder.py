@@ -177,10 +177,34 @@ def test_batches_follow_from_the_seed(photos, tmp_path) -> None:
         draw_batch(data, None, SMALL.crops, SMALL.dropout, (0, step)) for step in (1, 1, 2)
     )
     assert torch.equal(first.target, again.target)
-    assert torch.equal(first.embeddings, again.embeddings)
+    assert torch.equal(first.appearance, again.appearance)
     assert not torch.equal(first.target, other.target)
     assert first.target.shape == first.guess.shape == (2, 3, 64, 64)
     assert first.known.shape == first.covered.shape == (2, 1, 64, 64)
+
+
+def test_prepared_batches_come_again(photos, vae, tmp_path) -> None:
+    settings = replace(SMALL, vae=str(vae), batches=2)
+    stage = DecoderStage(settings, encoded(photos, tmp_path), None, tmp_path / "batches")
+    plain = DecoderStage(replace(settings, batches=None), encoded(photos, tmp_path), None)
+    for step, same in ((-1, -1), (0, 0), (1, 1), (2, 0), (5, 1), (-1, -1)):
+        batch, drawn = stage.batch(step), plain.batch(same)
+        assert all(torch.equal(getattr(batch, name), value) for name, value in vars(drawn).items())
+    assert sorted(file.name for file in (tmp_path / "batches").iterdir()) == [
+        "-1.safetensors", "0.safetensors", "1.safetensors",
+    ]  # fmt: skip
+
+
+def test_an_encoder_that_is_trained_gets_patches(photos, tmp_path) -> None:
+    data = encoded(photos, tmp_path)
+    drawn = [
+        draw_batch(data, None, SMALL.crops, SMALL.dropout, (0, 1), patches=patches)
+        for patches in (False, True)
+    ]
+    assert drawn[0].appearance.shape[:2] == drawn[1].appearance.shape[:2]
+    assert drawn[0].appearance.ndim == 3
+    assert drawn[1].appearance.shape[2:] == (4, 32, 32)
+    assert drawn[1].appearance.dtype == torch.uint8
 
 
 def test_dropped_elements_leave_a_hole(photos, tmp_path) -> None:
@@ -192,7 +216,7 @@ def test_dropped_elements_leave_a_hole(photos, tmp_path) -> None:
         for row in range(2):
             covered, known = batch.covered[row, 0], batch.known[row, 0]
             assert not (known & ~covered).any()  # nothing under a dropped element is known
-            real = batch.box[row][batch.embeddings[row].abs().sum(dim=1) > 0]
+            real = batch.box[row][batch.appearance[row].abs().sum(dim=1) > 0]
             missing = len(real) - int(batch.present[row].sum())
             # Some elements lie outside the crop or under no label of it; holes need one inside.
             assert missing >= (1 if (~covered).any() else 0)
@@ -205,7 +229,7 @@ def test_without_dropout_everything_is_there_and_nothing_known(photos, tmp_path)
     batch = draw_batch(data, None, SMALL.crops, DropoutSettings(share=0.0), (0, 0))
     assert batch.covered.all()
     assert not batch.known.any()
-    assert int(batch.present.sum()) == int((batch.embeddings.abs().sum(dim=2) > 0).sum())
+    assert int(batch.present.sum()) == int((batch.appearance.abs().sum(dim=2) > 0).sum())
 
 
 def test_a_stopped_run_goes_on_exactly(photos, vae, tmp_path) -> None:
