@@ -133,6 +133,62 @@ def segmenter(
         int | None,
         typer.Option(help="Side of a crop in pixels.", show_default=str(SceneSettings.crop)),
     ] = None,
+    segmented: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Share of crops of photos that people segmented.",
+            show_default=str(SceneSettings.segmented),
+        ),
+    ] = None,
+    pasted: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Share of these that get objects pasted on, as all others do.",
+            show_default=str(SceneSettings.pasted),
+        ),
+    ] = None,
+    objects: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Most objects on a crop.", show_default=str(SceneSettings.objects)
+        ),
+    ] = None,
+    affinity_weight: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="Weight of the affinity's cross-entropy: of whole objects against elements.",
+            show_default=str(SegmenterSettings.affinity_weight),
+        ),
+    ] = None,
+    dice_weight: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="Weight of the affinity's overlap.",
+            show_default=str(SegmenterSettings.dice_weight),
+        ),
+    ] = None,
+    head_rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="Highest learning rate but for the backbone.",
+            show_default=str(SegmenterSettings.head_rate),
+        ),
+    ] = None,
+    backbone_rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="Highest learning rate of the backbone.",
+            show_default=str(SegmenterSettings.backbone_rate),
+        ),
+    ] = None,
     seed: Seed = None,
     precision: PrecisionOption = None,
     workers: Workers = None,
@@ -153,8 +209,17 @@ def segmenter(
     settings = replace(
         default,
         loop=replace(default.loop, **_loop(steps, seed, precision, workers, accumulate)),
-        scenes=replace(default.scenes, **typed(batch=batch, crop=crop)),
-        **typed(start=start),
+        scenes=replace(
+            default.scenes,
+            **typed(batch=batch, crop=crop, segmented=segmented, pasted=pasted, objects=objects),
+        ),
+        **typed(
+            affinity_weight=affinity_weight,
+            dice_weight=dice_weight,
+            head_rate=head_rate,
+            backbone_rate=backbone_rate,
+            start=start,
+        ),
     )
     folders = [Folder.parse(folder) for folder in data]
     options = train_segmenter(folders, output, settings, dry_run)
