@@ -61,6 +61,17 @@ def command(
             show_default="the model's",
         ),
     ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            "--temperature",
+            metavar="T",
+            min=0.0,
+            help="Amplitude of the noise that diffusion starts from: towards 0 variations differ "
+            "less and come closer to what the model expects most.",
+            show_default="the model's",
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -127,6 +138,7 @@ def command(
                 device=device,
                 steps=steps,
                 guidance=guidance,
+                temperature=temperature,
                 seed=seed,
                 prompt=prompt,
                 negative_prompt=negative_prompt,

@@ -498,6 +498,34 @@ def decoder(
             show_default=str(DecoderSettings.feature_weight),
         ),
     ] = None,
+    least_noise: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Least amplitude of the noise, drawn up to 1 for each crop: the model can then be "
+            "used at lower temperatures.",
+            show_default=str(DecoderSettings.least_noise),
+        ),
+    ] = None,
+    last_share: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Share of crops at the noise schedule's last step, where all is to be told from "
+            "what is known.",
+            show_default=str(DecoderSettings.last_share),
+        ),
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="Amplitude of the noise that the model is to be used with.",
+            show_default=str(DecoderSettings.temperature),
+        ),
+    ] = None,
     checkpointing: Annotated[
         bool | None,
         typer.Option("--checkpointing", help="Trade time for memory in the U-Net."),
@@ -549,6 +577,9 @@ def decoder(
             light_picture=light_picture,
             guess_deviation=guess_deviation,
             feature_weight=feature_weight,
+            least_noise=least_noise,
+            last_share=last_share,
+            temperature=temperature,
             checkpointing=checkpointing,
             batches=batches,
             start=start,

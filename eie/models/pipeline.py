@@ -101,7 +101,7 @@ class ImageElementsPipeline(DiffusionPipeline):
         element_attention: the θ_S of this U-Net.
         scheduler: any of diffusers' schedulers.
         text_encoder, tokenizer: CLIP's, or None for a model that reads no text.
-        guidance_scale: default of every call.
+        guidance_scale, temperature: defaults of every call.
         guess_deviation: 0 for latents of pictures, as in the paper. Otherwise the U-Net denoises
             what is to be added to the latents of the picture it sees; see
             :class:`eie.models.conditioning.Scaling` for this deviation.
@@ -130,6 +130,7 @@ class ImageElementsPipeline(DiffusionPipeline):
         tokenizer: Any = None,
         guidance_scale: float = GUIDANCE,
         guess_deviation: float = 0.0,
+        temperature: float = 1.0,
     ) -> None:
         super().__init__()
         self.register_modules(
@@ -140,7 +141,11 @@ class ImageElementsPipeline(DiffusionPipeline):
             text_encoder=text_encoder,
             tokenizer=tokenizer,
         )
-        self.register_to_config(guidance_scale=guidance_scale, guess_deviation=guess_deviation)
+        self.register_to_config(
+            guidance_scale=guidance_scale,
+            guess_deviation=guess_deviation,
+            temperature=temperature,
+        )
         self.image_processor = VaeImageProcessor(vae_scale_factor=self.vae_scale_factor)
         if unet.config.in_channels not in (
             self.latent_channels,
@@ -208,6 +213,7 @@ class ImageElementsPipeline(DiffusionPipeline):
         num_images: int = 1,
         num_inference_steps: int = STEPS,
         guidance_scale: float | None = None,
+        temperature: float | None = None,
         eta: float = 0.0,
         generator: Generators = None,
         latents: Tensor | None = None,
@@ -234,6 +240,8 @@ class ImageElementsPipeline(DiffusionPipeline):
             num_images: variations K of each set.
             guidance_scale: w of ε = ε₀ + w (ε₁ − ε₀), text and elements alike; at most 1 for
                 none; None for the model's own.
+            temperature: amplitude of the noise that sampling starts from: 1 samples, towards 0 all
+                samples come closer to what the model expects most; None for the model's own.
             eta: of DDIM: 0 is deterministic, 1 is DDPM.
             generator: of the noise; one for all or one for each of the B · K pictures.
             latents: (B · K, c, h, w) standard normal noise to start from.
@@ -261,7 +269,9 @@ class ImageElementsPipeline(DiffusionPipeline):
             channels=anchor.channels if anchor and self.sees_picture else None,
             guidance=guidance,
         )
-        noise = self.prepare_noise((batch, height, width), generator, latents)
+        if temperature is None:
+            temperature = self.config.temperature
+        noise = temperature * self.prepare_noise((batch, height, width), generator, latents)
         latents = self.denoise(
             noise,
             conditions,

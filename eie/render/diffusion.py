@@ -44,6 +44,8 @@ class DiffusionDecoder(SamplingDecoder):
         guidance: weight of text and elements against neither; at most 1 for none; None for what
             the model was made for.
         prompt, negative_prompt: only for models that read text.
+        temperature: amplitude of the noise: towards 0 variations differ less and come closer to
+            what the model expects most; None for what the model was made for.
 
     The others as :class:`eie.render.filling.SamplingDecoder`.
 
@@ -52,6 +54,12 @@ class DiffusionDecoder(SamplingDecoder):
     """
 
     model: str = "tiny"
+    temperature: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.temperature is not None and not 0 <= self.temperature < np.inf:
+            raise UsageError(f"a temperature of {self.temperature}", hint="choose one from 0 up")
 
     @property
     def name(self) -> str:
@@ -174,6 +182,7 @@ class DiffusionDecoder(SamplingDecoder):
             num_images=len(generators),
             num_inference_steps=self.steps,
             guidance_scale=self.guidance,
+            temperature=self.temperature,
             generator=generators,
             output_type="np",
             callback_on_step_end=reporting(report),

@@ -144,9 +144,8 @@ class DecoderStage:
         device = _device(model)
         latents, extra, known = self._latents(batch, device)  # (B, C, h, w), (B, E, h, w)
         count = len(latents)
-        noise = torch.randn_like(latents)
-        steps = self.scheduler.config.num_train_timesteps
-        step = torch.randint(steps, (count,), device=device)
+        noise = self._noise(latents)
+        step = self._steps(count, device)
         noisy = self.scheduler.add_noise(latents, noise, step)
         appearance, box, present = self._elements(batch, device)
         # Guidance's unconditional side: now and then the set is the null set.
@@ -184,6 +183,7 @@ class DecoderStage:
         scheduler.set_timesteps(SAMPLE_STEPS)
         random = torch.Generator().manual_seed(0)
         sample = torch.randn(latents.shape, generator=random).to(device)
+        sample = sample * self.settings.temperature
         for step in scheduler.timesteps:
             steps = step.expand(len(latents)).to(device)
             predicted, _ = self._predict(model, sample, steps, extra, elements)
@@ -193,6 +193,19 @@ class DecoderStage:
         decoded = known_pixels * target + (1 - known_pixels) * decoded
         columns = torch.cat([target, picture, decoded], dim=2)  # (B, 3, 3·crop, crop)
         return {"filled": side_by_side((columns + 1) / 2)}
+
+    def _noise(self, latents: Tensor) -> Tensor:
+        """Normal noise (B, C, h, w), each row of an amplitude of its own."""
+        noise = torch.randn_like(latents)
+        less = torch.rand(len(latents), 1, 1, 1, device=latents.device)
+        return noise * (1 - (1 - self.settings.least_noise) * less)
+
+    def _steps(self, count: int, device: torch.device) -> Tensor:
+        """(count,) steps of the noise schedule."""
+        steps = self.scheduler.config.num_train_timesteps
+        step = torch.randint(steps, (count,), device=device)
+        last = torch.rand(count, device=device) < self.settings.last_share
+        return torch.where(last, steps - 1, step)
 
     def _predict(
         self,
@@ -510,5 +523,6 @@ def _hand_out(run: Path, stage: DecoderStage) -> None:
         stage.vae,
         stage.scheduler,
         guidance_scale=settings.guidance,
+        temperature=settings.temperature,
         guess_deviation=settings.guess_deviation if settings.corrects else 0.0,
     )

@@ -123,6 +123,19 @@ def test_guidance_leads_away_from_the_null_set() -> None:
     assert not torch.allclose(two, three, atol=1e-2)
 
 
+def test_temperature_is_the_noises_amplitude() -> None:
+    pipeline, options = random_tiny_pipeline(), half_known()
+    noise = torch.randn(1, CHANNELS, 8, 12, generator=seeded())
+    expected = latents_of(pipeline, latents=0.3 * noise, **options)
+    torch.testing.assert_close(
+        latents_of(pipeline, latents=noise, temperature=0.3, **options), expected
+    )
+    pipeline.register_to_config(temperature=0.3)
+    torch.testing.assert_close(latents_of(pipeline, latents=noise, **options), expected)
+    cold = [latents_of(pipeline, temperature=0.0, generator=seeded(s), **options) for s in (1, 2)]
+    assert torch.equal(*cold)
+
+
 def test_the_default_guidance_is_the_models() -> None:
     pipeline = random_sd_pipeline()
     pipeline.register_to_config(guidance_scale=1.5)
