@@ -22,6 +22,14 @@ LOGIT_LIMIT = 6.0
 RANK_LOGIT = 2 * LOGIT_LIMIT
 """Claim that a nearer rank adds inside an element: more than any shape of a farther one."""
 
+RANK_REACH, RANK_SLOPE = 2.0, 0.3
+"""Pixels beyond its border where an element gets half of that, and how fast it falls there, a pixel.
+
+Elements are chosen along borders that are not quite the object's, which more often lack its rim
+than have one too many: reaching out gains .4 dB where held-out objects were moved or resized, over
+a claim that is halved on the border and falls by 1 a pixel.
+"""
+
 FAINT = 1e-5
 """Weight at which what surrounds a pixel counts as much as the elements that claim it."""
 
@@ -109,7 +117,8 @@ def place(
     tiles = batch * (height // TILE) * (width // TILE)
     if rank.any():
         nearer = rank.flatten()[pairs.element][:, None, None, None].to(logit)  # (M, 1, 1, 1)
-        logit = logit + nearer * RANK_LOGIT * torch.sigmoid(logit)
+        within = torch.sigmoid(RANK_SLOPE * (logit + RANK_REACH))  # (M, TILE, 1, TILE)
+        logit = logit + nearer * RANK_LOGIT * within
         logit = logit - _excess(logit.detach(), pairs.tile, tiles)[pairs.tile]
     weight = inside * torch.exp(logit)
 
