@@ -23,7 +23,7 @@ RANK_LOGIT = 2 * LOGIT_LIMIT
 """Claim that a nearer rank adds inside an element: more than any shape of a farther one."""
 
 RANK_REACH, RANK_SLOPE = 2.0, 0.3
-"""Pixels beyond its border where an element gets half of that, and how fast it falls there, a pixel.
+"""Pixels beyond its border where an element gets half of that, and how fast it falls there.
 
 Elements are chosen along borders that are not quite the object's, which more often lack its rim
 than have one too many: reaching out gains .4 dB where held-out objects were moved or resized, over
