@@ -22,6 +22,7 @@ from eie.errors import UsageError
 from eie.geometry import common_box, corners
 from eie.render.layers import Layer, layers_of, paint, patch_members
 from eie.render.pictures import Mask, Picture, Plane, Window, bounds
+from eie.render.seam import margin, spoilt
 
 SEAM = 8
 """Most pixels beyond the old and new place of an element that rendering may change."""
@@ -119,7 +120,7 @@ def stage(elements: ElementSet) -> Scene:
     layers = layers_of(elements)
     picture = source.copy()
     opaque = paint(picture, layers, elements, pixels)
-    revealed = _revealed(elements)
+    revealed = _revealed(elements, source)
     hole = (revealed > 0) & ~opaque
     return Scene(elements, source, picture, revealed, hole, layers, pixels)
 
@@ -154,10 +155,12 @@ def _mix(under: Picture, over: Picture, share: NDArray[np.floating]) -> Picture:
     return np.asarray(np.rint(under * (1 - share) + over * share), dtype=np.uint8)
 
 
-def _revealed(elements: ElementSet) -> Plane:
-    """(H, W) uint8, see :attr:`Scene.revealed`."""
-    import cv2
+def _revealed(elements: ElementSet, pixels: Picture) -> Plane:
+    """(H, W) uint8, see :attr:`Scene.revealed`.
 
+    Args:
+        pixels: (H, W, C) uint8 of source 0.
+    """
     source = elements.sources[0]
     kept = patch_members(elements.table.patch[elements.untouched], source.patches)
     revealed = np.zeros(elements.canvas, dtype=np.uint8)
@@ -165,10 +168,7 @@ def _revealed(elements: ElementSet) -> Plane:
         return revealed
     seam = seam_of(elements)
     x0, y0, x1, y1 = corners(common_box(source.home_box[~kept])).astype(int).tolist()
-    part = Window(y0, x0, y1, x1).grown(seam).clipped(Window.of(revealed)).slices
-    distance = cv2.distanceTransform(
-        kept[source.label_map[part]].astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
-    )
-    fade = max(1, seam // 2)
-    revealed[part] = np.rint(((seam + 1 - distance) / fade).clip(0, 1) * 255)
+    # Far enough to see what the surroundings of the seam look like.
+    part = Window(y0, x0, y1, x1).grown(margin(seam)).clipped(Window.of(revealed)).slices
+    revealed[part] = spoilt(pixels[part], ~kept[source.label_map[part]], seam)
     return revealed
