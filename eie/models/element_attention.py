@@ -14,7 +14,7 @@ with each call (`cross_attention_kwargs`), so that nothing is kept on modules.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -43,6 +43,7 @@ class ElementContext:
         present: (B, N + 1) bool, False for padding and for elements that are not there.
         box: (B, N, 4) (cx, cy, w, h) in shares of the canvas; only for the geometry bias.
         aspect: canvas width divided by height; only for the geometry bias.
+        masked: whether some are not present; without any, attention goes without a mask.
         null_rows: rows of the U-Net's batch, before those B, that have the null set. All that they
             can read is the null token, whatever they ask, so that attention need not be computed.
     """
@@ -53,6 +54,7 @@ class ElementContext:
     present: Tensor
     box: Tensor
     aspect: float
+    masked: bool = True
     null_rows: int = 0
 
 
@@ -83,24 +85,36 @@ class ElementLayer(nn.Module):
         """Tokens (B, N, T) ⇒ keys and values, (B, heads, N, head) each."""
         return self._by_head(self.to_k(tokens)), self._by_head(self.to_v(tokens))
 
+    def add_to(
+        self, features: Tensor, hidden: Tensor, context: ElementContext, name: str
+    ) -> Tensor:
+        """Features with what is read of the elements added.
+
+        Args:
+            features: (null_rows + B, Q, C); changed in place where there are null rows.
+            hidden: the same shape, what asks.
+            name: of the U-Net's layer.
+        """
+        key, value, null_rows = context.keys[name], context.values[name], context.null_rows
+        if not null_rows:
+            return features + self(hidden, key, value, context)
+        null = value[0, :, 0].flatten()  # (C,), what all of them read
+        # No product of matrices: with a single row, its last bits depend on the weights' place
+        # in memory.
+        features[:null_rows] += (self.to_out.weight * null).sum(dim=1) + self.to_out.bias  # (C,)
+        features[null_rows:] += self(hidden[null_rows:], key, value, context)  # (B, Q, C)
+        return features
+
     def forward(
         self, hidden: Tensor, key: Tensor, value: Tensor, context: ElementContext
     ) -> Tensor:
-        """(null_rows + B, Q, C) features ⇒ the same shape, to be added."""
-        if context.null_rows:
-            asking = hidden[context.null_rows :]  # (B, Q, C)
-            read = self(asking, key, value, replace(context, null_rows=0))
-            null = value[0, :, 0].flatten()  # (C,), what all of them read
-            # No product of matrices: with a single row, its last bits depend on the weights' place
-            # in memory.
-            null = (self.to_out.weight * null).sum(dim=1) + self.to_out.bias  # (C,)
-            return torch.cat([null.expand(context.null_rows, *hidden.shape[1:]), read])
+        """(B, Q, C) features ⇒ the same shape, to be added."""
         query = self._by_head(self.to_q(hidden))  # (B, heads, Q, head)
-        mask = context.present[:, None, None]  # (B, 1, 1, N + 1)
+        mask = context.present[:, None, None] if context.masked else None  # (B, 1, 1, N + 1)
         if self.nearness is not None:
             away = _distances(hidden.shape[1], context).to(query)[:, None]  # (B, 1, Q, N + 1)
             bias = -F.softplus(self.nearness).to(query)[:, None, None] * away
-            mask = bias.masked_fill(~mask, -torch.inf)  # (B, heads, Q, N + 1)
+            mask = bias if mask is None else bias.masked_fill(~mask, -torch.inf)  # (B, heads, …)
         read = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         return self.to_out(read.transpose(1, 2).flatten(2))  # (B, heads, Q, head) ⇒ (B, Q, C)
 
@@ -195,6 +209,7 @@ class ElementAttention(ModelMixin, ConfigMixin):
             present=F.pad(present, (1, 0), value=True),
             box=box,
             aspect=aspect,
+            masked=not bool(present.all()),
         )
 
     def _layer(self, name: str) -> ElementLayer:
@@ -229,8 +244,7 @@ class ElementProcessor:
         read = _attend(self.text, attn, hidden_states, encoder_hidden_states, attention_mask, temb)
         if elements is None:
             return read
-        layer, name = elements.layers[self.name], self.name
-        return read + layer(hidden_states, elements.keys[name], elements.values[name], elements)
+        return elements.layers[self.name].add_to(read, hidden_states, elements, self.name)
 
 
 class IgnoringElements:
