@@ -37,7 +37,8 @@ def test_a_local_folder_is_taken_without_asking_the_hub(hub, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("name", ["NOSUCH", "./runs/x", "/no/such/folder", "a/b/c", "~/x"])
-def test_what_cannot_be_a_hub_id_fails_at_once(hub, name: str) -> None:
+def test_what_cannot_be_a_hub_id_fails_at_once(hub, name: str, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(MissingModelError, match="no such model folder") as caught:
         model_folder(name)
     assert "--model tiny" in (caught.value.hint or "")
