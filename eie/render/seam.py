@@ -39,7 +39,7 @@ _COHERENT = 5
 """Side in pixels of the square over which t is averaged: what spoils a seam goes along it, grain
 and texture do not."""
 
-_BAND = 512
+_BAND = 128
 """Rows worked on at a time, so that memory does not grow with the picture."""
 
 
