@@ -12,7 +12,8 @@ DEVELOPMENT := $(VENV)/.eie-development
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 PHOTO := examples/rocket.jpg
-ROCKET := box:305,120,345,400-@290,110
+MOVED := box:436,110,475,410
+REMOVED := box:165,110,208,400-@150,300
 DEMO := build/demo
 
 .PHONY: demo test test-slow check bench help-pages clean
@@ -21,7 +22,8 @@ demo: $(RUNTIME)
 	@mkdir -p $(DEMO)
 	$(BIN)/eie decompose $(PHOTO) -o $(DEMO)/elements.h5
 	$(BIN)/eie encode $(DEMO)/elements.h5
-	$(BIN)/eie edit $(DEMO)/elements.h5 --move $(ROCKET) -60,0 -o $(DEMO)/edited.h5
+	$(BIN)/eie edit $(DEMO)/elements.h5 --move $(MOVED) -50,0 \
+		--delete $(REMOVED) -o $(DEMO)/edited.h5
 	$(BIN)/eie render $(DEMO)/edited.h5 -o $(DEMO)/edited.png
 	@echo "The edited photo is $(CURDIR)/$(DEMO)/edited.png (before: $(PHOTO))"
 

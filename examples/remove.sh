@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Remove the spoon's bowl, look at the elements, and take it back: the photo is untouched.
+# Remove a tower, look at the elements, and take it back: the photo is untouched.
 source "$(dirname "$0")/common.sh"
-file=$out/coffee.h5
+file=$out/rocket.h5
 
-eie decompose "$photos/coffee.jpg" -o "$file"
-eie edit "$file" --group spoon object@365,285 --delete group:spoon
+eie decompose "$photos/rocket.jpg" -o "$file"
+eie edit "$file" --group tower box:436,110,475,410 --delete group:tower
 eie show "$file" --before-after -o "$out/removed-elements.png"
 eie render "$file" -o "$out/removed.png"
 
