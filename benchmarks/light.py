@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import eie
 from benchmarks import run
 from eie.elements import ElementSet, Source
-from eie.models.devices import half_precision
+from eie.models.devices import half_precision, keep_freed_memory
 
 SIDE = 512
 CELLS = 16
@@ -72,6 +72,7 @@ def training_speed(rounds: int = 5) -> dict[str, float]:
     from eie.train.encoder import ElementAutoencoder
     from eie.train.settings import CropSettings, EncoderSettings
 
+    keep_freed_memory()  # as training does
     settings = EncoderSettings(crops=CropSettings())
     model = ElementAutoencoder(settings.model).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(model.parameters())

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from eie.errors import BadInputError, UsageError
-from eie.models.devices import choose_device, half_precision
+from eie.models.devices import choose_device, half_precision, keep_freed_memory
 from eie.train.log import RunLog
 from eie.train.settings import LoopSettings, Precision
 
@@ -89,6 +89,7 @@ def train(
     from accelerate import Accelerator
     from accelerate.utils import set_seed
 
+    keep_freed_memory()
     precision = mixed_precision(settings.precision, choose_device())
     accelerator = Accelerator(
         mixed_precision=precision, gradient_accumulation_steps=settings.accumulate
