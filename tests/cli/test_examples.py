@@ -49,7 +49,7 @@ def test_removed_and_restored(tmp_path, environment):
     subprocess.run([EXAMPLES / "remove.sh", tmp_path], check=True, env=environment)
     with (
         Image.open(tmp_path / "restored.png") as restored,
-        Image.open(EXAMPLES / "coffee.jpg") as photo,
+        Image.open(EXAMPLES / "rocket.jpg") as photo,
         Image.open(tmp_path / "removed.png") as removed,
     ):
         assert restored.tobytes() == photo.tobytes()
