@@ -63,20 +63,24 @@ def measure() -> dict[str, float | str]:
     }
 
 
-def guided_steps(rounds: int = 3) -> dict[str, float]:
+def guided_steps(rounds: int = 5) -> dict[str, float]:
     """A guided step of Stable Diffusion, of ours, and of an IP-Adapter, on one U-Net."""
     unet = random_unet()
     stock = dict(unet.attn_processors)
-    works = [
-        (lambda: unet.set_attn_processor(dict(stock)), stable_diffusion(unet)),
-        (lambda: unet.set_attn_processor(dict(stock)), with_elements(unet)),
-    ]
-    # Ours is measured before the adapter's weights come into memory.
-    plain, ours = least([*works], rounds, unet)
+
+    def as_stock() -> None:
+        unet.set_attn_processor(dict(stock))
+        unet.encoder_hid_proj = None
+        unet.register_to_config(encoder_hid_dim_type=None)
+
+    works = [(as_stock, stable_diffusion(unet)), (as_stock, with_elements(unet))]
+    # Memory is read before the adapter's weights come into it.
+    least(works, 1, unet)
     peak = peak_bytes() / 1e9
-    unet.set_attn_processor(dict(stock))
-    add_ip_adapter(unet)
-    (adapter,) = least([(lambda: None, stable_diffusion(unet, image=True))], rounds, unet)
+    as_stock()
+    adapted = ip_adapter(unet)
+    works.append((adapted, stable_diffusion(unet, image=True)))
+    plain, ours, adapter = least(works, rounds, unet)
     return {
         "stable_diffusion_step_s": plain[0],
         "elements_step_s": ours[0],
@@ -249,8 +253,8 @@ def with_elements(unet: Any) -> Callable[[Callable[..., Any]], None]:
     return step
 
 
-def add_ip_adapter(unet: Any) -> None:
-    """An IP-Adapter that reads 256 tokens, by diffusers' own processors."""
+def ip_adapter(unet: Any) -> Callable[[], None]:
+    """What makes the U-Net read 256 tokens of an IP-Adapter, by diffusers' own processors."""
     from diffusers.models.attention_processor import IPAdapterAttnProcessor2_0
     from diffusers.models.embeddings import (
         IPAdapterFullImageProjection,
@@ -258,18 +262,22 @@ def add_ip_adapter(unet: Any) -> None:
     )
 
     modules = dict(unet.named_modules())
-    processors = {}
-    for name, processor in unet.attn_processors.items():
+    processors = dict(unet.attn_processors)
+    for name in processors:
         attention = modules[name.removesuffix(".processor")]
         if name.endswith("attn2.processor"):
-            processor = IPAdapterAttnProcessor2_0(
+            processors[name] = IPAdapterAttnProcessor2_0(
                 attention.to_q.in_features, 768, num_tokens=(ELEMENTS,)
             ).to(PRECISION)
-        processors[name] = processor
-    unet.set_attn_processor(processors)
     projection = IPAdapterFullImageProjection(IMAGE_DIM, 768).to(PRECISION)
-    unet.encoder_hid_proj = MultiIPAdapterImageProjection([projection])
-    unet.register_to_config(encoder_hid_dim_type="ip_image_proj")
+    projections = MultiIPAdapterImageProjection([projection])
+
+    def adapted() -> None:
+        unet.set_attn_processor(dict(processors))
+        unet.encoder_hid_proj = projections
+        unet.register_to_config(encoder_hid_dim_type="ip_image_proj")
+
+    return adapted
 
 
 def least(
