@@ -78,8 +78,7 @@ def guided_steps(rounds: int = 5) -> dict[str, float]:
     least(works, 1, unet)
     peak = peak_bytes() / 1e9
     as_stock()
-    adapted = ip_adapter(unet)
-    works.append((adapted, stable_diffusion(unet, image=True)))
+    works.append((ip_adapter(unet), stable_diffusion(unet, image=True)))
     plain, ours, adapter = least(works, rounds, unet)
     return {
         "stable_diffusion_step_s": plain[0],

@@ -106,18 +106,18 @@ def decode_latents(vae: Any, latents: Tensor) -> Tensor:
     return vae.decode(latents / vae.config.scaling_factor).sample
 
 
-def corrected(vae: Any, picture: Tensor, guess: Tensor, additions: Tensor) -> Tensor:
-    """A guess with what is to be added to it: without additions, exactly the guess.
+def corrected(vae: Any, picture: Tensor, guess: Tensor, latents: Tensor) -> Tensor:
+    """A guess, changed as its latents are: not at all where these are its own.
 
     Args:
         vae: the latent autoencoder.
         picture: (B, 3, H, W) in [−1, 1], the guess.
         guess: (B, C, h, w), its latents.
-        additions: (B, C, h, w), to these.
+        latents: (B, C, h, w), of the picture wanted.
 
     Returns:
         (B, 3, H, W), about [−1, 1], not clipped.
     """
     with torch.no_grad():
         shown = decode_latents(vae, guess)  # (B, 3, H, W)
-    return picture + (decode_latents(vae, guess + additions) - shown)
+    return picture + (decode_latents(vae, latents) - shown)

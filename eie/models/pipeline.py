@@ -427,14 +427,14 @@ class ImageElementsPipeline(DiffusionPipeline):
 
         Args:
             picture, anchor: (B, 3, H, W), and its latents; where the U-Net corrects the picture,
-                the difference that its additions make is added to that.
+                the difference from its latents is added to that.
         """
+        latents = latents.to(self.vae.dtype)
         if not self.corrects or picture is None or anchor is None:
-            return decode_latents(self.vae, latents.to(self.vae.dtype)).float().clamp(-1, 1)
-        guess = anchor.latents.to(self.vae.dtype)
-        added = latents.to(self.vae.dtype) - guess
-        shown = picture.to(guess).repeat_interleave(len(guess) // len(picture), dim=0)
-        return corrected(self.vae, shown, guess, added).float().clamp(-1, 1)
+            return decode_latents(self.vae, latents).float().clamp(-1, 1)
+        guess = anchor.latents.to(latents)
+        shown = picture.to(latents).repeat_interleave(len(guess) // len(picture), dim=0)
+        return corrected(self.vae, shown, guess, latents).float().clamp(-1, 1)
 
     def _hold(
         self, latents: Tensor, anchor: KnownPicture, noise: Tensor, following: Tensor

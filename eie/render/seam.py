@@ -94,17 +94,17 @@ def _clean(source: Picture, distance: NDArray[np.float32], seam: int) -> Mask:
         return np.zeros_like(within)
     colour = source.astype(np.float32)  # (h, w, C)
     taken = _local_mean(colour, distance == 0, seam)
-    around = _local_mean(colour, outside, seam)
-    squares = _local_mean(np.square(colour), outside, seam)
-    variance = (squares.value - np.square(around.value)).clip(0).sum(axis=2)  # (h, w)
-    way = taken.value - around.value  # (h, w, C)
+    moments, share = _local_mean(np.dstack([colour, np.square(colour)]), outside, seam)
+    around, squares = np.split(moments, 2, axis=2)  # (h, w, C) each
+    variance = (squares - np.square(around)).clip(0).sum(axis=2)  # (h, w)
+    way = taken.value - around  # (h, w, C)
     length = np.sqrt(np.square(way).sum(axis=2))  # (h, w)
-    along = ((colour - around.value) * way).sum(axis=2) / np.maximum(length, 1e-3)  # (h, w)
+    along = ((colour - around) * way).sum(axis=2) / np.maximum(length, 1e-3)  # (h, w)
     along = cv2.blur(along, (_COHERENT, _COHERENT))
     seen = along > np.maximum(VISIBLE, VARYING * np.sqrt(variance))
     # Specks are grain; what spoils hangs together with what is taken away.
     seen = cv2.medianBlur((seen & ~outside | near).astype(np.uint8), 3) > 0
-    known = around.share > 0.02  # else nobody can tell
+    known = share > 0.02  # else nobody can tell
     return np.asarray(within & ~seen & known)
 
 

@@ -285,7 +285,8 @@ class DecoderStage:
             latents: (B, C, h, w), less those of the picture if it is corrected.
         """
         if self.settings.corrects:
-            return corrected(self.vae, picture, extra[:, :-2], latents)
+            guess = self._guess(extra)
+            return corrected(self.vae, picture, guess, guess + latents)
         return decode_latents(self.vae, latents)
 
     def _guess(self, extra: Tensor) -> Tensor:
