@@ -172,10 +172,12 @@ def save_random_content_model(folder: Path) -> str:
     return file_hash(folder / "content_encoder" / WEIGHTS_FILE)
 
 
-def save_random_tiny_model(folder: Path) -> Path:
+def save_random_tiny_model(folder: Path, guess_deviation: float = 0.0) -> Path:
     """A model folder as `eie train decoder` makes it."""
     encoder_hash = save_random_content_model(folder)
-    random_tiny_pipeline(encoder_hash=encoder_hash).save_pretrained(folder)
+    pipeline = random_tiny_pipeline(encoder_hash=encoder_hash)
+    pipeline.register_to_config(guess_deviation=guess_deviation)
+    pipeline.save_pretrained(folder)
     return folder
 
 

@@ -24,6 +24,7 @@ from eie.train.settings import (
     PhotoCropSettings,
     Precision,
     Preset,
+    RefinerSettings,
     SceneSettings,
     SegmenterSettings,
 )
@@ -94,6 +95,22 @@ Accumulate = Annotated[
         min=1,
         help="Batches whose gradients make one step.",
         show_default=str(LoopSettings.accumulate),
+    ),
+]
+
+Masks = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="MASKS.npz", help="Mask database of eie train masks.", show_default="ellipses"
+    ),
+]
+
+Batches = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Different batches, kept in the run's folder; after so many they come again.",
+        show_default="new ones all along",
     ),
 ]
 
@@ -395,16 +412,75 @@ def shards(
     note(f"{len(written)} shards: {output}")
 
 
+@app.command(name="refiner")
+def refiner(
+    data: Data,
+    output: RunFolder,
+    masks: Masks = None,
+    segmenter: Annotated[str | None, _segmenter(RefinerSettings.segmenter)] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Length of the run.", show_default=str(RefinerSettings().loop.steps)
+        ),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Crops in a batch.", show_default=str(RefinerSettings().crops.batch)
+        ),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, help="Highest learning rate.", show_default=str(RefinerSettings.rate)
+        ),
+    ] = None,
+    batches: Batches = None,
+    seed: Seed = None,
+    precision: PrecisionOption = None,
+    workers: Workers = None,
+    accumulate: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Batches whose gradients make one step.",
+            show_default=str(RefinerSettings().loop.accumulate),
+        ),
+    ] = None,
+    start: Start = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Train the network that refines the classical decoder's fill for the diffusion decoder.
+
+    \b
+      eie train refiner photos:20 --masks runs/masks.npz -o runs/refiner
+      eie train decoder photos:20 --masks runs/masks.npz --refiner runs/refiner -o runs/decoder
+    """
+    from eie.models.fill_refiner import FOLDER
+    from eie.train.images import Folder
+    from eie.train.refiner import train_refiner
+
+    default = RefinerSettings()
+    settings = replace(
+        default,
+        loop=replace(default.loop, **_loop(steps, seed, precision, workers, accumulate)),
+        crops=replace(default.crops, **typed(batch=batch)),
+        **typed(masks=masks, segmenter=segmenter, rate=rate, batches=batches, start=start),
+    )
+    folders = [Folder.parse(folder) for folder in data]
+    options = train_refiner(folders, output, settings, dry_run)
+    if dry_run:
+        typer.echo(json.dumps(options, indent=2, default=str))
+    else:
+        note(f"trained: {output / FOLDER}")
+
+
 @app.command(name="decoder")
 def decoder(
     data: Data,
     output: RunFolder,
-    masks: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="MASKS.npz", help="Mask database of eie train masks.", show_default="ellipses"
-        ),
-    ] = None,
+    masks: Masks = None,
     encoder: Encoder = None,
     vae: Annotated[
         str | None,
@@ -526,19 +602,25 @@ def decoder(
             show_default=str(DecoderSettings.temperature),
         ),
     ] = None,
+    refiner: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Model folder, or run of eie train refiner, whose refiner improves first guesses.",
+            show_default="none",
+        ),
+    ] = None,
     checkpointing: Annotated[
         bool | None,
         typer.Option("--checkpointing", help="Trade time for memory in the U-Net."),
     ] = None,
-    batches: Annotated[
-        int | None,
+    rate: Annotated[
+        float | None,
         typer.Option(
-            min=1,
-            help="Different batches, kept in the run's folder; after so many they come again, "
-            "with other noise.",
-            show_default="new ones all along",
+            min=0.0, help="Highest learning rate.", show_default=str(DecoderSettings.rate)
         ),
     ] = None,
+    batches: Batches = None,
     seed: Seed = None,
     precision: PrecisionOption = None,
     workers: Workers = None,
@@ -580,7 +662,9 @@ def decoder(
             least_noise=least_noise,
             last_share=last_share,
             temperature=temperature,
+            refiner=refiner,
             checkpointing=checkpointing,
+            rate=rate,
             batches=batches,
             start=start,
         ),

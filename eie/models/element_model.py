@@ -4,6 +4,7 @@ MODEL/
   model_index.json  unet/  element_attention/  vae/  scheduler/     the pipeline
   text_encoder/  tokenizer/                                         if it reads text
   content_encoder/  light_decoder/                                  see eie.models.content
+  refiner/                                                          if it refines first guesses
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from eie.models.pipeline import ImageElementsPipeline
 
 INDEX = "model_index.json"
-PARTS = ("unet", "element_attention", "vae", "text_encoder", "light_decoder")
+PARTS = ("unet", "element_attention", "vae", "text_encoder", "light_decoder", "refiner")
 """The parts whose weights determine a picture, as far as a model has them."""
 
 

@@ -41,6 +41,9 @@ GUIDANCE = 3.0
 STEPS = 50
 """The paper's number of DDIM steps."""
 
+WINDOW = 512
+"""Stable Diffusion's side of a picture, in pixels."""
+
 Generators = torch.Generator | Sequence[torch.Generator] | None
 
 StepEnd = Callable[[Any, int, Any, dict[str, Tensor]], dict[str, Tensor]]
@@ -105,6 +108,8 @@ class ImageElementsPipeline(DiffusionPipeline):
         guess_deviation: 0 for latents of pictures, as in the paper. Otherwise the U-Net denoises
             what is to be added to the latents of the picture it sees; see
             :class:`eie.models.conditioning.Scaling` for this deviation.
+        window: side in pixels of the pictures that the model was trained on; a hole is not seen in
+            less of its surroundings.
     """
 
     model_cpu_offload_seq = "text_encoder->unet->vae"
@@ -131,6 +136,7 @@ class ImageElementsPipeline(DiffusionPipeline):
         guidance_scale: float = GUIDANCE,
         guess_deviation: float = 0.0,
         temperature: float = 1.0,
+        window: int = WINDOW,
     ) -> None:
         super().__init__()
         self.register_modules(
@@ -145,6 +151,7 @@ class ImageElementsPipeline(DiffusionPipeline):
             guidance_scale=guidance_scale,
             guess_deviation=guess_deviation,
             temperature=temperature,
+            window=window,
         )
         self.image_processor = VaeImageProcessor(vae_scale_factor=self.vae_scale_factor)
         if unet.config.in_channels not in (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import torch
 
     from eie.models.element_model import ElementModel
+    from eie.models.fill_refiner import LoadedRefiner
     from eie.models.light_decoder import LightDecoder
     from eie.render.anchored import Scene
 
@@ -90,18 +91,29 @@ class DiffusionDecoder(SamplingDecoder):
             MissingModelError: the model is not there.
         """
         model = self._load()
+        pipeline = model.pipeline
         inputs = self._inputs(scene.elements, model)
         light = self._light_decoder(model)
+        refiner = refiner_of(model)
         generators = generators_of(self.seed, count)
-        if model.pipeline.corrects:
+        if pipeline.corrects:
             scene = replace(scene, picture=ClassicalDecoder().fill(scene))
 
         def make(view: View, report: Progress) -> list[Picture]:
-            return self._make(model, light, inputs, view, scene.elements, generators, report)
+            known = known_of(
+                view, inputs, light,
+                sees=pipeline.sees_picture, corrects=pipeline.corrects, refiner=refiner,
+            )  # fmt: skip
+            return self._make(model, known, inputs, view, scene.elements, generators, report)
 
-        pipeline = model.pipeline
         return self._fill_sites(
-            scene, make, count, pipeline.multiple, progress, guessed=pipeline.corrects
+            scene,
+            make,
+            count,
+            pipeline.multiple,
+            progress,
+            guessed=pipeline.corrects,
+            least=pipeline.config.window,
         )
 
     def decode_variations(
@@ -113,9 +125,12 @@ class DiffusionDecoder(SamplingDecoder):
         light = self._light_decoder(model)
         view = free_view(elements.canvas, self.working_size, model.pipeline.multiple)
         report = part_of(progress, 0, 1)
-        made = self._make(
-            model, light, inputs, view, elements, generators_of(self.seed, count), report
-        )
+        known = known_of(
+            view, inputs, light,
+            sees=model.pipeline.sees_picture, corrects=model.pipeline.corrects,
+        )  # fmt: skip
+        generators = generators_of(self.seed, count)
+        made = self._make(model, known, inputs, view, elements, generators, report)
         return [view.back(pixels) for pixels in made]
 
     def _load(self) -> ElementModel:
@@ -147,7 +162,7 @@ class DiffusionDecoder(SamplingDecoder):
     def _make(
         self,
         model: ElementModel,
-        light: LightDecoder | None,
+        known: Known,
         inputs: Inputs,
         view: View,
         elements: ElementSet,
@@ -158,9 +173,6 @@ class DiffusionDecoder(SamplingDecoder):
         import torch
 
         pipeline = model.pipeline
-        picture, known, covered = known_of(
-            view, inputs, light, sees=pipeline.sees_picture, corrects=pipeline.corrects
-        )
         shape = view.known.shape
         near = inputs["visible"] & _reaching(view.boxes(inputs["box"]), shape)
         near[0] |= not near.any()  # something must be absent to make a null set
@@ -174,9 +186,9 @@ class DiffusionDecoder(SamplingDecoder):
             torch.from_numpy(inputs["visible"][near])[None],
             prompt=prompt if reads else "",
             negative_prompt=self.negative_prompt,
-            picture=picture,
-            known=known,
-            covered=covered,
+            picture=known.picture,
+            known=known.known,
+            covered=known.covered,
             height=shape[0],
             width=shape[1],
             num_images=len(generators),
@@ -190,34 +202,58 @@ class DiffusionDecoder(SamplingDecoder):
         return list(np.rint(images * 255).astype(np.uint8))
 
 
+class Known(NamedTuple):
+    """What the pipeline is told of the picture, each (1, ·, H, W), or None."""
+
+    picture: torch.Tensor | None = None
+    known: torch.Tensor | None = None
+    covered: torch.Tensor | None = None
+
+
 def known_of(
-    view: View, inputs: Inputs, light: LightDecoder | None, *, sees: bool, corrects: bool
-) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
-    """What the pipeline is told of the picture: picture, known, covered, each (1, ·, H, W).
+    view: View,
+    inputs: Inputs,
+    light: LightDecoder | None,
+    *,
+    sees: bool,
+    corrects: bool,
+    refiner: LoadedRefiner | None = None,
+) -> Known:
+    """What the pipeline is told of the picture.
 
     Nothing if nothing is known and the U-Net does not see it anyway, as in the paper.
 
     Args:
         sees: whether the U-Net is told of the picture.
         corrects: whether it starts from a guess, which the view's photo then holds in the hole.
+        refiner: improves that guess.
     """
     import torch
 
     from eie.models.conditioning import known_picture
 
     if not sees and not view.known.any():
-        return None, None, None
+        return Known()
     known = torch.from_numpy(view.known)[None, None].float()  # (1, 1, H, W)
     covered = torch.from_numpy(view.covered)[None, None].float()
     photo = torch.from_numpy(view.photo).permute(2, 0, 1)[None].float() / 127.5 - 1
     if corrects and view.known.any():
-        return photo, known, covered
+        return Known(refiner(photo, known) if refiner else photo, known, covered)
     if light is None:
         guess, covered = torch.zeros_like(photo), known
     else:
         guess, claimed = _light_picture(light, view, inputs)
         covered = torch.maximum(covered, claimed) if not view.known.any() else covered
-    return known_picture(photo, guess, known, covered), known, covered
+    return Known(known_picture(photo, guess, known, covered), known, covered)
+
+
+def refiner_of(model: ElementModel) -> LoadedRefiner | None:
+    """The refiner of first guesses, if a model has one."""
+    from eie.models.fill_refiner import FOLDER, load_refiner
+
+    if not (model.folder / FOLDER).is_dir():
+        return None
+    return load_refiner(model.folder, model.pipeline.device)
 
 
 def free_view(canvas: tuple[int, int], working_size: int, multiple: int) -> View:

@@ -29,8 +29,7 @@ class SamplingDecoder:
         prompt: what the picture shows; None for what the element file says.
         negative_prompt: what it does not show.
         scheduler: a name out of :data:`eie.render.sampling.SCHEDULERS`; None for the model's.
-        working_size: long side in pixels at which windows of the canvas are denoised, and the
-            least side of these on the canvas.
+        working_size: long side in pixels at which windows of the canvas are denoised.
         context: side of a window as a multiple of what is to be made in it.
         device: "cpu", "cuda", "mps"; None for the best there is.
 
@@ -74,6 +73,7 @@ class SamplingDecoder:
         multiple: int,
         progress: Progress | None,
         guessed: bool = False,
+        least: int | None = None,
     ) -> list[Picture]:
         """The scene's picture with its hole made, `count` times.
 
@@ -82,9 +82,11 @@ class SamplingDecoder:
             multiple: pixels of which a view's sides are multiples.
             guessed: the scene's picture shows a guess in the hole, which `make` changes. Only the
                 changes go through the working size then, and the guess's fine detail is kept.
+            least: side of a window in pixels; None for the working size.
         """
         pictures = [scene.picture.copy() for _ in range(count)]
-        work = sites(scene.hole, self.working_size, self.context)
+        least = min(least or self.working_size, self.working_size)
+        work = sites(scene.hole, least, self.context)
         for index, site in enumerate(work):
             view = view_of(scene, site.window, self.working_size, multiple)
             made = make(view, part_of(progress, index, len(work)))

@@ -31,16 +31,19 @@ from eie.models.diffusion import load_vae, save_diffusion_model
 from eie.models.element_attention import ElementAttention, attend_to_elements
 from eie.models.element_model import element_model_folder
 from eie.models.feature_distance import FeatureDistance, load_feature_distance
+from eie.models.fill_refiner import FOLDER as REFINER_FOLDER
+from eie.models.fill_refiner import load_refiner
 from eie.models.weight_hash import file_hash
 from eie.train.dropout import DecoderBatch, draw_batch
 from eie.train.element_crops import DecomposedPhotos
 from eie.train.encoded_photos import EncodedPhotos
+from eie.train.feature_loss import feature_loss
 from eie.train.images import Folder, photo_files
 from eie.train.loop import averaged_weights, load_fitting, train
 from eie.train.masks import MaskDatabase
 from eie.train.pictures import side_by_side
 from eie.train.prepared import PreparedBatches
-from eie.train.settings import DecoderConfig, DecoderSettings, Objective
+from eie.train.settings import DecoderConfig, DecoderSettings, Objective, RefinerSettings
 from eie.train.shards import ShardedPhotos, is_shard, write_shards
 
 SAMPLE_STEPS = 12
@@ -109,13 +112,18 @@ class DecoderStage:
         prepared: Path | None = None,
     ) -> None:
         self.settings = settings
-        self.batch: Callable[[int], DecoderBatch] = partial(_batch, photos, masks, settings)
+        self.batch: Callable[[int], DecoderBatch] = drawn_batch(
+            photos, masks, settings, filled=settings.corrects, patches=not settings.freeze
+        )
         if prepared and settings.batches:
             self.batch = PreparedBatches(self.batch, prepared, settings.batches)
         self.vae = load_vae(settings.vae)
         self.channel_weight = channel_weights(self.vae, settings.channel_power)  # (C,)
         self.scheduler = training_scheduler(settings)
-        self.features = load_feature_distance() if settings.feature_weight else None
+        self.features: FeatureDistance | None = None
+        if settings.feature_weight:
+            self.features = load_feature_distance().to(memory_format=torch.channels_last)
+        self.refiner = load_refiner(settings.refiner) if settings.refiner else None
         torch.manual_seed(settings.loop.seed)
         unet = build_unet(settings.model, self.vae.config.latent_channels)
         loaded = load_content_encoder(settings.encoder, "cpu")
@@ -129,6 +137,9 @@ class DecoderStage:
             encoder_hash=loaded.weight_hash,
         )
         attend_to_elements(unet)
+        if settings.corrects:  # an untrained U-Net gives back the guess
+            for parameter in unet.conv_out.parameters():
+                nn.init.zeros_(parameter)
         if settings.checkpointing:
             unet.enable_gradient_checkpointing()
         encoder = None if settings.freeze else _trained_encoder(loaded.model, settings)
@@ -142,7 +153,8 @@ class DecoderStage:
 
     def loss(self, model: nn.Module, batch: DecoderBatch) -> tuple[Tensor, dict[str, Tensor]]:
         device = _device(model)
-        latents, extra, known = self._latents(batch, device)  # (B, C, h, w), (B, E, h, w)
+        pictures = self._pixels(batch, device)  # (B, 3, crop, crop) twice
+        latents, extra, known = self._latents(batch, *pictures)  # (B, C, h, w), (B, E, h, w)
         count = len(latents)
         noise = self._noise(latents)
         step = self._steps(count, device)
@@ -166,18 +178,20 @@ class DecoderStage:
             each = (error * place).mean(dim=(1, 2, 3)) / place.mean(dim=(1, 2, 3))  # (B,)
             signal = self._signal(step)  # (B, 1, 1, 1)
             loss = (loss_weight(signal.flatten(), self.settings) * each).mean()
-            if self.features is not None:
-                denoised = _denoised(predicted, noisy, signal, self.settings.objective)
-                features = self.features.to(device)
-                parts["features"] = self._feature_distance(features, denoised, extra, batch)
-                loss = loss + self.settings.feature_weight * parts["features"]
+            denoised = _denoised(predicted, noisy, signal, self.settings.objective)
+        if self.features is not None:  # in half precision, as the U-Net
+            features = self.features.to(device)
+            parts["features"] = self._feature_distance(
+                features, denoised, extra, *pictures, batch.known
+            )
+            loss = loss + self.settings.feature_weight * parts["features"]
         return loss, parts
 
     @torch.no_grad()
     def samples(self, model: nn.Module, batch: DecoderBatch) -> dict[str, np.ndarray]:
         device = _device(model)
-        latents, extra, _ = self._latents(batch, device)
         target, picture = self._pixels(batch, device)
+        latents, extra, _ = self._latents(batch, target, picture)
         elements = self._elements(batch, device)
         scheduler = DDIMScheduler.from_config(self.scheduler.config)
         scheduler.set_timesteps(SAMPLE_STEPS)
@@ -228,48 +242,65 @@ class DecoderStage:
         return self.scheduler.alphas_cumprod.to(step.device)[step][:, None, None, None]
 
     def _feature_distance(
-        self, features: FeatureDistance, denoised: Tensor, extra: Tensor, batch: DecoderBatch
+        self,
+        features: FeatureDistance,
+        denoised: Tensor,
+        extra: Tensor,
+        photo: Tensor,
+        picture: Tensor,
+        known: Tensor,
     ) -> Tensor:
         """Mean distance in features from the photo of denoised latents, where it is not known.
 
         Taken of a part of every crop, about the middle of its hole.
+
+        Args:
+            denoised, extra: (B, ·, h, w).
+            photo, picture: (B, 3, crop, crop) in [−1, 1], as :meth:`_pixels` gives them.
+            known: (B, 1, crop, crop) bool.
         """
         side = min(self.settings.feature_crop, self.settings.crops.crop)
-        photo, picture = self._pixels(batch, denoised.device)
-        pixels = torch.cat([photo, picture, batch.known.to(photo)], dim=1)  # (B, 7, crop, crop)
+        pixels = torch.cat([photo, picture, known.to(photo)], dim=1)  # (B, 7, crop, crop)
         planes, latents = [], []
-        for row, unknown in enumerate(~batch.known[:, 0]):
-            top, left = _window(unknown, side)
+        for row, unknown in enumerate(~known[:, 0]):
+            top, left = square_about(unknown, side)
             whole = np.s_[:, top : top + side, left : left + side]
             small = np.s_[:, top // 8 : (top + side) // 8, left // 8 : (left + side) // 8]
             planes.append(pixels[row][whole])
             latents.append(torch.cat([denoised[row], extra[row]])[small])
-        photo, picture, known = torch.stack(planes).split([3, 3, 1], dim=1)  # (B, ·, side, side)
+        photo, picture, share = torch.stack(planes).split([3, 3, 1], dim=1)  # (B, ·, side, side)
         made, given = torch.stack(latents).tensor_split([denoised.shape[1]], dim=1)
-        target, made = (photo + 1) / 2, (self._decoded(picture, given, made) + 1) / 2
-        seen = known * target + (1 - known) * made.clamp(0, 1)
-        distance = features(seen, target)  # (B, 1, side, side)
-        return (distance * (1 - known)).sum() / (1 - known).sum().clamp_min(1)
+        target, made = (photo + 1) / 2, (self._decoded(picture, given, made).float() + 1) / 2
+        seen = share * target + (1 - share) * made.clamp(0, 1)
+        return feature_loss(features, seen, target, 1 - share)
 
     def _pixels(self, batch: DecoderBatch, device: torch.device) -> tuple[Tensor, Tensor]:
         """The photo and what is known of it, (B, 3, crop, crop) in [−1, 1] each."""
         target = batch.target.to(device).float() / 127.5 - 1
         guess = batch.guess.to(device).float() / 127.5 - 1
+        known = batch.known.to(device).float()
         guessed = self._if_guessed(batch.guessed.to(device))
-        return target, known_picture(target, guess, batch.known.to(device).float(), guessed)
+        picture = known_picture(target, guess, known, guessed)
+        if self.refiner is not None:
+            filled = known.amax(dim=(1, 2, 3)) > 0  # (B,) crops that the classical decoder filled
+            if filled.any():
+                picture[filled] = self.refiner(picture[filled], known[filled])
+        return target, picture
 
     def _if_guessed(self, plane: Tensor) -> Tensor:
         """A plane as float, 0 all over if the U-Net is told of what is known alone."""
         return plane.float() * self.settings.light_picture
 
     @torch.no_grad()
-    def _latents(self, batch: DecoderBatch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    def _latents(
+        self, batch: DecoderBatch, target: Tensor, picture: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Latents (B, C, h, w), extra channels (B, C + 2, h, w), share known (B, 1, h, w).
 
         Latents are less those of the guess if that is corrected.
         """
+        device = target.device
         with torch.autocast(device.type, enabled=False):
-            target, picture = self._pixels(batch, device)
             self.vae.to(device)
             known, covered = batch.known.to(device).float(), batch.covered.to(device)
             extra = condition_channels(self.vae, picture, known, self._if_guessed(covered))
@@ -380,31 +411,48 @@ def _denoised(predicted: Tensor, noisy: Tensor, signal: Tensor, objective: Objec
     return (noisy - (1 - signal).sqrt() * predicted) / signal.sqrt()
 
 
-def _window(unknown: Tensor, side: int) -> tuple[int, int]:
-    """Top and left, multiples of 8, of a square about the middle of a plane's True pixels."""
+def square_about(unknown: Tensor, side: int, jitter: int = 0) -> tuple[int, int]:
+    """Top and left, multiples of 8, of a square of so many pixels about a plane's True pixels.
+
+    Args:
+        unknown: (H, H) bool.
+        jitter: pixels that the middle may be off along x and y.
+    """
     size = unknown.shape[0]
     places = unknown.nonzero().float()  # (K, 2)
     middle = places.mean(dim=0) if len(places) else torch.full((2,), size / 2)
+    if jitter:
+        middle = middle + (2 * torch.rand(2) - 1) * jitter
     top, left = (((middle - side / 2) / 8).round() * 8).clamp(0, size - side).int().tolist()
     return top, left
+
+
+def drawn_batch(
+    photos: EncodedPhotos | ShardedPhotos,
+    masks: MaskDatabase | None,
+    settings: DecoderSettings | RefinerSettings,
+    filled: bool = True,
+    patches: bool = False,
+) -> Callable[[int], DecoderBatch]:
+    """What draws the batch of a step; `filled` and `patches` as of :func:`draw_batch`."""
+    return partial(_batch, photos, masks, settings, filled, patches)
 
 
 def _batch(
     photos: EncodedPhotos | ShardedPhotos,
     masks: MaskDatabase | None,
-    settings: DecoderSettings,
+    settings: DecoderSettings | RefinerSettings,
+    filled: bool,
+    patches: bool,
     step: int,
 ) -> DecoderBatch:
     # Step −1 draws the batch that sample pictures are made of.
     seed = (settings.loop.seed, step + 1)
-    return draw_batch(
-        photos, masks, settings.crops, settings.dropout, seed,
-        filled=settings.corrects, patches=not settings.freeze,
-    )  # fmt: skip
+    return draw_batch(photos, masks, settings.crops, settings.dropout, seed, filled, patches)
 
 
 def encoded_photos(
-    folders: Sequence[Folder], cache: Path, settings: DecoderSettings
+    folders: Sequence[Folder], cache: Path, settings: DecoderSettings | RefinerSettings
 ) -> EncodedPhotos | ShardedPhotos:
     """The photos of folders, encoded when they are first needed, or those of shards.
 
@@ -517,6 +565,9 @@ def _hand_out(run: Path, stage: DecoderStage) -> None:
     model.element_attention.register_to_config(encoder_hash=weights)
     if settings.light_picture:
         shutil.copytree(content / LIGHT_FOLDER, run / LIGHT_FOLDER, dirs_exist_ok=True)
+    if settings.refiner:
+        refiner = settings.refiner / REFINER_FOLDER
+        shutil.copytree(refiner, run / REFINER_FOLDER, dirs_exist_ok=True)
     save_diffusion_model(
         run,
         model.unet,
@@ -525,5 +576,6 @@ def _hand_out(run: Path, stage: DecoderStage) -> None:
         stage.scheduler,
         guidance_scale=settings.guidance,
         temperature=settings.temperature,
+        window=settings.crops.crop,
         guess_deviation=settings.guess_deviation if settings.corrects else 0.0,
     )

@@ -260,9 +260,9 @@ class DecoderConfig:
         :class:`eie.models.element_attention.ElementAttention`.
     """
 
-    block_out_channels: tuple[int, ...] = (96, 128, 160)
+    block_out_channels: tuple[int, ...] = (64, 96, 96)
     layers_per_block: int = 1
-    heads: int = 4
+    heads: int = 2
     text_dim: int = 32
     token_dim: int = 192
     hidden_dim: int = 256
@@ -306,6 +306,8 @@ class DecoderSettings:
     temperature: amplitude that the model is to be used with.
     last_share: share of crops that are at the schedule's last step, pure noise, where all is to be
         told from what is known. The others are at any step.
+    refiner: model folder whose refiner improves the classical decoder's fill, the first guess; None
+        for none.
     batches: different batches, kept in the run's folder; after so many they come again, with other
         noise. Drawing one costs as much as a step. None for new ones all along.
     start: weights (safetensors) to start from, as far as their tensors fit.
@@ -324,11 +326,11 @@ class DecoderSettings:
     text_dropout: float = 0.1
     light_picture: bool = True
     guess_deviation: float = 0.05
-    feature_weight: float = 2.0
+    feature_weight: float = 10.0
     feature_crop: int = 128
     known_weight: float = 0.1
     channel_power: float = 0.5
-    rate: float = 5e-4
+    rate: float = 2e-4
     freeze: bool = True
     joint: bool = False
     checkpointing: bool = False
@@ -336,6 +338,7 @@ class DecoderSettings:
     least_noise: float = 1.0
     temperature: float = 1.0
     last_share: float = 0.0
+    refiner: Path | None = None
     batches: int | None = None
     start: Path | None = None
 
@@ -344,6 +347,42 @@ class DecoderSettings:
         """Whether the U-Net makes what is to be added to a first guess."""
         guessed = self.light_picture and self.objective == "v_prediction"
         return guessed and self.guess_deviation > 0
+
+
+@dataclass(frozen=True)
+class RefinerConfig:
+    """Sizes of :class:`eie.models.fill_refiner.FillRefiner`, which see."""
+
+    widths: tuple[int, int, int, int] = (64, 160, 224, 256)
+    blocks: tuple[int, int, int, int] = (2, 3, 3, 2)
+
+
+@dataclass(frozen=True)
+class RefinerSettings:
+    """Everything but the photos that determines a training of the refiner.
+
+    crops, dropout, segmenter, encoder, masks, batches: of :class:`DecoderSettings`; crops of which
+        nothing is known are passed over.
+    side: in pixels, of the part of a crop about its hole that is refined, a multiple of 32.
+    unknown: range of the share of that part that its hole takes; others are passed over.
+    absolute_weight: weight of the absolute error against the distance in ImageNet features.
+    rate: highest learning rate.
+    start: weights (safetensors) to start from, as far as their tensors fit.
+    """
+
+    model: RefinerConfig = RefinerConfig()
+    crops: CropSettings = CropSettings(batch=4, working_size=384, elements=(144,), stretch=1.15)
+    dropout: DropoutSettings = DropoutSettings()
+    loop: LoopSettings = LoopSettings(steps=10_000, warmup=300, ema_decay=0.995, accumulate=2)
+    segmenter: str = "slic"
+    encoder: str = "tiny"
+    masks: Path | None = None
+    side: int = 160
+    unknown: tuple[float, float] = (0.05, 0.9)
+    absolute_weight: float = 1.0
+    rate: float = 2e-4
+    batches: int | None = None
+    start: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from numpy.testing import assert_array_equal
 
 from eie.encode import encode
 from eie.errors import MissingModelError, UsageError
+from eie.models.fill_refiner import FOLDER, FillRefiner
 from eie.render import DiffusionDecoder, InpaintDecoder, render, stage, variations
 from eie.render.diffusion import known_of
 from eie.render.filling import changed
@@ -68,6 +69,22 @@ def test_same_seed_same_bytes(tiny) -> None:
     assert (first != render(edited(), decoder=fast(tiny, seed=4)).photo.pixels).any()
     second_of_two = variations(edited(), 2, decoder=fast(tiny, seed=2))[1].photo.pixels
     assert np.abs(second_of_two.astype(int) - first).max() <= 1  # a batch may round otherwise
+
+
+def test_a_refiner_changes_the_first_guess(tiny, tmp_path) -> None:
+    """Of a model that corrects; what is known stays, and provenance names it."""
+    model = save_random_tiny_model(tmp_path / "model", guess_deviation=0.05)
+    plain = render(edited(), decoder=fast(str(model)))
+    torch.manual_seed(0)
+    refiner = FillRefiner(widths=(8, 12, 16, 20), blocks=(1, 1, 1, 1))
+    torch.nn.init.normal_(refiner.head.weight, std=0.1)
+    refiner.save_pretrained(model / FOLDER)
+    refined = render(edited(), decoder=fast(str(model)))
+    hole = stage(edited()).hole
+    differ = (plain.photo.pixels != refined.photo.pixels).any(axis=2)
+    assert differ.any() and not differ[~hole].any()
+    weights = json.loads(refined.provenance["eie:settings"])["weights"]
+    assert any(name.startswith("refiner/") for name in weights)
 
 
 def test_provenance_names_seed_weights_and_variation(tiny) -> None:

@@ -17,6 +17,8 @@ from eie.models.content import load_content_encoder, load_light_decoder
 from eie.models.diffusion import load_vae
 from eie.models.element_attention import ElementAttention
 from eie.models.element_model import load_element_model
+from eie.models.fill_refiner import FOLDER as REFINER_FOLDER
+from eie.models.fill_refiner import FillRefiner
 from eie.render import ClassicalDecoder
 from eie.train.autoencoder import train_autoencoder
 from eie.train.decoder import (
@@ -336,7 +338,8 @@ def test_known_latents_count_less(photos, vae, tmp_path) -> None:
 
     model = Model()
     torch.manual_seed(3)
-    latents, _, _ = stage._latents(everything, torch.device("cpu"))
+    pictures = stage._pixels(everything, torch.device("cpu"))
+    latents, _, _ = stage._latents(everything, *pictures)
     noise = stage._noise(latents)
     step = stage._steps(len(latents), latents.device)
     model.truth = stage.scheduler.get_velocity(latents, noise, step)
@@ -385,11 +388,52 @@ def test_a_network_that_adds_nothing_leaves_the_guess(photos, vae, tmp_path) -> 
     assert 0 < parts["features"] < 4
 
 
+def test_the_first_guess_can_be_a_refined_one(photos, vae, tmp_path) -> None:
+    """Where the classical decoder filled; the run hands the refiner on."""
+    torch.manual_seed(0)
+    refiner = FillRefiner(widths=(8, 12, 16, 20), blocks=(1, 1, 1, 1))
+    torch.nn.init.normal_(refiner.head.weight, std=0.1)
+    refiner.save_pretrained(tmp_path / "refiner" / REFINER_FOLDER)
+    plain = replace(SMALL, vae=str(vae), dropout=DropoutSettings(share=1.0, known=0.5))
+    refined = replace(plain, refiner=tmp_path / "refiner")
+    data = encoded(photos, tmp_path)
+    stages = [DecoderStage(settings, data, None) for settings in (plain, refined)]
+    batches = [stages[0].batch(step) for step in range(4)]
+    changes = set()
+    for batch in batches:
+        batch.known[:, :, 20:40, 20:40] = False
+        (_, before), (_, after) = (s._pixels(batch, torch.device("cpu")) for s in stages)
+        for row, known in enumerate(batch.known):
+            changed = (before[row] != after[row]).any(dim=0)
+            assert not changed[known[0]].any()
+            assert changed.any() == known.any()
+            changes.add(bool(changed.any()))
+    assert changes == {True, False}
+
+    train_decoder([Folder(photos)], tmp_path / "run", refined)
+    saved = (folder / REFINER_FOLDER for folder in (tmp_path / "run", tmp_path / "refiner"))
+    one, two = ((folder / "config.json").read_bytes() for folder in saved)
+    assert one == two
+    assert (tmp_path / "run" / REFINER_FOLDER / "diffusion_pytorch_model.safetensors").is_file()
+
+
+def test_an_untrained_decoder_gives_back_the_guess(photos, vae, tmp_path) -> None:
+    settings = replace(SMALL, vae=str(vae), temperature=0.0)
+    stage = DecoderStage(settings, encoded(photos, tmp_path), None)
+    batch = stage.batch(2)
+    _, guess, made = np.split(stage.samples(stage.model, batch)["filled"], 3, axis=0)
+    known = batch.known[0, 0].numpy()
+    side = len(known)
+    differ = np.abs(made.astype(int) - guess)[:side, :side].max(axis=2)
+    assert differ[~known].max() <= 1
+
+
 def test_a_right_prediction_gives_the_photo(photos, vae, tmp_path) -> None:
     """Whatever the noise: the velocity is that of what is missing in the guess."""
     stage = DecoderStage(replace(SMALL, vae=str(vae)), encoded(photos, tmp_path), None)
     batch = stage.batch(1)
-    missing, extra, _ = stage._latents(batch, torch.device("cpu"))
+    truth, guess = stage._pixels(batch, torch.device("cpu"))
+    missing, extra, _ = stage._latents(batch, truth, guess)
     noise, step = torch.randn_like(missing), torch.tensor([400, 999])
     noisy = stage.scheduler.add_noise(missing, noise, step)
     velocity = stage.scheduler.get_velocity(missing, noise, step)
@@ -401,7 +445,6 @@ def test_a_right_prediction_gives_the_photo(photos, vae, tmp_path) -> None:
 
     predicted, _ = stage._predict(right, noisy, step, extra, ())
     denoised = signal.sqrt() * noisy - (1 - signal).sqrt() * predicted
-    truth, _ = stage._pixels(batch, torch.device("cpu"))
     torch.testing.assert_close(
         denoised + extra[:, : missing.shape[1]], encode_pixels(stage.vae, truth),
         atol=1e-4, rtol=1e-4,

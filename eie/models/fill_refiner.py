@@ -1,0 +1,194 @@
+"""Refining a fill: a convolutional network changes a first guess of what a hole shows.
+
+Patches of the surroundings continue their texture, but know nothing of what a hole's neighbours
+are, nor where two of them should meet. The network sees the picture with the guess in it, as pixels
+and as ImageNet features at strides 2 to 32, and gives back
+
+    picture + a_1 (G_1 − picture) + a_2 (G_2 − picture) + r
+
+with the picture averaged over Gaussians G, how much of either, a in (0, 1), and a residual r, all
+of them at every pixel. It is the refinement stage of coarse-to-fine inpainting (Yu et al.,
+"Generative Image Inpainting with Contextual Attention", CVPR 2018), whose coarse stage is here the
+classical decoder.
+
+    pixels in blocks of 4×4, features at strides 2, 4 ⇒ 1/4 ─────────────── ⊕ ⇒ 1/4 ⇒ a, r
+                             features at stride  8    ⇒ 1/8, from 1/4 ─── ⊕ ┘
+                             features at stride 16    ⇒ 1/16 ────────── ⊕ ┘
+                             features at stride 32    ⇒ 1/32 ───────────┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from eie.errors import MissingModelError
+from eie.models.feature_distance import CHANNELS, STRIDES, FeatureDistance, load_feature_distance
+from eie.models.latent_autoencoder import ResidualBlock
+
+FOLDER = "refiner"
+"""Of a model folder."""
+
+BLOCK = 4
+"""Pixels along the side of the blocks that the finest level works on."""
+
+DEVIATIONS = (1.0, 3.0)
+"""Of the Gaussians that the picture is averaged over, in pixels."""
+
+_LITTLE = -3.0
+"""Logit of how much averaging an untrained network asks for."""
+
+_PLANES = 3 + len(DEVIATIONS)
+
+
+class FillRefiner(ModelMixin, ConfigMixin):
+    """The network; untrained it changes next to nothing.
+
+    Args:
+        widths: channels at 1/4, 1/8, 1/16 and 1/32 of the resolution.
+        blocks: residual blocks at each of these.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        widths: tuple[int, int, int, int] = (64, 160, 224, 256),
+        blocks: tuple[int, int, int, int] = (2, 3, 3, 2),
+    ) -> None:
+        super().__init__()
+        fine = widths[0]
+        self.from_pixels = nn.Conv2d(4 * BLOCK**2, fine, 3, padding=1)
+        # Stride 2 comes in blocks of 2×2; strides from 8 up come with the share that is known.
+        taken = (4 * CHANNELS[0], CHANNELS[1], *(channels + 1 for channels in CHANNELS[2:]))
+        to = (fine, *widths)
+        self.from_features = nn.ModuleList(
+            nn.Conv2d(channels, width, 1) for channels, width in zip(taken, to, strict=True)
+        )
+        self.before = ResidualBlock(fine)
+        self.down = nn.Conv2d(4 * fine, widths[1], 1)
+        self.bodies = nn.ModuleList(
+            nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
+            for width, count in zip(widths, blocks, strict=True)
+        )
+        self.up = nn.ModuleList(
+            nn.Conv2d(coarse, 4 * width, 1) for width, coarse in pairwise(widths)
+        )
+        self.head = nn.Conv2d(fine, _PLANES * BLOCK**2, 3, padding=1)
+        for parameter in self.head.parameters():
+            nn.init.zeros_(parameter)
+        nn.init.constant_(self.head.get_parameter("bias")[3 * BLOCK**2 :], _LITTLE)
+
+    def forward(self, picture: Tensor, known: Tensor, features: Sequence[Tensor]) -> Tensor:
+        """Refine a picture.
+
+        Args:
+            picture: (B, 3, H, W) in [0, 1], the photo where known, else the guess; sides are
+                multiples of 32.
+            known: (B, 1, H, W) in [0, 1].
+            features: its features per stride, as :func:`features_of` gives them.
+
+        Returns:
+            (B, 3, H, W), about [0, 1], not clipped, made where known, too.
+        """
+        pixels = torch.cat([picture * 2 - 1, known], dim=1)  # (B, 4, H, W)
+        blocks = F.pixel_unshuffle(pixels, BLOCK)  # (B, 64, H/4, W/4)
+        blocks = blocks.contiguous(memory_format=torch.channels_last)
+        given = [F.pixel_unshuffle(features[0], 2), features[1]]  # (B, ·, H/4, W/4)
+        for stride, level in zip(STRIDES[2:], features[2:], strict=True):
+            share = F.avg_pool2d(known, stride).to(level.dtype)  # (B, 1, H/s, W/s)
+            given.append(torch.cat([level, share], dim=1))
+        half, quarter, *coarser = (
+            layer(level) for layer, level in zip(self.from_features, given, strict=True)
+        )
+        fine = self.before(self.from_pixels(blocks) + half + quarter)  # (B, w₀, H/4, W/4)
+        eighth = coarser[0] + self.down(F.pixel_unshuffle(fine, 2))  # (B, w₁, H/8, W/8)
+        levels = [fine, eighth, *coarser[1:]]
+        carried = self.bodies[-1](levels[-1])  # (B, w₃, H/32, W/32)
+        for index in reversed(range(len(self.up))):
+            wider = F.pixel_shuffle(self.up[index](carried), 2)
+            carried = self.bodies[index](levels[index] + wider)
+        planes = F.pixel_shuffle(self.head(carried), BLOCK).float()  # (B, 5, H, W)
+        residual, averaging = planes.tensor_split([3], dim=1)
+        refined = picture + residual
+        for share, deviation in zip(averaging.sigmoid().split(1, dim=1), DEVIATIONS, strict=True):
+            refined = refined + share * (averaged(picture, deviation) - picture)
+        return refined
+
+
+class LoadedRefiner:
+    """A refiner and the network of its features, ready to use on a device."""
+
+    def __init__(self, model: FillRefiner, features: FeatureDistance) -> None:
+        self.model, self.features = model, features
+
+    @torch.no_grad()
+    def __call__(self, picture: Tensor, known: Tensor) -> Tensor:
+        """Refine what is not known of a picture.
+
+        Args:
+            picture: (B, 3, H, W) in [−1, 1], any size, the photo where known, else the guess.
+            known: (B, 1, H, W), 1 or 0.
+
+        Returns:
+            (B, 3, H, W) in [−1, 1], unchanged where known; where it came from.
+        """
+        height, width = picture.shape[-2:]
+        multiple = STRIDES[-1]
+        padding = (0, -width % multiple, 0, -height % multiple)
+        place = next(self.model.parameters())
+        guess = F.pad((picture + 1) / 2, padding, mode="replicate").to(place.device)
+        whole = F.pad(known, padding, mode="replicate").to(place.device)
+        refined = self.model(guess, whole, features_of(self.features, guess))
+        refined = refined[..., :height, :width].clamp(0, 1).to(picture) * 2 - 1
+        return torch.where(known > 0, picture, refined)
+
+
+def features_of(network: FeatureDistance, picture: Tensor) -> list[Tensor]:
+    """ImageNet features of a picture as the refiner takes them.
+
+    Args:
+        picture: (B, 3, H, W) in [0, 1], sides multiples of 32.
+
+    Returns:
+        (B, C_s, H/s, W/s) per stride s, of mean square 1 at every place.
+    """
+    # Features are centred on every s-th pixel from 0; the last lie beyond the picture.
+    return [level[..., :-1, :-1] * level.shape[1] ** 0.5 for level in network.features(picture)]
+
+
+def averaged(picture: Tensor, deviation: float) -> Tensor:
+    """(B, C, H, W) averaged over a Gaussian of that deviation in pixels, its border repeated."""
+    reach = int(3 * deviation)
+    places = torch.arange(-reach, reach + 1, device=picture.device, dtype=torch.float32)
+    weight = torch.softmax(-places.square() / (2 * deviation**2), dim=0)  # (2·reach + 1,)
+    channels = picture.shape[1]
+    padded = F.pad(picture.float(), (reach,) * 4, mode="replicate")
+    rows = F.conv2d(padded, weight.expand(channels, 1, 1, -1), groups=channels)
+    return F.conv2d(rows, weight[:, None].expand(channels, 1, -1, 1), groups=channels)
+
+
+def load_refiner(model: Path, device: torch.device | str = "cpu") -> LoadedRefiner:
+    """The refiner of a model folder.
+
+    Raises:
+        MissingModelError: there is none, it cannot be read, or ImageNet's weights are not there.
+    """
+    folder = model / FOLDER
+    try:
+        refiner = FillRefiner.from_pretrained(str(folder), torch_dtype=torch.float32)
+    except Exception as error:  # damaged files raise all sorts
+        raise MissingModelError(
+            f"no refiner could be loaded: {error}",
+            where=str(folder),
+            hint="make one with eie train refiner",
+        ) from error
+    features = load_feature_distance().to(device)
+    refiner = refiner.to(device).eval().requires_grad_(False)
+    return LoadedRefiner(refiner.to(memory_format=torch.channels_last), features)

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter
+from skimage import data
+
+from eie.errors import MissingModelError
+from eie.models.feature_distance import load_feature_distance
+from eie.models.fill_refiner import (
+    DEVIATIONS,
+    FOLDER,
+    FillRefiner,
+    LoadedRefiner,
+    averaged,
+    features_of,
+    load_refiner,
+)
+
+
+def photo(height: int, width: int) -> torch.Tensor:
+    """(1, 3, height, width) in [−1, 1]: of scikit-image's cat."""
+    pixels = np.ascontiguousarray(data.chelsea()[60 : 60 + height, 120 : 120 + width])
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def small() -> FillRefiner:
+    torch.manual_seed(0)
+    return FillRefiner(widths=(8, 12, 16, 20), blocks=(1, 1, 1, 1)).eval()
+
+
+@pytest.fixture(scope="module")
+def features():
+    return load_feature_distance()
+
+
+def with_hole(height: int, width: int) -> torch.Tensor:
+    known = torch.ones(1, 1, height, width)
+    known[..., 10:30, 12:40] = 0
+    return known
+
+
+def test_untrained_it_averages_a_little(features) -> None:
+    picture, known = photo(64, 96), with_hole(64, 96)
+    refined = LoadedRefiner(small(), features)(picture, known)
+    little = torch.tensor(-3.0).sigmoid()
+    expected = picture.clone()
+    for deviation in DEVIATIONS:
+        expected = expected + little * (averaged(picture, deviation) - picture)
+    expected = torch.where(known > 0, picture, expected)
+    assert torch.allclose(refined, expected, atol=1e-5)
+    assert 0 < (refined - picture).abs().max() < 0.3
+
+
+@pytest.mark.parametrize("size", [(33, 61), (64, 64), (40, 97)])
+def test_any_size_and_what_is_known_stays(features, size) -> None:
+    model = small()
+    for parameter in model.head.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    picture, known = photo(*size), with_hole(*size)
+    refined = LoadedRefiner(model, features)(picture, known)
+    assert refined.shape == picture.shape
+    assert refined.abs().max() <= 1
+    changed = (refined != picture).any(dim=1, keepdim=True)
+    assert not changed[known > 0].any() and changed[known == 0].any()
+
+
+def test_it_sees_what_is_known_far_away(features) -> None:
+    """The hole's fill follows a change of the photo 60 pixels off, through the coarse features."""
+    model = small()
+    torch.nn.init.normal_(model.head.weight, std=0.1)
+    refiner = LoadedRefiner(model, features)
+    picture, known = photo(128, 128), with_hole(128, 128)
+    other = picture.clone()
+    other[..., 90:, :] = -other[..., 90:, :]
+    one, two = refiner(picture, known), refiner(other, known)
+    assert (one[..., 10:30, 12:40] - two[..., 10:30, 12:40]).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("deviation", DEVIATIONS)
+def test_averaging_is_a_gaussian(deviation: float) -> None:
+    picture = photo(48, 40)
+    ours = averaged(picture, deviation)[0, 0].numpy()
+    scipys = gaussian_filter(picture[0, 0].numpy(), deviation, mode="nearest", truncate=3.0)
+    np.testing.assert_allclose(ours, scipys, atol=1e-4)
+
+
+def test_features_have_a_mean_square_of_one(features) -> None:
+    levels = features_of(features, (photo(64, 96) + 1) / 2)
+    assert [tuple(level.shape[2:]) for level in levels] == [
+        (64 // stride, 96 // stride) for stride in (2, 4, 8, 16, 32)
+    ]
+    for level in levels:
+        assert torch.allclose(level.square().mean(dim=1), torch.ones(()), atol=1e-3)
+
+
+def test_saved_and_loaded(features, tmp_path) -> None:
+    model = small()
+    torch.nn.init.normal_(model.head.weight, std=0.1)
+    model.save_pretrained(tmp_path / FOLDER)
+    loaded = load_refiner(tmp_path)
+    picture, known = photo(64, 64), with_hole(64, 64)
+    ours = LoadedRefiner(model, features)(picture, known)
+    torch.testing.assert_close(loaded(picture, known), ours, atol=1e-5, rtol=1e-4)
+
+
+def test_a_folder_without_one_is_named(tmp_path) -> None:
+    with pytest.raises(MissingModelError) as failure:
+        load_refiner(tmp_path)
+    assert str(tmp_path / FOLDER) in str(failure.value)
+    assert "eie train refiner" in str(failure.value)

@@ -1,0 +1,128 @@
+"""Training of the refiner on small synthetic photos, with a small model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from eie.models.fill_refiner import load_refiner
+from eie.train.feature_loss import SHIFT, feature_loss, mean_over
+from eie.train.images import Folder
+from eie.train.loop import averaged_weights
+from eie.train.refiner import RefinerStage, train_refiner
+from eie.train.settings import CropSettings, LoopSettings, RefinerConfig, RefinerSettings
+
+SMALL = RefinerSettings(
+    model=RefinerConfig(widths=(8, 12, 16, 20), blocks=(1, 1, 1, 1)),
+    crops=CropSettings(crop=64, batch=3, working_size=96, elements=(16,)),
+    loop=LoopSettings(
+        steps=4, warmup=1, precision="no", workers=0, log_every=1, sample_every=4, save_every=2
+    ),
+    side=32,
+)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for index in range(4):
+        coarse = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((128, 104), Image.BICUBIC).save(folder / f"{index}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(photos, tmp_path_factory):
+    run = tmp_path_factory.mktemp("runs") / "refiner"
+    train_refiner([Folder(photos)], run, replace(SMALL, batches=2))
+    return run
+
+
+def stage_of(photos, cache, settings=SMALL) -> RefinerStage:
+    from eie.train.decoder import encoded_photos
+
+    return RefinerStage(settings, encoded_photos([Folder(photos)], cache, settings), None)
+
+
+def test_the_run_is_a_model_folder(run) -> None:
+    refiner = load_refiner(run)
+    average = averaged_weights(run)
+    for name, weight in refiner.model.state_dict().items():
+        assert torch.allclose(weight, average[name], atol=1e-3)
+    assert list((run / "samples").glob("*-refined.png"))
+    assert len(list((run / "batches").glob("[0-9]*.safetensors"))) == 2
+
+
+def test_a_finished_run_is_left_as_it_is(photos, run) -> None:
+    before = averaged_weights(run)
+    train_refiner([Folder(photos)], run, replace(SMALL, batches=2))
+    after = averaged_weights(run)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_run_can_start_from_a_refiner(photos, run, tmp_path) -> None:
+    start = run / "refiner" / "diffusion_pytorch_model.safetensors"
+    stage = stage_of(photos, tmp_path, replace(SMALL, start=start))
+    loaded = load_refiner(run).model.state_dict()
+    assert all(torch.equal(loaded[name], value) for name, value in stage.model.state_dict().items())
+
+
+def test_only_holes_of_a_fit_size_count(photos, tmp_path) -> None:
+    stage = stage_of(photos, tmp_path)
+    batch = stage.batch(0)
+    crop = batch.known.shape[-1]
+    known = torch.ones_like(batch.known)
+    known[0] = False  # nothing is known: no hole to fill
+    known[1, :, 20:40, 20:40] = False
+    batch = replace(batch, known=known)
+    target, guess, seen = stage._parts(batch, torch.device("cpu"))
+    assert len(target) == len(guess) == len(seen) == 1
+    assert seen.shape[-1] == SMALL.side < crop
+    assert 0.05 <= 1 - float(seen.mean()) <= 0.9
+    assert torch.equal(guess * seen, target * seen)
+
+    batch = replace(batch, known=torch.ones_like(known))
+    loss, parts = stage.loss(stage.model, batch)
+    assert all(float(value.detach()) == 0 for value in (loss, *parts.values()))
+
+
+def test_a_step_reduces_the_loss(photos, tmp_path) -> None:
+    stage = stage_of(photos, tmp_path, replace(SMALL, absolute_weight=20.0))
+    batch = stage.batch(1)
+    batch.known[:, :, 20:40, 20:40] = False
+    batch = replace(batch, guess=torch.full_like(batch.guess, 255))
+    optimizer = torch.optim.AdamW(stage.parameter_groups(), lr=3e-3)
+    losses = []
+    for _ in range(12):
+        torch.manual_seed(0)
+        loss, _ = stage.loss(stage.model, batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_the_loss_is_a_mean_within_the_mask() -> None:
+    plane = torch.zeros(2, 1, 4, 4)
+    plane[0, 0, 0, 0], plane[1, 0, 0, :2] = 1.0, 1.0
+    where = torch.zeros(2, 1, 4, 4)
+    where[0, 0, 0, 0], where[1, 0, 0] = 1.0, 1.0
+    assert float(mean_over(plane, where)) == pytest.approx((1.0 + 0.5) / 2)
+    assert float(mean_over(plane, torch.zeros_like(where))) == 0
+
+
+def test_equal_pictures_have_no_feature_loss() -> None:
+    from eie.models.feature_distance import load_feature_distance
+
+    network = load_feature_distance()
+    picture = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    where = torch.ones(1, 1, 64, 64)
+    assert float(feature_loss(network, picture, picture, where)) == pytest.approx(0, abs=1e-5)
+    assert float(feature_loss(network, picture, 1 - picture, where)) > 0.1
+    assert SHIFT < 32
