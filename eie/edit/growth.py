@@ -11,7 +11,7 @@ from eie.edit.picking import RowMask, Rows, areas
 from eie.elements import ElementSet
 from eie.errors import UsageError
 
-TOLERANCE = 0.5
+TOLERANCE = 0.55
 """How unlike its object an element may be and still belong to it, in [0, 1]."""
 
 _LEAST_OWN = 0.1
