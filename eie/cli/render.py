@@ -20,7 +20,7 @@ from eie.cli.options import (
 from eie.cli.payload import is_stream, note, picture_format, read_elements, write_picture
 from eie.cli.progress import working
 from eie.errors import UsageError
-from eie.render import DECODERS, DiffusionDecoder, variations
+from eie.render import DECODERS, DEFAULT, DEFAULT_FREE, DiffusionDecoder, variations
 from eie.render.sampling import SCHEDULERS
 
 
@@ -33,7 +33,7 @@ def command(
             "--decoder",
             metavar="NAME",
             help=f"What makes the areas that edits reveal: {', '.join(DECODERS)}.",
-            show_default="classical; light with --free",
+            show_default=f"{DEFAULT}; {DEFAULT_FREE} with --free",
         ),
     ] = None,
     free: Annotated[

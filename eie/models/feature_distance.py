@@ -15,12 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eie.models.tiny_sam import (
+from eie.models.lite0 import (
     LITE0_PYRAMID,
     LITE0_STAGES,
     PIXEL_MEAN,
     PIXEL_STD,
     EfficientNetLite0,
+    load_imagenet_weights,
 )
 
 if TYPE_CHECKING:
@@ -96,8 +97,6 @@ def load_feature_distance(weights: Sequence[float] | None = None) -> FeatureDist
     Raises:
         MissingModelError: the package of the weights is not installed.
     """
-    from eie.models.lite0 import load_imagenet_weights
-
     distance = FeatureDistance(weights)
     load_imagenet_weights(distance.backbone)
     return distance

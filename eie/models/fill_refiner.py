@@ -31,7 +31,7 @@ from torch.nn import functional as F
 
 from eie.errors import MissingModelError
 from eie.models.feature_distance import CHANNELS, STRIDES, FeatureDistance, load_feature_distance
-from eie.models.latent_autoencoder import ResidualBlock
+from eie.models.residual import ResidualBlock
 
 FOLDER = "refiner"
 """Of a model folder."""

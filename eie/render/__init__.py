@@ -23,6 +23,7 @@ from eie.render.diffusion import DiffusionDecoder
 from eie.render.inpaint import InpaintDecoder
 from eie.render.light import LightDecoder
 from eie.render.pictures import Mask, Picture
+from eie.render.refined import RefinedDecoder
 
 __all__ = [
     "DECODERS",
@@ -33,6 +34,7 @@ __all__ = [
     "FreeDecoder",
     "InpaintDecoder",
     "LightDecoder",
+    "RefinedDecoder",
     "Rendering",
     "Scene",
     "VaryingDecoder",
@@ -42,11 +44,15 @@ __all__ = [
 
 DECODERS: Mapping[str, type[Decoder]] = {
     "classical": ClassicalDecoder,
+    "refined": RefinedDecoder,
     "light": LightDecoder,
     "diffusion": DiffusionDecoder,
     "inpaint": InpaintDecoder,
 }
 """The decoders that a name stands for, each with its default settings."""
+
+DEFAULT, DEFAULT_FREE = "refined", "light"
+"""The decoders of what an edit reveals, and of whole pictures."""
 
 
 @runtime_checkable
@@ -120,7 +126,7 @@ def render(
     Args:
         elements: the set; the sources it shows must have pixels.
         decoder: a name out of :data:`DECODERS` or a decoder with settings of its own; None for
-            `classical`, or with `free` for `light`.
+            :data:`DEFAULT`, or with `free` for :data:`DEFAULT_FREE`.
         free: render everything from embeddings and boxes, as the paper does (§3); no pixels of
             the sources are used.
         progress: called with (steps done, all steps) by decoders that work in steps.
@@ -150,7 +156,7 @@ def variations(
             random. Variation k, counted from 0, has the decoder's seed + k.
         elements, decoder, free, progress, options: as :func:`render`, which raises the same.
     """
-    chosen = _decoder(decoder or ("light" if free else "classical"), options)
+    chosen = _decoder(decoder or (DEFAULT_FREE if free else DEFAULT), options)
     if count < 1:
         raise UsageError(f"{count} variations, at least 1 is needed")
     if count > 1 and not isinstance(chosen, VaryingDecoder):

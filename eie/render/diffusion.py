@@ -17,6 +17,7 @@ from eie.render.classical import ClassicalDecoder
 from eie.render.embedded import element_inputs, embedded
 from eie.render.filling import SamplingDecoder
 from eie.render.pictures import Mask, Picture, Window
+from eie.render.refined import as_tensors
 from eie.render.sampling import (
     generators_of,
     part_of,
@@ -234,9 +235,8 @@ def known_of(
 
     if not sees and not view.known.any():
         return Known()
-    known = torch.from_numpy(view.known)[None, None].float()  # (1, 1, H, W)
+    photo, known = as_tensors(view)  # (1, 3, H, W), (1, 1, H, W)
     covered = torch.from_numpy(view.covered)[None, None].float()
-    photo = torch.from_numpy(view.photo).permute(2, 0, 1)[None].float() / 127.5 - 1
     if corrects and view.known.any():
         return Known(refiner(photo, known) if refiner else photo, known, covered)
     if light is None:

@@ -1,9 +1,10 @@
-"""What the decoders that sample share: their settings, and filling a hole site by site."""
+"""What learned decoders of holes share: filling site by site, and settings of those that sample."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +53,7 @@ class SamplingDecoder:
         check_sampling(self.steps, self.scheduler)
 
     def fill(self, scene: Scene) -> Picture:
-        """The scene's picture with its hole made, alpha opaque there."""
+        """The scene's picture with its hole made; alpha is opaque there, or the guess's."""
         return self.fill_variations(scene, 1)[0]
 
     def fill_variations(
@@ -72,28 +73,47 @@ class SamplingDecoder:
         count: int,
         multiple: int,
         progress: Progress | None,
-        guessed: bool = False,
-        least: int | None = None,
+        **options: Any,
     ) -> list[Picture]:
-        """The scene's picture with its hole made, `count` times.
+        """As :func:`fill_sites`, at this decoder's working size and context."""
+        return fill_sites(
+            scene, make, count, self.working_size, self.context, multiple, progress, **options
+        )
 
-        Args:
-            make: gives `count` pictures of a view.
-            multiple: pixels of which a view's sides are multiples.
-            guessed: the scene's picture shows a guess in the hole, which `make` changes. Only the
-                changes go through the working size then, and the guess's fine detail is kept.
-            least: side of a window in pixels; None for the working size.
-        """
-        pictures = [scene.picture.copy() for _ in range(count)]
-        least = min(least or self.working_size, self.working_size)
-        work = sites(scene.hole, least, self.context)
-        for index, site in enumerate(work):
-            view = view_of(scene, site.window, self.working_size, multiple)
-            made = make(view, part_of(progress, index, len(work)))
-            for picture, pixels in zip(pictures, made, strict=True):
-                whole = changed(scene, view, pixels) if guessed else view.back(pixels)
-                put_back(picture, site, whole)
-        return pictures
+
+def fill_sites(
+    scene: Scene,
+    make: Make,
+    count: int,
+    working_size: int,
+    context: float,
+    multiple: int = 1,
+    progress: Progress | None = None,
+    *,
+    guessed: bool = False,
+    least: int | None = None,
+) -> list[Picture]:
+    """The scene's picture with its hole made site by site, `count` times.
+
+    Args:
+        make: gives `count` pictures of a view.
+        working_size, context: as of :class:`SamplingDecoder`.
+        multiple: pixels of which a view's sides are multiples.
+        guessed: the scene's picture shows a guess in the hole, which `make` changes. Only the
+            changes go through the working size then, and the guess's fine detail is kept.
+        least: side of a window in pixels; None for the working size.
+    """
+    pictures = [scene.picture.copy() for _ in range(count)]
+    work = sites(scene.hole, min(least or working_size, working_size), context)
+    for index, site in enumerate(work):
+        view = view_of(scene, site.window, working_size, multiple)
+        made = make(view, part_of(progress, index, len(work)))
+        for picture, pixels in zip(pictures, made, strict=True):
+            if guessed:
+                put_colour_back(picture, site, changed(scene, view, pixels))
+            else:
+                put_back(picture, site, view.back(pixels))
+    return pictures
 
 
 def changed(scene: Scene, view: View, pixels: Picture) -> Picture:
@@ -101,6 +121,12 @@ def changed(scene: Scene, view: View, pixels: Picture) -> Picture:
     change = view.back(pixels.astype(np.int16) - view.photo)  # (h, w, 3)
     colour, _ = split_alpha(scene.picture[view.window.slices])
     return (to_channels(colour, 3) + change).clip(0, 255).astype(np.uint8)
+
+
+def put_colour_back(picture: Picture, site: Site, pixels: Picture) -> None:
+    """As :func:`put_back`, leaving alpha as it is."""
+    colour, _ = split_alpha(picture[site.window.slices])
+    colour[site.own] = to_channels(pixels, picture.shape[2])[site.own]
 
 
 def put_back(picture: Picture, site: Site, pixels: Picture) -> None:

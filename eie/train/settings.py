@@ -229,6 +229,10 @@ class AutoencoderSettings:
     start: Path | None = None
 
 
+DECODER_CROPS = CropSettings(batch=4, working_size=384, elements=(144,), stretch=1.15)
+"""Of stage 2, at the `tiny` preset."""
+
+
 @dataclass(frozen=True)
 class DropoutSettings:
     """Element dropout (paper §3.4): what the decoder must learn to make up.
@@ -314,7 +318,7 @@ class DecoderSettings:
     """
 
     model: DecoderConfig = DecoderConfig()
-    crops: CropSettings = CropSettings(batch=4, working_size=384, elements=(144,), stretch=1.15)
+    crops: CropSettings = DECODER_CROPS
     dropout: DropoutSettings = DropoutSettings()
     loop: LoopSettings = LoopSettings(steps=4000, warmup=200)
     segmenter: str = "slic"
@@ -371,7 +375,7 @@ class RefinerSettings:
     """
 
     model: RefinerConfig = RefinerConfig()
-    crops: CropSettings = CropSettings(batch=4, working_size=384, elements=(144,), stretch=1.15)
+    crops: CropSettings = DECODER_CROPS
     dropout: DropoutSettings = DropoutSettings()
     loop: LoopSettings = LoopSettings(steps=10_000, warmup=300, ema_decay=0.995, accumulate=2)
     segmenter: str = "slic"

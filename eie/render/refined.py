@@ -1,0 +1,93 @@
+"""The `refined` decoder: the classical decoder's fill, brought closer to the photo by a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eie.render.classical import ClassicalDecoder
+from eie.render.filling import fill_sites
+from eie.render.pictures import Picture
+from eie.render.windows import View
+
+if TYPE_CHECKING:
+    import torch
+
+    from eie.models.fill_refiner import LoadedRefiner
+    from eie.render.anchored import Progress, Scene
+
+LEAST_WINDOW = 256
+"""Side of a window in pixels, where the canvas allows: that of the crops of the training."""
+
+
+@dataclass(frozen=True)
+class RefinedDecoder:
+    """Lets a convolutional network change what the classical decoder makes of a hole.
+
+    Attributes:
+        model: "tiny" (embedded), a model folder, or a hub id.
+        working_size: long side in pixels at which larger windows of the canvas are refined.
+        context: side of a window as a multiple of what is refined in it.
+        device: "cpu", "cuda", "mps"; None for the best there is.
+    """
+
+    model: str | Path = "tiny"
+    working_size: int = 512
+    context: float = 2.0
+    device: str | None = None
+
+    @property
+    def name(self) -> str:
+        return "refined"
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        from eie.models.element_model import element_model_folder, weight_hashes
+
+        folder = element_model_folder(self.model)
+        settings = asdict(self) | {
+            "model": str(self.model),
+            "weights": weight_hashes(folder, ("refiner",)),
+        }
+        del settings["device"]
+        return settings
+
+    def fill(self, scene: Scene) -> Picture:
+        """The scene's picture with its hole filled; alpha is the classical decoder's.
+
+        Raises:
+            MissingModelError: the model is not there or has no refiner.
+        """
+        from eie.models.devices import choose_device
+        from eie.models.element_model import element_model_folder
+        from eie.models.fill_refiner import load_refiner
+
+        refiner = load_refiner(element_model_folder(self.model), choose_device(self.device))
+        guessed = replace(scene, picture=ClassicalDecoder().fill(scene))
+
+        def make(view: View, _: Progress) -> list[Picture]:
+            return [refined(refiner, view)]
+
+        return fill_sites(
+            guessed, make, 1, self.working_size, self.context, guessed=True, least=LEAST_WINDOW
+        )[0]
+
+
+def refined(refiner: LoadedRefiner, view: View) -> Picture:
+    """(H, W, 3) uint8 of a view whose photo shows a guess where nothing is known."""
+    photo, known = as_tensors(view)
+    made = refiner(photo, known)[0]  # (3, H, W) in [−1, 1]
+    pixels = made.add(1).mul(127.5).round().byte().permute(1, 2, 0)  # (H, W, 3)
+    return np.ascontiguousarray(pixels.numpy())
+
+
+def as_tensors(view: View) -> tuple[torch.Tensor, torch.Tensor]:
+    """A view's photo (1, 3, H, W) in [−1, 1], and what is known of it (1, 1, H, W), 1 or 0."""
+    import torch
+
+    photo = torch.from_numpy(view.photo).permute(2, 0, 1)[None].float() / 127.5 - 1
+    return photo, torch.from_numpy(view.known)[None, None].float()

@@ -1,0 +1,103 @@
+"""The `refined` decoder, with the embedded weights."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from skimage import data
+
+import eie
+from eie.edit import Delete, Move
+from eie.errors import MissingModelError
+from eie.evaluate.metrics import psnr
+from eie.evaluate.perceptual import feature_distance
+from eie.models.content import EMBEDDED
+from eie.models.fill_refiner import FOLDER
+from eie.render import RefinedDecoder, render, stage
+
+from .conftest import CHANNELS, blocks, make_set, moved, noise, with_rows
+
+PHOTOS = (data.chelsea, data.coffee, data.astronaut, data.rocket)
+
+
+def test_all_embedded_weights_stay_small() -> None:
+    assert sum(path.stat().st_size for path in EMBEDDED.rglob("*.safetensors")) <= 40e6
+
+
+def test_fills_are_nearer_to_the_photo_than_the_classical_ones() -> None:
+    """Nothing was in front of what is taken away here, so the photo is the truth."""
+    distances, gains = [], []
+    for photo in PHOTOS:
+        pixels = np.ascontiguousarray(photo()[:360, :480])
+        label_map = blocks(*pixels.shape[:2], 6, 8)
+        elements = with_rows(make_set(pixels, label_map), [10, 13, 28, 37], visible=False)
+        hole = np.isin(label_map, [10, 13, 28, 37])
+        made = [render(elements, decoder=d).photo.pixels for d in ("classical", "refined")]
+        distances.append([feature_distance(picture, pixels, hole) for picture in made])
+        gains.append(psnr(made[1], pixels) - psnr(made[0], pixels))
+    classical, refined = np.mean(distances, axis=0)
+    assert refined < 0.99 * classical
+    assert np.mean(gains) > 0
+
+
+def test_it_is_the_default_and_changes_the_fill_only() -> None:
+    elements = eie.decompose(data.chelsea())
+    edited = eie.edit(elements, [Delete("@150,60"), Move("@300,200", "30,10")])
+    rendering = render(edited)
+    assert rendering.provenance["eie:decoder"] == "refined"
+    settings = json.loads(rendering.provenance["eie:settings"])
+    assert [name.split("/")[0] for name in settings["weights"]] == [FOLDER]
+    classical = render(edited, decoder="classical").photo.pixels
+    differ = (rendering.photo.pixels != classical).any(axis=2)
+    hole = stage(edited).hole
+    assert differ[hole].mean() > 0.3 and not differ[~hole].any()
+    assert_array_equal(rendering.photo.pixels, render(edited).photo.pixels)
+
+
+@pytest.mark.parametrize("channels", CHANNELS)
+def test_any_layout(channels: int) -> None:
+    elements = moved(make_set(noise(80, 112, channels), blocks(80, 112, 4, 4)), 5, 20, 4)
+    assert render(elements).photo.pixels.shape == (80, 112, channels)
+
+
+def test_plain_ground_stays_nearly_plain() -> None:
+    pixels = np.full((96, 128, 3), 120, np.uint8)
+    pixels[30:60, 40:70] = (250, 40, 40)
+    label_map = np.zeros((96, 128), int)
+    label_map[30:60, 40:70] = 1
+    rendered = render(with_rows(make_set(pixels, label_map), 1, visible=False)).photo.pixels
+    assert np.abs(rendered.astype(int) - 120).max() <= 8
+
+
+def test_what_was_transparent_stays_so() -> None:
+    pixels = np.zeros((80, 80, 4), dtype=np.uint8)
+    pixels[30:50, 30:50] = (200, 50, 20, 255)
+    label_map = np.zeros((80, 80), dtype=int)
+    label_map[30:50, 30:50] = 1
+    rendered = render(moved(make_set(pixels, label_map), 1, 25, 0)).photo.pixels
+    assert not rendered[30:50, 28:52, 3].any()
+
+
+def test_a_canvas_of_one_pixel_and_nothing_known() -> None:
+    for size in [(1, 1), (2, 1), (40, 30)]:
+        one = make_set(noise(*size, 3), np.zeros(size, dtype=int))
+        gone = render(with_rows(one, 0, visible=False)).photo.pixels
+        assert gone.shape == (*size, 3)
+
+
+def test_large_holes_are_refined_at_the_working_size() -> None:
+    elements = with_rows(make_set(noise(300, 400, 3), blocks(300, 400, 2, 2)), 0, visible=False)
+    decoder = RefinedDecoder(working_size=128)
+    made = render(elements, decoder=decoder).photo.pixels
+    classical = render(elements, decoder="classical").photo.pixels
+    assert made.shape == (300, 400, 3)
+    assert (made != classical).any(axis=2)[stage(elements).hole].mean() > 0.1
+
+
+def test_a_model_without_a_refiner_is_named(tmp_path) -> None:
+    elements = with_rows(make_set(noise(40, 40, 3), blocks(40, 40, 2, 2)), 0, visible=False)
+    with pytest.raises(MissingModelError, match="eie train refiner"):
+        render(elements, decoder="refined", model=str(tmp_path))
