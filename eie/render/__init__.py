@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -229,9 +229,16 @@ def _decoder(choice: str | Decoder, options: Mapping[str, Any]) -> Decoder:
     try:
         return DECODERS[choice](**options)
     except TypeError as error:
+        taking = [name for name, kind in DECODERS.items() if _takes(kind, options)]
         raise UsageError(
-            f"the decoder '{choice}' does not take these options: {', '.join(options)}"
+            f"the decoder '{choice}' does not take these options: {', '.join(options)}",
+            hint=f"of these --decoder takes them: {', '.join(taking)}" if taking else None,
         ) from error
+
+
+def _takes(kind: Any, options: Mapping[str, Any]) -> bool:
+    """Whether a decoder has all of these settings."""
+    return set(options) <= {field.name for field in fields(kind)}
 
 
 def _changed(source: Picture, pixels: Picture) -> Mask:

@@ -87,7 +87,7 @@ def test_inpainting(run, hole, tmp_path) -> None:
         (
             ("--steps", "5", "--decoder", "classical", "-o", "OUT"),
             2,
-            "does not take these options: steps",
+            "of these --decoder takes them: diffusion, inpaint",
         ),
         (("--steps", "0", "-o", "OUT"), 2, "--steps"),
         (("--decoder", "diffusion", "--scheduler", "x", "-o", "OUT"), 2, "no scheduler 'x'"),
