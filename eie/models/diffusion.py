@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from eie.errors import MissingModelError
 from eie.models.content import EMBEDDED, TINY
+from eie.models.hub import load_part
 
 VAE_FOLDER = "vae"
 
@@ -24,20 +24,11 @@ def load_vae(model: str | Path = TINY) -> Any:
     Raises:
         MissingModelError: there is none, or it cannot be read.
     """
-    import torch
-
     from eie.models.latent_autoencoder import LatentAutoencoder
 
     folder = (EMBEDDED / TINY if model == TINY else Path(model)) / VAE_FOLDER
-    try:
-        vae = LatentAutoencoder.from_pretrained(str(folder), torch_dtype=torch.float32)
-    except Exception as error:  # damaged files raise all sorts
-        raise MissingModelError(
-            f"no latent autoencoder could be loaded: {error}",
-            where=str(folder),
-            hint="make one with eie train autoencoder",
-        ) from error
-    return vae.eval().requires_grad_(False)
+    hint = "make one with eie train autoencoder"
+    return load_part(LatentAutoencoder, folder, "latent autoencoder", hint)
 
 
 def save_diffusion_model(

@@ -29,8 +29,8 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eie.errors import MissingModelError
 from eie.models.feature_distance import CHANNELS, STRIDES, FeatureDistance, load_feature_distance
+from eie.models.hub import load_part
 from eie.models.residual import ResidualBlock
 
 FOLDER = "refiner"
@@ -180,15 +180,6 @@ def load_refiner(model: Path, device: torch.device | str = "cpu") -> LoadedRefin
     Raises:
         MissingModelError: there is none, it cannot be read, or ImageNet's weights are not there.
     """
-    folder = model / FOLDER
-    try:
-        refiner = FillRefiner.from_pretrained(str(folder), torch_dtype=torch.float32)
-    except Exception as error:  # damaged files raise all sorts
-        raise MissingModelError(
-            f"no refiner could be loaded: {error}",
-            where=str(folder),
-            hint="make one with eie train refiner",
-        ) from error
-    features = load_feature_distance().to(device)
-    refiner = refiner.to(device).eval().requires_grad_(False)
-    return LoadedRefiner(refiner.to(memory_format=torch.channels_last), features)
+    refiner = load_part(FillRefiner, model / FOLDER, "refiner", "make one with eie train refiner")
+    refiner = refiner.to(device).to(memory_format=torch.channels_last)
+    return LoadedRefiner(refiner, load_feature_distance().to(device))

@@ -72,3 +72,25 @@ def first_line(error: Exception) -> str:
     """The first line of an error's text, or its kind if it has none."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+def load_part(kind: Any, folder: Path, what: str, hint: str) -> Any:
+    """A model of diffusers' layout in float32, in evaluation mode, without gradients.
+
+    Args:
+        kind: its class.
+        folder: where it lies.
+        what: the name of its kind, for the error.
+
+    Raises:
+        MissingModelError: there is none, or it cannot be read.
+    """
+    import torch
+
+    try:
+        model = kind.from_pretrained(str(folder), torch_dtype=torch.float32)
+    except Exception as error:  # damaged files raise all sorts
+        raise MissingModelError(
+            f"no {what} could be loaded: {error}", where=str(folder), hint=hint
+        ) from error
+    return model.eval().requires_grad_(False)

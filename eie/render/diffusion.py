@@ -15,7 +15,7 @@ from eie.geometry import corners
 from eie.render.anchored import Progress
 from eie.render.classical import ClassicalDecoder
 from eie.render.embedded import element_inputs, embedded
-from eie.render.filling import SamplingDecoder
+from eie.render.filling import SamplingDecoder, fill_sites
 from eie.render.pictures import Mask, Picture, Window
 from eie.render.refined import as_tensors
 from eie.render.sampling import (
@@ -107,10 +107,12 @@ class DiffusionDecoder(SamplingDecoder):
             )  # fmt: skip
             return self._make(model, known, inputs, view, scene.elements, generators, report)
 
-        return self._fill_sites(
+        return fill_sites(
             scene,
             make,
             count,
+            self.working_size,
+            self.context,
             pipeline.multiple,
             progress,
             guessed=pipeline.corrects,

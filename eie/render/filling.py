@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -65,20 +64,6 @@ class SamplingDecoder:
             progress: called with (steps done, all steps).
         """
         raise NotImplementedError
-
-    def _fill_sites(
-        self,
-        scene: Scene,
-        make: Make,
-        count: int,
-        multiple: int,
-        progress: Progress | None,
-        **options: Any,
-    ) -> list[Picture]:
-        """As :func:`fill_sites`, at this decoder's working size and context."""
-        return fill_sites(
-            scene, make, count, self.working_size, self.context, multiple, progress, **options
-        )
 
 
 def fill_sites(

@@ -16,7 +16,7 @@ import numpy as np
 from eie.errors import MissingModelError, UsageError
 from eie.render.anchored import Progress
 from eie.render.diffusion import known_of
-from eie.render.filling import SamplingDecoder
+from eie.render.filling import SamplingDecoder, fill_sites
 from eie.render.pictures import Picture
 from eie.render.sampling import (
     generators_of,
@@ -90,7 +90,7 @@ class InpaintDecoder(SamplingDecoder):
         def make(view: View, report: Progress) -> list[Picture]:
             return self._make(pipeline, view, prompt, generators, report)
 
-        return self._fill_sites(scene, make, count, MULTIPLE, progress)
+        return fill_sites(scene, make, count, self.working_size, self.context, MULTIPLE, progress)
 
     def _make(
         self, pipeline: Any, view: View, prompt: str, generators: list[Any], report: Progress

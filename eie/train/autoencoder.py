@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from eie.models.latent_autoencoder import LatentAutoencoder
 from eie.train.images import Folder, Pixels, photo_files, read_training_images
-from eie.train.loop import averaged_weights, load_fitting, train
+from eie.train.loop import averaged_weights, load_fitting, run_options, train
 from eie.train.photo_crops import draw_crops
 from eie.train.pictures import side_by_side
 from eie.train.settings import AutoencoderSettings, PhotoCropSettings
@@ -91,12 +91,7 @@ def train_autoencoder(
         UsageError: `run` holds a run with other settings.
     """
     settings = settings or AutoencoderSettings()
-    options = {
-        "stage": "autoencoder",
-        "data": [str(folder) for folder in folders],
-        "photos": len(photo_files(folders)),
-        **asdict(settings),
-    }
+    options = run_options("autoencoder", folders, len(photo_files(folders)), settings)
     if dry_run:
         return options
     images = read_training_images(folders, MAX_PHOTO_SIDE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,7 +38,7 @@ from eie.train.element_crops import DecomposedPhotos
 from eie.train.encoded_photos import EncodedPhotos
 from eie.train.feature_loss import feature_loss
 from eie.train.images import Folder, photo_files
-from eie.train.loop import averaged_weights, load_fitting, train
+from eie.train.loop import averaged_weights, load_fitting, run_options, train
 from eie.train.masks import MaskDatabase
 from eie.train.pictures import side_by_side
 from eie.train.prepared import PreparedBatches
@@ -537,12 +536,7 @@ def train_decoder(
             hint="add --no-light-picture",
         )
     photos = encoded_photos(folders, run.parent, settings)
-    options = {
-        "stage": "decoder",
-        "data": [str(folder) for folder in folders],
-        "photos": len(photos),
-        **asdict(settings),
-    }
+    options = run_options("decoder", folders, len(photos), settings)
     masks = MaskDatabase.load(settings.masks) if settings.masks else None
     if dry_run:
         return options

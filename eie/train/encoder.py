@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from eie.models.light_decoder import LightDecoder
 from eie.train.basis import fit_bases
 from eie.train.element_crops import CropBatch, DecomposedPhotos, draw_batch
 from eie.train.images import Folder, photo_files
-from eie.train.loop import averaged_weights, train
+from eie.train.loop import averaged_weights, run_options, train
 from eie.train.pictures import side_by_side
 from eie.train.settings import CropSettings, EncoderConfig, EncoderSettings
 
@@ -148,12 +147,7 @@ def train_encoder(
     """
     settings = settings or EncoderSettings()
     files = photo_files(folders)
-    options = {
-        "stage": "encoder",
-        "data": [str(folder) for folder in folders],
-        "photos": len(files),
-        **asdict(settings),
-    }
+    options = run_options("encoder", folders, len(files), settings)
     if dry_run:
         return options
     photos = DecomposedPhotos(

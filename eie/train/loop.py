@@ -11,8 +11,9 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 
 from eie.errors import BadInputError, UsageError
 from eie.models.devices import choose_device, half_precision, keep_freed_memory
+from eie.train.images import Folder
 from eie.train.log import RunLog
 from eie.train.settings import LoopSettings, Precision
 
@@ -60,6 +62,20 @@ class StepBatches(torch.utils.data.Dataset[Any]):
 
     def __getitem__(self, index: int) -> Any:
         return self.draw(self.first + index)
+
+
+def run_options(
+    stage: str, folders: Sequence[Folder], photos: int, settings: Any
+) -> dict[str, Any]:
+    """All that determines a run on photos, to be saved and compared on resuming.
+
+    Args:
+        stage: its name.
+        photos: how many the folders hold.
+        settings: the stage's dataclass.
+    """
+    data = [str(folder) for folder in folders]
+    return {"stage": stage, "data": data, "photos": photos, **asdict(settings)}
 
 
 def train(

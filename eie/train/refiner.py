@@ -18,7 +18,7 @@ from eie.train.dropout import DecoderBatch
 from eie.train.encoded_photos import EncodedPhotos
 from eie.train.feature_loss import feature_loss, mean_over
 from eie.train.images import Folder
-from eie.train.loop import averaged_weights, load_fitting, train
+from eie.train.loop import averaged_weights, load_fitting, run_options, train
 from eie.train.masks import MaskDatabase
 from eie.train.pictures import side_by_side
 from eie.train.prepared import PreparedBatches
@@ -50,7 +50,7 @@ class RefinerStage:
         features = load_feature_distance()
         self.features = features.to(memory_format=torch.channels_last)
         torch.manual_seed(settings.loop.seed)
-        model = FillRefiner(settings.model.widths, settings.model.blocks)
+        model = FillRefiner(**asdict(settings.model))
         if settings.start:
             load_fitting(model, settings.start)
         self.model = model.to(memory_format=torch.channels_last)
@@ -138,12 +138,7 @@ def train_refiner(
     """
     settings = settings or RefinerSettings()
     photos = encoded_photos(folders, run.parent, settings)
-    options = {
-        "stage": "refiner",
-        "data": [str(folder) for folder in folders],
-        "photos": len(photos),
-        **asdict(settings),
-    }
+    options = run_options("refiner", folders, len(photos), settings)
     masks = MaskDatabase.load(settings.masks) if settings.masks else None
     if dry_run:
         return options

@@ -63,3 +63,12 @@ def disc() -> Callable[..., ElementSet]:
         return make_set(pixels[..., None], (distance <= radius).astype(int))
 
     return build
+
+
+def cutout() -> ElementSet:
+    """(80, 80, 4): element 1, opaque in the middle, and a transparent one around it."""
+    pixels = np.zeros((80, 80, 4), dtype=np.uint8)
+    pixels[30:50, 30:50] = (200, 50, 20, 255)
+    label_map = np.zeros((80, 80), dtype=int)
+    label_map[30:50, 30:50] = 1
+    return make_set(pixels, label_map)

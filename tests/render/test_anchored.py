@@ -20,7 +20,7 @@ from eie.render.anchored import SEAM, compose, seam_of, stage
 from eie.render.layers import layers_of
 from eie.render.pictures import bounds
 
-from .conftest import CHANNELS, blocks, copied, make_set, moved, noise, scaled, with_rows
+from .conftest import CHANNELS, blocks, copied, cutout, make_set, moved, noise, scaled, with_rows
 
 
 def render(elements: ElementSet) -> Rendering:
@@ -188,11 +188,9 @@ def test_one_element_can_shrink_and_everything_can_go():
 
 
 def test_what_was_transparent_stays_so():
-    pixels = np.zeros((80, 80, 4), dtype=np.uint8)
-    pixels[30:50, 30:50] = (200, 50, 20, 255)
-    label_map = np.zeros((80, 80), dtype=int)
-    label_map[30:50, 30:50] = 1
-    rendered = render(moved(make_set(pixels, label_map), 1, 25, 0)).photo.pixels
+    elements = cutout()
+    pixels = elements.sources[0].pixels
+    rendered = render(moved(elements, 1, 25, 0)).photo.pixels
     assert not rendered[30:50, 28:52, 3].any()
     assert_array_equal(rendered[34:46, 59:71], pixels[34:46, 34:46])
 

@@ -18,7 +18,7 @@ from eie.models.content import EMBEDDED
 from eie.models.fill_refiner import FOLDER
 from eie.render import RefinedDecoder, render, stage
 
-from .conftest import CHANNELS, blocks, make_set, moved, noise, with_rows
+from .conftest import CHANNELS, blocks, cutout, make_set, moved, noise, with_rows
 
 PHOTOS = (data.chelsea, data.coffee, data.astronaut, data.rocket)
 
@@ -73,11 +73,7 @@ def test_plain_ground_stays_nearly_plain() -> None:
 
 
 def test_what_was_transparent_stays_so() -> None:
-    pixels = np.zeros((80, 80, 4), dtype=np.uint8)
-    pixels[30:50, 30:50] = (200, 50, 20, 255)
-    label_map = np.zeros((80, 80), dtype=int)
-    label_map[30:50, 30:50] = 1
-    rendered = render(moved(make_set(pixels, label_map), 1, 25, 0)).photo.pixels
+    rendered = render(moved(cutout(), 1, 25, 0)).photo.pixels
     assert not rendered[30:50, 28:52, 3].any()
 
 

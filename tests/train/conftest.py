@@ -6,6 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from eie.train.settings import LoopSettings
+
+LOOP = LoopSettings(
+    steps=4, warmup=1, precision="no", workers=0, log_every=1, sample_every=4, save_every=2
+)
+"""Four steps."""
+
 
 def save(path, array):
     Image.fromarray(array).save(path)

@@ -41,15 +41,13 @@ from eie.train.settings import (
     DecoderConfig,
     DecoderSettings,
     DropoutSettings,
-    LoopSettings,
     MaskSettings,
     PhotoCropSettings,
 )
 from eie.train.shards import ShardedPhotos
 
-LOOP = LoopSettings(
-    steps=4, warmup=1, precision="no", workers=0, log_every=1, sample_every=4, save_every=2
-)
+from .conftest import LOOP
+
 SMALL_VAE = AutoencoderSettings(
     model=AutoencoderConfig(latent_channels=4, width=24, blocks=1),
     crops=PhotoCropSettings(crop=32, batch=2),

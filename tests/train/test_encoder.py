@@ -17,7 +17,9 @@ from eie.train.element_crops import DecomposedPhotos, draw_batch
 from eie.train.encoder import EncoderStage, train_encoder
 from eie.train.images import Folder, photo_files
 from eie.train.loop import averaged_weights, train
-from eie.train.settings import CropSettings, EncoderConfig, EncoderSettings, LoopSettings
+from eie.train.settings import CropSettings, EncoderConfig, EncoderSettings
+
+from .conftest import LOOP
 
 SMALL = EncoderSettings(
     model=EncoderConfig(
@@ -37,9 +39,7 @@ SMALL = EncoderSettings(
         neighbours=4,
     ),
     crops=CropSettings(crop=64, batch=2, working_size=96, elements=(16,)),
-    loop=LoopSettings(
-        steps=4, warmup=1, precision="no", workers=0, log_every=1, sample_every=4, save_every=2
-    ),
+    loop=LOOP,
     segmenter="slic",
     basis_patches=40,
 )

@@ -14,14 +14,14 @@ from eie.train.feature_loss import SHIFT, feature_loss, mean_over
 from eie.train.images import Folder
 from eie.train.loop import averaged_weights
 from eie.train.refiner import RefinerStage, train_refiner
-from eie.train.settings import CropSettings, LoopSettings, RefinerConfig, RefinerSettings
+from eie.train.settings import CropSettings, RefinerConfig, RefinerSettings
+
+from .conftest import LOOP
 
 SMALL = RefinerSettings(
     model=RefinerConfig(widths=(8, 12, 16, 20), blocks=(1, 1, 1, 1)),
     crops=CropSettings(crop=64, batch=3, working_size=96, elements=(16,)),
-    loop=LoopSettings(
-        steps=4, warmup=1, precision="no", workers=0, log_every=1, sample_every=4, save_every=2
-    ),
+    loop=LOOP,
     side=32,
 )
 
