@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,15 @@ from eie.errors import UsageError
 
 TOLERANCE = 0.55
 """How unlike its object an element may be and still belong to it, in [0, 1]."""
+
+_MERGING = 0.8
+"""How unlike each other patches of a region may be, per tolerance."""
+
+# What a neighbour's likeness to the object must be, per 1 − tolerance: so much at least, and so
+# much for each 1 of likeness to the background, and to its most alike other neighbour.
+_LEAST_LIKENESS = 0.6
+_BACKGROUND = 2.0
+_ELSEWHERE = 0.8
 
 _LEAST_OWN = 0.1
 """Affinity with itself that any patch is taken to have: less is no measure of others."""
@@ -63,16 +73,17 @@ def grow(
     tolerance: float = TOLERANCE,
     rim: NDArray[np.integer] | None = None,
 ) -> NDArray[np.bool_]:
-    """Grow an object from one patch, the best fitting patch first.
+    """Grow an object from one patch, the best fitting neighbour first.
 
-    A patch k fits as well as its likeness with the patches n that the object already has, on
-    average over their area. The likeness is the mean of both directions of the affinity, taken
-    relative to how well the two patches fit themselves, which thin and mottled ones do badly. The
-    average keeps one strong link from letting the object leak.
+    Two patches are like each other by the mean of both directions of their affinity, taken relative
+    to how well they fit themselves, which thin and mottled ones do badly; two sets of patches, by
+    the mean over both areas. That mean keeps one strong link from letting the object leak.
 
-    The neighbour that fits best beyond its need joins, while there is one. A patch needs a fit of
-    1 − tolerance, and more, up to twice that, the more it is like the background: what lies along
-    the photo's edge, as far as it is unlike the start.
+    A neighbour joins if it is like enough to the object. It must be the more so, the more it is
+    like something else: the background, which is what lies along the photo's edge as far as that
+    is unlike the start, and its other neighbours, which it may belong to instead. So that parts of
+    one object do not take each other for something else, those that are surely one thing are first
+    merged into regions, in which the object grows; then it grows by patches.
 
     What does not touch the object never joins: another thing of the same kind is likelier than a
     part that is cut off, which can be added by a selection of its own.
@@ -88,24 +99,101 @@ def grow(
     Returns:
         (P,) bool, the patches of the object.
     """
-    likeness = _likeness(affinity)  # (P, P)
-    need = np.full(len(area), 1.0 - tolerance)  # (P,)
-    if rim is not None and rim.any():
-        background = rim * (1 - likeness[start])  # (P,) pixels
-        need *= 1 + likeness @ background / rim.sum()
-    member = np.zeros(len(area), dtype=bool)
-    near = np.zeros(len(area), dtype=bool)
-    bond = np.zeros(len(area))  # Σ over members n of area[n] · likeness[n]
-    joining = start
+    if rim is None:
+        rim = np.zeros(len(area), dtype=np.int64)
+    patches = _Patches(_likeness(affinity), area.astype(np.float64), touching, rim)
+    region = _merged(patches, 1 - _MERGING * tolerance)  # (P,)
+    regions = _regions(patches, region)
+    member = np.arange(len(regions.area)) == region[start]
+    member = _grown(regions, member, tolerance)[region]
+    return _grown(patches, member, tolerance)
+
+
+class _Patches(NamedTuple):
+    """Patches, or regions of several, and what connects them.
+
+    likeness: (P, P) in [0, 1], symmetric.
+    area: (P,) pixels.
+    touching: (P, P) bool, symmetric.
+    rim: (P,) pixels along the photo's edge.
+    """
+
+    likeness: NDArray[np.float64]
+    area: NDArray[np.float64]
+    touching: NDArray[np.bool_]
+    rim: NDArray[np.integer]
+
+
+def _grown(patches: _Patches, member: NDArray[np.bool_], tolerance: float) -> NDArray[np.bool_]:
+    """(P,) bool members of an object ⇒ with all that join it."""
+    likeness, area, touching, rim = patches
+    member = member.copy()
+    bond = likeness[:, member] @ area[member]  # (P,) Σ over members n of likeness · area[n]
+    least = np.full(len(area), _LEAST_LIKENESS)  # (P,)
+    if rim.any():
+        background = rim * (1 - bond / area[member].sum())  # (P,) pixels
+        least += _BACKGROUND * (likeness @ background) / rim.sum()
+    beside = np.where(touching, likeness, 0)  # (P, P)
+    np.fill_diagonal(beside, 0)
     while True:
-        member[joining] = True
-        near |= touching[joining]
-        bond += area[joining] * likeness[joining]
-        excess = bond / area[member].sum() - need
-        excess[member | ~near] = -np.inf
-        joining = int(excess.argmax())
-        if excess[joining] < 0:
+        near = np.flatnonzero(touching[member].any(axis=0) & ~member)  # (K,)
+        if not len(near):
             return member
+        elsewhere = beside[np.ix_(near, ~member)].max(axis=1)  # (K,)
+        need = (1 - tolerance) * (least[near] + _ELSEWHERE * elsewhere)
+        excess = bond[near] / area[member].sum() - need
+        best = excess.argmax()
+        if excess[best] < 0:
+            return member
+        joining = near[best]
+        member[joining] = True
+        bond += area[joining] * likeness[joining]
+
+
+def _merged(patches: _Patches, least: float) -> NDArray[np.intp]:
+    """The regions that touching patches form, (P,): the most alike merge first, while any two are
+    more like each other than `least` on average over their area."""
+    from skimage.graph import RAG, merge_hierarchical
+
+    count = len(patches.area)
+    total = patches.likeness * patches.area * patches.area[:, None]  # (P, P) px²
+    area = patches.area.copy()  # (P,) of the regions
+
+    def merge(_: RAG, source: int, target: int) -> None:
+        total[target] += total[source]
+        total[:, target] += total[:, source]
+        area[target] += area[source]
+
+    def unlikeness(_: RAG, __: int, target: int, other: int) -> dict[str, float]:
+        return {"weight": 1 - total[target, other] / (area[target] * area[other])}
+
+    graph = RAG()  # type: ignore[no-untyped-call]
+    graph.add_nodes_from((patch, {"labels": [patch]}) for patch in range(count))
+    for here, there in np.argwhere(np.triu(patches.touching, 1)).tolist():
+        graph.add_edge(here, there, unlikeness(graph, here, here, there))  # type: ignore[no-untyped-call]
+    region = merge_hierarchical(  # type: ignore[no-untyped-call]
+        np.arange(count), graph, 1 - least, False, True, merge, unlikeness
+    )
+    return np.asarray(region)
+
+
+def _regions(patches: _Patches, region: NDArray[np.intp]) -> _Patches:
+    """Regions as patches; `region` (P,) is that of every patch."""
+    order = np.argsort(region, kind="stable")
+    first = np.searchsorted(region[order], np.arange(region.max() + 1))  # (R,)
+
+    def gathered(plane: NDArray[Any]) -> NDArray[Any]:
+        rows = np.add.reduceat(plane[np.ix_(order, order)], first, axis=0)
+        return np.add.reduceat(rows, first, axis=1)  # (P, P) ⇒ (R, R)
+
+    area = np.add.reduceat(patches.area[order], first)  # (R,)
+    total = gathered(patches.likeness * patches.area * patches.area[:, None])
+    return _Patches(
+        likeness=total / (area * area[:, None]),
+        area=area,
+        touching=gathered(patches.touching.astype(np.int64)) > 0,
+        rim=np.add.reduceat(patches.rim[order], first),
+    )
 
 
 def _likeness(affinity: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -41,8 +41,8 @@ def test_an_object_is_grown_to_its_border() -> None:
 
 
 def test_affinity_counts_in_both_directions():
-    affinity = affinity_of([0, 0, 1, 1])
-    affinity[:2, 2] = 0.7  # the object's queries claim 2; the query of 2 does not claim them
+    affinity = affinity_of([0, 0, 1, 2, 2])
+    affinity[:2, 2] = 0.4  # the object's queries claim 2; the query of 2 does not claim them
     assert grow(**line_of(affinity), start=0).nonzero()[0].tolist() == [0, 1]
     affinity[2, :2] = 0.5
     assert grow(**line_of(affinity), start=0).nonzero()[0].tolist() == [0, 1, 2]
@@ -50,8 +50,23 @@ def test_affinity_counts_in_both_directions():
 
 def test_one_strong_link_does_not_let_the_object_leak() -> None:
     affinity = affinity_of([0, 0, 0, 1, 1, 1])
-    affinity[2, 3] = affinity[3, 2] = 0.99
+    affinity[2, 3] = affinity[3, 2] = 0.85
     assert grow(**line_of(affinity), start=0).nonzero()[0].tolist() == [0, 1, 2]
+
+
+def test_what_is_more_like_another_thing_stays_out() -> None:
+    affinity = affinity_of([0, 0, 1, 2, 2])
+    affinity[2, :2] = affinity[:2, 2] = 0.45
+    assert grow(**line_of(affinity), start=0).nonzero()[0].tolist() == [0, 1, 2]
+    affinity[2, 3:] = affinity[3:, 2] = 0.55
+    assert grow(**line_of(affinity), start=0).nonzero()[0].tolist() == [0, 1]
+
+
+def test_parts_of_an_object_do_not_take_each_other_for_another_thing() -> None:
+    # The start is hardly like the others, which are the same thing, and like nothing else.
+    affinity = affinity_of([0, 1, 1, 1, 2], across=0.0)
+    affinity[0, 1:4] = affinity[1:4, 0] = 0.4
+    assert grow(**line_of(affinity), start=0).nonzero()[0].tolist() == [0, 1, 2, 3]
 
 
 def test_an_element_unlike_the_clicked_one_joins_by_the_others() -> None:
@@ -78,7 +93,7 @@ def test_what_does_not_touch_the_object_stays_out() -> None:
 
 def test_tolerance_takes_more() -> None:
     affinity = 0.95 ** np.abs(np.subtract.outer(np.arange(30), np.arange(30)) * 1.0)
-    sizes = [grow(**line_of(affinity), start=0, tolerance=t).sum() for t in (0, 0.2, 0.4, 1)]
+    sizes = [grow(**line_of(affinity), start=0, tolerance=t).sum() for t in (0, 0.1, 0.2, 0.25, 1)]
     assert sizes[0] == 1
     assert sizes[-1] == 30
     assert sizes == sorted(set(sizes))
