@@ -153,28 +153,31 @@ def _grown(patches: _Patches, member: NDArray[np.bool_], tolerance: float) -> ND
 def _merged(patches: _Patches, least: float) -> NDArray[np.intp]:
     """The regions that touching patches form, (P,): the most alike merge first, while any two are
     more like each other than `least` on average over their area."""
-    from skimage.graph import RAG, merge_hierarchical
-
-    count = len(patches.area)
+    # A heap of pairs, as scikit-image's, would make `eie edit` load that for these few lines.
     total = patches.likeness * patches.area * patches.area[:, None]  # (P, P) px²
-    area = patches.area.copy()  # (P,) of the regions
-
-    def merge(_: RAG, source: int, target: int) -> None:
+    area = patches.area.copy()  # (P,) px of the regions
+    touching = patches.touching.copy()  # (P, P)
+    np.fill_diagonal(touching, False)
+    likeness = np.where(touching, patches.likeness, -1)  # (P, P)
+    best = likeness.max(axis=1, initial=-1)  # (P,)
+    region = np.arange(len(area))  # (P,)
+    while (best > least).any():
+        target = int(best.argmax())
+        source = int(likeness[target].argmax())
+        region[region == source] = target
         total[target] += total[source]
         total[:, target] += total[:, source]
         area[target] += area[source]
-
-    def unlikeness(_: RAG, __: int, target: int, other: int) -> dict[str, float]:
-        return {"weight": 1 - total[target, other] / (area[target] * area[other])}
-
-    graph = RAG()  # type: ignore[no-untyped-call]
-    graph.add_nodes_from((patch, {"labels": [patch]}) for patch in range(count))
-    for here, there in np.argwhere(np.triu(patches.touching, 1)).tolist():
-        graph.add_edge(here, there, unlikeness(graph, here, here, there))  # type: ignore[no-untyped-call]
-    region = merge_hierarchical(  # type: ignore[no-untyped-call]
-        np.arange(count), graph, 1 - least, False, True, merge, unlikeness
-    )
-    return np.asarray(region)
+        touching[target] |= touching[source]
+        touching[target, target] = False
+        touching[:, target] = touching[target]
+        touching[source] = touching[:, source] = False
+        mean = total[target] / (area[target] * area)  # (P,)
+        likeness[target] = likeness[:, target] = np.where(touching[target], mean, -1)
+        likeness[source] = likeness[:, source] = best[source] = -1
+        changed = np.append(np.flatnonzero(touching[target]), target)
+        best[changed] = likeness[changed].max(axis=1)
+    return np.unique(region, return_inverse=True)[1]
 
 
 def _regions(patches: _Patches, region: NDArray[np.intp]) -> _Patches:
