@@ -554,6 +554,14 @@ def decoder(
             show_default="--light-picture",
         ),
     ] = None,
+    picture_features: Annotated[
+        bool | None,
+        typer.Option(
+            "--picture-features/--no-picture-features",
+            help="Show it that picture's ImageNet features, too.",
+            show_default="--picture-features",
+        ),
+    ] = None,
     guess_deviation: Annotated[
         float | None,
         typer.Option(
@@ -657,6 +665,7 @@ def decoder(
             freeze=False if joint else freeze,
             joint=joint,
             light_picture=light_picture,
+            picture_features=picture_features,
             guess_deviation=guess_deviation,
             feature_weight=feature_weight,
             least_noise=least_noise,

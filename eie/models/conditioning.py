@@ -4,6 +4,7 @@ The paper's U-Net sees noise, text and elements (§3.3). A small one cannot spen
 painting by attention what is known already, so it is also given, at the latents' resolution,
 
     the picture as far as it is known    C channels, encoded as the latents are
+    what that shows                  F, its ImageNet features at strides 8 and 16, or none
     known                                share of pixels that are the photo's own
     covered                              share of pixels that an element covers
 
@@ -23,7 +24,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from eie.models.feature_distance import CHANNELS, STRIDES, FeatureDistance, features_of
 from eie.models.placement import continued
+
+SEEN_STRIDES = (8, 16)
+"""Of the ImageNet features that are given."""
+
+FEATURE_CHANNELS = sum(CHANNELS[STRIDES.index(stride)] for stride in SEEN_STRIDES)
 
 
 class Scaling(NamedTuple):
@@ -51,10 +58,24 @@ class Scaling(NamedTuple):
         )
 
 
-def conditioned_channels(latent_channels: int) -> int:
-    """Input channels of a U-Net that is told of the picture; one of the paper's has as many as
-    there are latent channels."""
-    return 2 * latent_channels + 2
+def conditioned_channels(latent_channels: int, features: bool = False) -> int:
+    """Input channels of a U-Net that is told of the picture, and of its features or not; one of the
+    paper's has as many as there are latent channels."""
+    return 2 * latent_channels + 2 + FEATURE_CHANNELS * features
+
+
+def seen_features(network: FeatureDistance, picture: Tensor) -> Tensor:
+    """ImageNet features of a picture, as a U-Net is told of them.
+
+    Args:
+        picture: (B, 3, H, W) in [−1, 1], sides multiples of 32.
+
+    Returns:
+        (B, F, H/8, W/8), :data:`FEATURE_CHANNELS`, of mean square 1.
+    """
+    levels = dict(zip(STRIDES, features_of(network, (picture + 1) / 2), strict=True))
+    size = levels[SEEN_STRIDES[0]].shape[-2:]
+    return torch.cat([F.interpolate(levels[stride], size) for stride in SEEN_STRIDES], dim=1)
 
 
 def known_picture(photo: Tensor, guess: Tensor, known: Tensor, guessed: Tensor) -> Tensor:
@@ -73,22 +94,26 @@ def known_picture(photo: Tensor, guess: Tensor, known: Tensor, guessed: Tensor) 
     return continued(picture * weight, weight).clamp(-1, 1)
 
 
-def condition_channels(vae: Any, picture: Tensor, known: Tensor, covered: Tensor) -> Tensor:
+def condition_channels(
+    vae: Any, picture: Tensor, known: Tensor, covered: Tensor, features: Tensor | None = None
+) -> Tensor:
     """The channels beside the noisy latents.
 
     Args:
         vae: the latent autoencoder.
         picture: (B, 3, H, W) in [−1, 1], as :func:`known_picture` gives it.
         known, covered: (B, 1, H, W) in [0, 1].
+        features: (B, F, H/8, W/8) of :func:`seen_features`, for a U-Net that is told of them.
 
     Returns:
-        (B, C + 2, H/8, W/8).
+        (B, C + F + 2, H/8, W/8): latents, features, the shares of known and covered.
     """
     latents = encode_pixels(vae, picture)  # (B, C, h, w)
     covered = torch.maximum(known, covered)
     size = (latents.shape[2], latents.shape[3])
     shares = [F.adaptive_avg_pool2d(plane, size) for plane in (known, covered)]
-    return torch.cat([latents, *shares], dim=1)
+    seen = [] if features is None else [features.to(latents)]
+    return torch.cat([latents, *seen, *shares], dim=1)
 
 
 def encode_pixels(vae: Any, pixels: Tensor) -> Tensor:

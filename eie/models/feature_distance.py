@@ -85,6 +85,19 @@ class FeatureDistance(nn.Module):
         return self.on_pixels(self.stages(a, b), a.shape[-2:])
 
 
+def features_of(network: FeatureDistance, picture: Tensor) -> list[Tensor]:
+    """ImageNet features of a picture as further networks take them.
+
+    Args:
+        picture: (B, 3, H, W) in [0, 1], sides multiples of 32.
+
+    Returns:
+        (B, C_s, H/s, W/s) per stride s, of mean square 1 at every place.
+    """
+    # Features are centred on every s-th pixel from 0; the last lie beyond the picture.
+    return [level[..., :-1, :-1] * level.shape[1] ** 0.5 for level in network.features(picture)]
+
+
 def stage_distances(a: Sequence[Tensor], b: Sequence[Tensor]) -> list[Tensor]:
     """Features (B, C_s, h_s, w_s) twice ⇒ squared distances (B, 1, h_s, w_s) per stride s."""
     pairs = zip(a, b, strict=True)

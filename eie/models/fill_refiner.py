@@ -29,7 +29,13 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eie.models.feature_distance import CHANNELS, STRIDES, FeatureDistance, load_feature_distance
+from eie.models.feature_distance import (
+    CHANNELS,
+    STRIDES,
+    FeatureDistance,
+    features_of,
+    load_feature_distance,
+)
 from eie.models.hub import load_part
 from eie.models.residual import ResidualBlock
 
@@ -148,19 +154,6 @@ class LoadedRefiner:
         refined = self.model(guess, whole, features_of(self.features, guess))
         refined = refined[..., :height, :width].clamp(0, 1).to(picture) * 2 - 1
         return torch.where(known > 0, picture, refined)
-
-
-def features_of(network: FeatureDistance, picture: Tensor) -> list[Tensor]:
-    """ImageNet features of a picture as the refiner takes them.
-
-    Args:
-        picture: (B, 3, H, W) in [0, 1], sides multiples of 32.
-
-    Returns:
-        (B, C_s, H/s, W/s) per stride s, of mean square 1 at every place.
-    """
-    # Features are centred on every s-th pixel from 0; the last lie beyond the picture.
-    return [level[..., :-1, :-1] * level.shape[1] ** 0.5 for level in network.features(picture)]
 
 
 def averaged(picture: Tensor, deviation: float) -> Tensor:

@@ -11,6 +11,7 @@ further input channels.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,8 +30,10 @@ from eie.models.conditioning import (
     conditioned_channels,
     corrected,
     decode_latents,
+    seen_features,
 )
 from eie.models.element_attention import ARGUMENT, ElementContext, attend_to_elements
+from eie.models.feature_distance import STRIDES, load_feature_distance
 
 # diffusers finds the classes of a saved pipeline's parts among the modules that are imported.
 from eie.models.latent_autoencoder import DOWNSCALE
@@ -55,15 +58,18 @@ class KnownPicture:
     """What is known of the picture, in latents.
 
     Attributes:
-        channels: (B, c + 2, h, w) as :func:`eie.models.conditioning.condition_channels` gives them.
+        channels: (B, c + F + 2, h, w) as :func:`eie.models.conditioning.condition_channels` gives
+            them.
+        latent_channels: c.
     """
 
     channels: Tensor
+    latent_channels: int
 
     @property
     def latents(self) -> Tensor:
         """(B, c, h, w) of the picture as far as it is known, a guess elsewhere."""
-        return self.channels[:, :-2]
+        return self.channels[:, : self.latent_channels]
 
     @property
     def known(self) -> Tensor:
@@ -83,7 +89,7 @@ class Conditions:
     Attributes:
         text: (G · B, L, C), the unconditional rows first.
         elements: of B sets, with guidance behind B null sets.
-        channels: (B, c + 2, h, w) further input channels, or None.
+        channels: (B, c + F + 2, h, w) further input channels, or None.
         guidance: weight of the conditional prediction; at most 1 turns guidance off.
     """
 
@@ -98,7 +104,8 @@ class ImageElementsPipeline(DiffusionPipeline):
 
     Args:
         unet: a `UNet2DConditionModel`. With c latent channels it takes c input channels (noisy
-            latents, as in the paper) or 2c + 2 (:mod:`eie.models.conditioning`).
+            latents, as in the paper), 2c + 2 or, if it is told of ImageNet features, 2c + 2 + F
+            (:mod:`eie.models.conditioning`).
         vae: `AutoencoderKL`, `AutoencoderTiny` or
             :class:`eie.models.latent_autoencoder.LatentAutoencoder`.
         element_attention: the θ_S of this U-Net.
@@ -157,6 +164,7 @@ class ImageElementsPipeline(DiffusionPipeline):
         if unet.config.in_channels not in (
             self.latent_channels,
             conditioned_channels(self.latent_channels),
+            conditioned_channels(self.latent_channels, features=True),
         ):
             raise ValueError(
                 f"the U-Net takes {unet.config.in_channels} channels, but latents have "
@@ -194,6 +202,12 @@ class ImageElementsPipeline(DiffusionPipeline):
         return int(self.unet.config.in_channels) > self.latent_channels
 
     @property
+    def sees_features(self) -> bool:
+        """Whether it takes that picture's ImageNet features, too."""
+        told = conditioned_channels(self.latent_channels, features=True)
+        return int(self.unet.config.in_channels) == told
+
+    @property
     def corrects(self) -> bool:
         """Whether the U-Net makes what is to be added to the picture it sees, a first guess."""
         return bool(self.config.guess_deviation)
@@ -201,7 +215,8 @@ class ImageElementsPipeline(DiffusionPipeline):
     @property
     def multiple(self) -> int:
         """Pixels of which a picture's sides should be multiples."""
-        return int(self.vae_scale_factor * 2 ** (len(self.unet.config.block_out_channels) - 1))
+        levels = int(self.vae_scale_factor * 2 ** (len(self.unet.config.block_out_channels) - 1))
+        return math.lcm(levels, STRIDES[-1]) if self.sees_features else levels
 
     @torch.no_grad()
     def __call__(
@@ -346,14 +361,16 @@ class ImageElementsPipeline(DiffusionPipeline):
         if any(side % self.multiple for side in sides):
             raise ValueError(f"sides {tuple(sides)} are no multiples of {self.multiple}")
         nowhere = picture.new_zeros(len(picture), 1, *sides)  # (B, 1, H, W)
-        planes = (
-            picture,
-            nowhere if known is None else known,
-            nowhere + 1 if covered is None else covered,
-        )
-        moved = [plane.to(self._execution_device, self.vae.dtype) for plane in planes]
-        channels = condition_channels(self.vae, *moved).float()  # (B, c + 2, h, w)
-        return KnownPicture(channels.repeat_interleave(num_images, dim=0))
+        place = {"device": self._execution_device, "dtype": self.vae.dtype}
+        known = (nowhere if known is None else known).to(**place)
+        covered = (nowhere + 1 if covered is None else covered).to(**place)
+        seen = None
+        if self.sees_features:
+            network = load_feature_distance().to(self._execution_device)
+            seen = seen_features(network, picture.to(self._execution_device))  # (B, F, h, w)
+        channels = condition_channels(self.vae, picture.to(**place), known, covered, seen)
+        channels = channels.float()  # (B, c + F + 2, h, w)
+        return KnownPicture(channels.repeat_interleave(num_images, dim=0), self.latent_channels)
 
     def prepare_noise(
         self, shape: tuple[int, int, int], generator: Generators, noise: Tensor | None = None
@@ -405,7 +422,7 @@ class ImageElementsPipeline(DiffusionPipeline):
         scaling = self._scaling(timestep) if self.corrects else None
         sample = noisy if scaling is None else scaling.scale * noisy
         if conditions.channels is not None:
-            sample = torch.cat([sample, conditions.channels], dim=1)  # (B, 2c + 2, h, w)
+            sample = torch.cat([sample, conditions.channels], dim=1)  # (B, 2c + F + 2, h, w)
         guided = conditions.guidance > 1
         if guided:
             sample = torch.cat([sample, sample])  # (2B, ·, h, w)

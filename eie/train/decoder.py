@@ -22,6 +22,7 @@ from eie.models.conditioning import (
     decode_latents,
     encode_pixels,
     known_picture,
+    seen_features,
 )
 from eie.models.content import DECODER_FOLDER as LIGHT_FOLDER
 from eie.models.content import ENCODER_FOLDER, WEIGHTS_FILE, load_content_encoder
@@ -76,7 +77,7 @@ class DiffusionDecoderModel(nn.Module):
         Args:
             noisy: (B, C, h, w) latents.
             step: (B,) of the noise schedule.
-            extra: (B, C + 2, h, w) further channels.
+            extra: (B, C + F + 2, h, w) further channels.
             appearance: (B, N, D) embeddings or, with an encoder, (B, N, 4, S, S) patches.
             box: (B, N, 4) in shares of the crop.
             present: (B, N) bool.
@@ -120,11 +121,11 @@ class DecoderStage:
         self.channel_weight = channel_weights(self.vae, settings.channel_power)  # (C,)
         self.scheduler = training_scheduler(settings)
         self.features: FeatureDistance | None = None
-        if settings.feature_weight:
+        if settings.feature_weight or settings.sees_features:
             self.features = load_feature_distance().to(memory_format=torch.channels_last)
         self.refiner = load_refiner(settings.refiner) if settings.refiner else None
         torch.manual_seed(settings.loop.seed)
-        unet = build_unet(settings.model, self.vae.config.latent_channels)
+        unet = build_unet(settings.model, self.vae.config.latent_channels, settings.sees_features)
         loaded = load_content_encoder(settings.encoder, "cpu")
         attention = ElementAttention.for_unet(
             unet,
@@ -178,7 +179,7 @@ class DecoderStage:
             signal = self._signal(step)  # (B, 1, 1, 1)
             loss = (loss_weight(signal.flatten(), self.settings) * each).mean()
             denoised = _denoised(predicted, noisy, signal, self.settings.objective)
-        if self.features is not None:  # in half precision, as the U-Net
+        if self.features is not None and self.settings.feature_weight:  # in half, as the U-Net
             features = self.features.to(device)
             parts["features"] = self._feature_distance(
                 features, denoised, extra, *pictures, batch.known
@@ -294,16 +295,21 @@ class DecoderStage:
     def _latents(
         self, batch: DecoderBatch, target: Tensor, picture: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Latents (B, C, h, w), extra channels (B, C + 2, h, w), share known (B, 1, h, w).
+        """Latents (B, C, h, w), extra channels (B, C + F + 2, h, w), share known (B, 1, h, w).
 
         Latents are less those of the guess if that is corrected.
         """
         device = target.device
+        seen = None
+        if self.features is not None and self.settings.sees_features:
+            seen = seen_features(self.features.to(device), picture)  # (B, F, h, w)
         with torch.autocast(device.type, enabled=False):
             self.vae.to(device)
             known, covered = batch.known.to(device).float(), batch.covered.to(device)
-            extra = condition_channels(self.vae, picture, known, self._if_guessed(covered))
-            latents = encode_pixels(self.vae, target) - self._guess(extra)
+            covered = self._if_guessed(covered)
+            extra = condition_channels(self.vae, picture, known, covered, seen)
+            latents = encode_pixels(self.vae, target)
+            latents = latents - self._guess(extra)
             return latents, extra, extra[:, -2:-1]
 
     def _decoded(self, picture: Tensor, extra: Tensor, latents: Tensor) -> Tensor:
@@ -311,7 +317,7 @@ class DecoderStage:
 
         Args:
             picture: (B, 3, H, W) in [−1, 1], what is known of the photo.
-            extra: (B, C + 2, h, w) further channels, the picture's latents among them.
+            extra: (B, C + F + 2, h, w) further channels, the picture's latents first.
             latents: (B, C, h, w), less those of the picture if it is corrected.
         """
         if self.settings.corrects:
@@ -321,7 +327,7 @@ class DecoderStage:
 
     def _guess(self, extra: Tensor) -> Tensor:
         """Latents (B, C, h, w) that the network's are added to: 0 if it makes everything."""
-        return extra[:, :-2] * self.settings.corrects
+        return extra[:, : self.vae.config.latent_channels] * self.settings.corrects
 
     def _elements(self, batch: DecoderBatch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
         """Embeddings (B, N, D) or patches (B, N, 4, S, S), boxes (B, N, 4), present (B, N)."""
@@ -332,11 +338,17 @@ class DecoderStage:
         return appearance, box, present
 
 
-def build_unet(config: DecoderConfig, latent_channels: int) -> UNet2DConditionModel:
-    """An untrained U-Net of Stable Diffusion's class at the tiny decoder's sizes."""
+def build_unet(
+    config: DecoderConfig, latent_channels: int, sees_features: bool = False
+) -> UNet2DConditionModel:
+    """An untrained U-Net of Stable Diffusion's class at the tiny decoder's sizes.
+
+    Args:
+        sees_features: it is told of the picture's ImageNet features.
+    """
     deeper = len(config.block_out_channels) - 1
     return UNet2DConditionModel(
-        in_channels=conditioned_channels(latent_channels),
+        in_channels=conditioned_channels(latent_channels, sees_features),
         out_channels=latent_channels,
         down_block_types=("DownBlock2D", *["CrossAttnDownBlock2D"] * deeper),
         up_block_types=(*["CrossAttnUpBlock2D"] * deeper, "UpBlock2D"),

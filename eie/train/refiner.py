@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eie.models.feature_distance import load_feature_distance
-from eie.models.fill_refiner import FOLDER, FillRefiner, features_of
+from eie.models.feature_distance import features_of, load_feature_distance
+from eie.models.fill_refiner import FOLDER, FillRefiner
 from eie.train.decoder import drawn_batch, encoded_photos, square_about
 from eie.train.dropout import DecoderBatch
 from eie.train.encoded_photos import EncodedPhotos

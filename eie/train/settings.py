@@ -289,6 +289,7 @@ class DecoderSettings:
     text_dropout: share of crops without text; elements are dropped as often, on their own, so
         that guidance has its unconditional side.
     light_picture: give the U-Net the light decoder's picture as extra input channels.
+    picture_features: give it that picture's ImageNet features, too; only with a light picture.
     guess_deviation: let the U-Net make what is to be added to a first guess, the light decoder's
         picture or the classical decoder's fill, instead of everything; the standard deviation of
         what an untrained U-Net adds, in latents. 0 for everything, as in the paper. Only with a
@@ -329,6 +330,7 @@ class DecoderSettings:
     min_snr: float = 0.0
     text_dropout: float = 0.1
     light_picture: bool = True
+    picture_features: bool = True
     guess_deviation: float = 0.05
     feature_weight: float = 10.0
     feature_crop: int = 128
@@ -345,6 +347,11 @@ class DecoderSettings:
     refiner: Path | None = None
     batches: int | None = None
     start: Path | None = None
+
+    @property
+    def sees_features(self) -> bool:
+        """Whether the U-Net is told of ImageNet features."""
+        return self.light_picture and self.picture_features
 
     @property
     def corrects(self) -> bool:

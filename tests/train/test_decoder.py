@@ -12,7 +12,7 @@ from PIL import Image
 
 import eie
 from eie.errors import BadInputError, UsageError
-from eie.models.conditioning import Scaling, encode_pixels
+from eie.models.conditioning import Scaling, conditioned_channels, encode_pixels
 from eie.models.content import load_content_encoder, load_light_decoder
 from eie.models.diffusion import load_vae
 from eie.models.element_attention import ElementAttention
@@ -255,7 +255,7 @@ def test_the_run_is_a_model_folder(photos, vae, tmp_path) -> None:
     )
     unet = UNet2DConditionModel.from_pretrained(tmp_path / "run", subfolder="unet")
     attention = ElementAttention.from_pretrained(tmp_path / "run", subfolder="element_attention")
-    assert unet.config.in_channels == 2 * 4 + 2
+    assert unet.config.in_channels == conditioned_channels(4, features=True)
     assert len(attention.config.layer_sizes) > 0
     assert load_vae(tmp_path / "run").config.latent_channels == 4
 
