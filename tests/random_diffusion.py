@@ -15,6 +15,7 @@ from diffusers import (
     UNet2DConditionModel,
 )
 
+from eie.models.conditioning import conditioned_channels
 from eie.models.element_attention import ElementAttention
 from eie.models.latent_autoencoder import BLOCK, LatentAutoencoder
 from eie.models.pipeline import ImageElementsPipeline
@@ -93,8 +94,8 @@ def sd_scheduler() -> DDIMScheduler:
 
 
 def random_tiny_pipeline(geometry_bias: bool = True, **options: Any) -> ImageElementsPipeline:
-    """As the embedded model: sees the picture, reads no text, predicts v."""
-    unet = random_unet(2 * CHANNELS + 2)
+    """As the embedded model: sees the picture and its features, reads no text, predicts v."""
+    unet = random_unet(conditioned_channels(CHANNELS, features=True))
     attention = random_element_attention(unet, geometry_bias=geometry_bias, **options)
     return quiet(
         ImageElementsPipeline(unet, random_latent_autoencoder(), attention, tiny_scheduler())

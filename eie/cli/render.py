@@ -67,8 +67,8 @@ def command(
             "--temperature",
             metavar="T",
             min=0.0,
-            help="Amplitude of the noise that diffusion starts from: towards 0 variations differ "
-            "less and come closer to what the model expects most.",
+            help="How far what is sampled may be from what the model expects most: 1 is plain "
+            "sampling, with less variations differ less, 0 is that itself, in one step.",
             show_default="the model's",
         ),
     ] = None,

@@ -582,16 +582,6 @@ def decoder(
             show_default=str(DecoderSettings.feature_weight),
         ),
     ] = None,
-    least_noise: Annotated[
-        float | None,
-        typer.Option(
-            min=0.0,
-            max=1.0,
-            help="Least amplitude of the noise, drawn up to 1 for each crop: the model can then be "
-            "used at lower temperatures.",
-            show_default=str(DecoderSettings.least_noise),
-        ),
-    ] = None,
     last_share: Annotated[
         float | None,
         typer.Option(
@@ -606,7 +596,7 @@ def decoder(
         float | None,
         typer.Option(
             min=0.0,
-            help="Amplitude of the noise that the model is to be used with.",
+            help="How far from what it expects most the model is to be used.",
             show_default=str(DecoderSettings.temperature),
         ),
     ] = None,
@@ -668,7 +658,6 @@ def decoder(
             picture_features=picture_features,
             guess_deviation=guess_deviation,
             feature_weight=feature_weight,
-            least_noise=least_noise,
             last_share=last_share,
             temperature=temperature,
             refiner=refiner,

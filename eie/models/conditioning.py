@@ -116,6 +116,21 @@ def condition_channels(
     return torch.cat([latents, *seen, *shares], dim=1)
 
 
+def denoised(predicted: Tensor, noisy: Tensor, signal: Tensor, objective: str) -> Tensor:
+    """The latents that a prediction says are under the noise.
+
+    Args:
+        predicted, noisy: (B, C, h, w).
+        signal: ᾱ of the noise schedule, fit to multiply these.
+        objective: what is predicted, "epsilon", "v_prediction" or "sample".
+    """
+    if objective == "v_prediction":
+        return signal.sqrt() * noisy - (1 - signal).sqrt() * predicted
+    if objective == "sample":
+        return predicted
+    return (noisy - (1 - signal).sqrt() * predicted) / signal.sqrt()
+
+
 def encode_pixels(vae: Any, pixels: Tensor) -> Tensor:
     """(B, 3, H, W) RGB in [−1, 1] ⇒ (B, C, H/8, W/8) latents, scaled for the diffusion model.
 

@@ -30,6 +30,7 @@ from eie.models.conditioning import (
     conditioned_channels,
     corrected,
     decode_latents,
+    denoised,
     seen_features,
 )
 from eie.models.element_attention import ARGUMENT, ElementContext, attend_to_elements
@@ -262,8 +263,10 @@ class ImageElementsPipeline(DiffusionPipeline):
             num_images: variations K of each set.
             guidance_scale: w of ε = ε₀ + w (ε₁ − ε₀), text and elements alike; at most 1 for
                 none; None for the model's own.
-            temperature: amplitude of the noise that sampling starts from: 1 samples, towards 0 all
-                samples come closer to what the model expects most; None for the model's own.
+            temperature: t of z = z₀ + t (z₁ − z₀), with the latents z₁ that are sampled and what
+                the first step expects, z₀, the mean of all there could be: 1 samples, towards 0
+                samples come closer to that mean, for which one step is enough; None for the model's
+                own.
             eta: of DDIM: 0 is deterministic, 1 is DDPM.
             generator: of the noise; one for all or one for each of the B · K pictures.
             latents: (B · K, c, h, w) standard normal noise to start from.
@@ -293,12 +296,13 @@ class ImageElementsPipeline(DiffusionPipeline):
         )
         if temperature is None:
             temperature = self.config.temperature
-        noise = temperature * self.prepare_noise((batch, height, width), generator, latents)
+        noise = self.prepare_noise((batch, height, width), generator, latents)
         latents = self.denoise(
             noise,
             conditions,
             anchor,
             num_inference_steps,
+            temperature,
             self._step_options(eta, generator),
             callback_on_step_end,
         )
@@ -393,16 +397,20 @@ class ImageElementsPipeline(DiffusionPipeline):
         conditions: Conditions,
         anchor: KnownPicture | None,
         steps: int,
+        temperature: float,
         step_options: Mapping[str, Any],
         callback: StepEnd | None = None,
     ) -> Tensor:
         """(B, c, h, w) noise ⇒ latents; what is known is held at every step."""
         self.scheduler.set_timesteps(steps, device=noise.device)
-        timesteps = self.scheduler.timesteps
+        timesteps = self.scheduler.timesteps[: None if temperature else 1]
         latents = noise * self.scheduler.init_noise_sigma
+        expected = latents
         with self.progress_bar(total=len(timesteps)) as bar:
             for index, timestep in enumerate(timesteps):
                 prediction = self.predict(latents, timestep, conditions)
+                if not index and temperature != 1:
+                    expected = self._expected(latents, timestep, prediction)
                 latents = self.scheduler.step(
                     prediction, timestep, latents, **step_options, return_dict=False
                 )[0]
@@ -412,6 +420,10 @@ class ImageElementsPipeline(DiffusionPipeline):
                     changed = callback(self, index, timestep, {"latents": latents}) or {}
                     latents = changed.get("latents", latents)
                 bar.update()
+        if temperature != 1:
+            latents = torch.lerp(expected, latents, temperature)
+            if anchor is not None:
+                latents = self._hold(latents, anchor, noise, timesteps[:0])
         if anchor is not None and self.corrects:
             latents = latents + anchor.latents
         return latents
@@ -439,10 +451,19 @@ class ImageElementsPipeline(DiffusionPipeline):
         return prediction if scaling is None else scaling.kept * noisy + scaling.scale * prediction
 
     def _scaling(self, timestep: Tensor) -> Scaling:
-        """Of a step; schedulers that step between those trained on get the nearest of these."""
+        return Scaling.at(self._signal(timestep), self.config.guess_deviation)
+
+    def _signal(self, timestep: Tensor) -> Tensor:
+        """ᾱ of a step; schedulers that step between those trained on get the nearest of these."""
         signal = self.scheduler.alphas_cumprod
         index = int(torch.as_tensor(timestep).round().clamp(0, len(signal) - 1))
-        return Scaling.at(signal[index].float().cpu(), self.config.guess_deviation)
+        return signal[index].float().cpu()
+
+    def _expected(self, latents: Tensor, timestep: Tensor, prediction: Tensor) -> Tensor:
+        """(B, c, h, w) that a prediction from latents says are under the noise."""
+        noisy = self.scheduler.scale_model_input(latents, timestep)  # (B, c, h, w)
+        objective = self.scheduler.config.prediction_type
+        return denoised(prediction, noisy, self._signal(timestep), objective)
 
     def decode_latents(
         self, latents: Tensor, picture: Tensor | None = None, anchor: KnownPicture | None = None

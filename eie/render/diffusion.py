@@ -46,8 +46,9 @@ class DiffusionDecoder(SamplingDecoder):
         guidance: weight of text and elements against neither; at most 1 for none; None for what
             the model was made for.
         prompt, negative_prompt: only for models that read text.
-        temperature: amplitude of the noise: towards 0 variations differ less and come closer to
-            what the model expects most; None for what the model was made for.
+        temperature: how far what is sampled may be from what the model expects most, see
+            :class:`eie.models.pipeline.ImageElementsPipeline`; None for what the model was made
+            for.
 
     The others as :class:`eie.render.filling.SamplingDecoder`.
 

@@ -20,6 +20,7 @@ from eie.models.conditioning import (
     conditioned_channels,
     corrected,
     decode_latents,
+    denoised,
     encode_pixels,
     known_picture,
     seen_features,
@@ -43,7 +44,7 @@ from eie.train.loop import averaged_weights, load_fitting, run_options, train
 from eie.train.masks import MaskDatabase
 from eie.train.pictures import side_by_side
 from eie.train.prepared import PreparedBatches
-from eie.train.settings import DecoderConfig, DecoderSettings, Objective, RefinerSettings
+from eie.train.settings import DecoderConfig, DecoderSettings, RefinerSettings
 from eie.train.shards import ShardedPhotos, is_shard, write_shards
 
 SAMPLE_STEPS = 12
@@ -156,7 +157,7 @@ class DecoderStage:
         pictures = self._pixels(batch, device)  # (B, 3, crop, crop) twice
         latents, extra, known = self._latents(batch, *pictures)  # (B, C, h, w), (B, E, h, w)
         count = len(latents)
-        noise = self._noise(latents)
+        noise = torch.randn_like(latents)
         step = self._steps(count, device)
         noisy = self.scheduler.add_noise(latents, noise, step)
         appearance, box, present = self._elements(batch, device)
@@ -178,11 +179,11 @@ class DecoderStage:
             each = (error * place).mean(dim=(1, 2, 3)) / place.mean(dim=(1, 2, 3))  # (B,)
             signal = self._signal(step)  # (B, 1, 1, 1)
             loss = (loss_weight(signal.flatten(), self.settings) * each).mean()
-            denoised = _denoised(predicted, noisy, signal, self.settings.objective)
+            made = denoised(predicted, noisy, signal, self.settings.objective)
         if self.features is not None and self.settings.feature_weight:  # in half, as the U-Net
             features = self.features.to(device)
             parts["features"] = self._feature_distance(
-                features, denoised, extra, *pictures, batch.known
+                features, made, extra, *pictures, batch.known
             )
             loss = loss + self.settings.feature_weight * parts["features"]
         return loss, parts
@@ -197,22 +198,20 @@ class DecoderStage:
         scheduler.set_timesteps(SAMPLE_STEPS)
         random = torch.Generator().manual_seed(0)
         sample = torch.randn(latents.shape, generator=random).to(device)
-        sample = sample * self.settings.temperature
-        for step in scheduler.timesteps:
+        expected = torch.zeros_like(sample)
+        for index, step in enumerate(scheduler.timesteps):
             steps = step.expand(len(latents)).to(device)
             predicted, _ = self._predict(model, sample, steps, extra, elements)
+            if not index:
+                signal = self._signal(steps)
+                expected = denoised(predicted, sample, signal, self.settings.objective)
             sample = scheduler.step(predicted, step, sample).prev_sample
+        sample = torch.lerp(expected, sample, self.settings.temperature)
         decoded = self._decoded(picture, extra, sample)
         known_pixels = batch.known.to(device).float()
         decoded = known_pixels * target + (1 - known_pixels) * decoded
         columns = torch.cat([target, picture, decoded], dim=2)  # (B, 3, 3·crop, crop)
         return {"filled": side_by_side((columns + 1) / 2)}
-
-    def _noise(self, latents: Tensor) -> Tensor:
-        """Normal noise (B, C, h, w), each row of an amplitude of its own."""
-        noise = torch.randn_like(latents)
-        less = torch.rand(len(latents), 1, 1, 1, device=latents.device)
-        return noise * (1 - (1 - self.settings.least_noise) * less)
 
     def _steps(self, count: int, device: torch.device) -> Tensor:
         """(count,) steps of the noise schedule."""
@@ -244,7 +243,7 @@ class DecoderStage:
     def _feature_distance(
         self,
         features: FeatureDistance,
-        denoised: Tensor,
+        latents: Tensor,
         extra: Tensor,
         photo: Tensor,
         picture: Tensor,
@@ -255,21 +254,21 @@ class DecoderStage:
         Taken of a part of every crop, about the middle of its hole.
 
         Args:
-            denoised, extra: (B, ·, h, w).
+            latents, extra: (B, ·, h, w).
             photo, picture: (B, 3, crop, crop) in [−1, 1], as :meth:`_pixels` gives them.
             known: (B, 1, crop, crop) bool.
         """
         side = min(self.settings.feature_crop, self.settings.crops.crop)
         pixels = torch.cat([photo, picture, known.to(photo)], dim=1)  # (B, 7, crop, crop)
-        planes, latents = [], []
+        planes, rows = [], []
         for row, unknown in enumerate(~known[:, 0]):
             top, left = square_about(unknown, side)
             whole = np.s_[:, top : top + side, left : left + side]
             small = np.s_[:, top // 8 : (top + side) // 8, left // 8 : (left + side) // 8]
             planes.append(pixels[row][whole])
-            latents.append(torch.cat([denoised[row], extra[row]])[small])
+            rows.append(torch.cat([latents[row], extra[row]])[small])
         photo, picture, share = torch.stack(planes).split([3, 3, 1], dim=1)  # (B, ·, side, side)
-        made, given = torch.stack(latents).tensor_split([denoised.shape[1]], dim=1)
+        made, given = torch.stack(rows).tensor_split([latents.shape[1]], dim=1)
         target, made = (photo + 1) / 2, (self._decoded(picture, given, made).float() + 1) / 2
         seen = share * target + (1 - share) * made.clamp(0, 1)
         return feature_loss(features, seen, target, 1 - share)
@@ -413,13 +412,6 @@ def _trained_encoder(frozen: ContentEncoder, settings: DecoderSettings) -> Conte
 
 def _device(model: nn.Module) -> torch.device:
     return next(model.parameters()).device
-
-
-def _denoised(predicted: Tensor, noisy: Tensor, signal: Tensor, objective: Objective) -> Tensor:
-    """The latents (B, C, h, w) that a prediction says are under the noise."""
-    if objective == "v_prediction":
-        return signal.sqrt() * noisy - (1 - signal).sqrt() * predicted
-    return (noisy - (1 - signal).sqrt() * predicted) / signal.sqrt()
 
 
 def square_about(unknown: Tensor, side: int, jitter: int = 0) -> tuple[int, int]:

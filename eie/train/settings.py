@@ -306,9 +306,8 @@ class DecoderSettings:
     checkpointing: compute the U-Net's activations again instead of keeping them; less memory.
     guidance: guidance scale that the model is to be used with. Far above 1 it needs a well
         trained model: it enlarges errors, too.
-    least_noise: the noise's amplitude is drawn between this and 1 for each crop; the model can then
-        be used at any such temperature.
-    temperature: amplitude that the model is to be used with.
+    temperature: how far from what it expects most the model is to be used,
+        see :class:`eie.models.pipeline.ImageElementsPipeline`.
     last_share: share of crops that are at the schedule's last step, pure noise, where all is to be
         told from what is known. The others are at any step.
     refiner: model folder whose refiner improves the classical decoder's fill, the first guess; None
@@ -341,7 +340,6 @@ class DecoderSettings:
     joint: bool = False
     checkpointing: bool = False
     guidance: float = 1.5
-    least_noise: float = 1.0
     temperature: float = 1.0
     last_share: float = 0.0
     refiner: Path | None = None

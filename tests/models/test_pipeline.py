@@ -7,10 +7,10 @@ from typing import Any
 import diffusers
 import pytest
 import torch
-from diffusers import StableDiffusionPipeline
+from diffusers import DDIMScheduler, StableDiffusionPipeline
 from torch import Tensor
 
-from eie.models.conditioning import Scaling
+from eie.models.conditioning import FEATURE_CHANNELS, Scaling
 from eie.models.element_attention import ElementAttention, ElementLayer
 from eie.models.pipeline import ImageElementsPipeline
 from tests.random_diffusion import (
@@ -123,17 +123,38 @@ def test_guidance_leads_away_from_the_null_set() -> None:
     assert not torch.allclose(two, three, atol=1e-2)
 
 
-def test_temperature_is_the_noises_amplitude() -> None:
+def test_temperature_leads_from_what_is_expected_to_a_sample() -> None:
     pipeline, options = random_tiny_pipeline(), half_known()
-    noise = torch.randn(1, CHANNELS, 8, 12, generator=seeded())
-    expected = latents_of(pipeline, latents=0.3 * noise, **options)
-    torch.testing.assert_close(
-        latents_of(pipeline, latents=noise, temperature=0.3, **options), expected
-    )
+    mean, sample = (latents_of(pipeline, temperature=t, **options) for t in (0.0, 1.0))
+    assert torch.equal(sample, latents_of(pipeline, **options))
+    assert not torch.allclose(mean, sample, atol=1e-2)
+    some = latents_of(pipeline, temperature=0.3, **options)
+    torch.testing.assert_close(some, torch.lerp(mean, sample, 0.3))
     pipeline.register_to_config(temperature=0.3)
-    torch.testing.assert_close(latents_of(pipeline, latents=noise, **options), expected)
-    cold = [latents_of(pipeline, temperature=0.0, generator=seeded(s), **options) for s in (1, 2)]
-    assert torch.equal(*cold)
+    torch.testing.assert_close(latents_of(pipeline, **options), some)
+
+
+@pytest.mark.parametrize("objective", ["epsilon", "v_prediction"])
+def test_what_is_expected_takes_one_step(objective) -> None:
+    """It is what the scheduler itself takes to be under the noise after the first."""
+    pipeline, options = random_tiny_pipeline(), half_known()
+    pipeline.scheduler = DDIMScheduler.from_config(
+        pipeline.scheduler.config,
+        prediction_type=objective,
+        rescale_betas_zero_snr=objective == "v_prediction",
+    )
+    steps, step = [], pipeline.scheduler.step
+
+    def watched(*arguments, **options):
+        steps.append(step(*arguments, **options | {"return_dict": True}))
+        return (steps[-1].prev_sample,)
+
+    pipeline.scheduler.step = watched
+    mean = latents_of(pipeline, temperature=0.0, **options)
+    (first,) = steps
+    clean = pipeline.encode_picture(options["picture"], options["known"], None, 1)
+    expected = torch.lerp(first.pred_original_sample, clean.latents, clean.held)
+    torch.testing.assert_close(mean, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_the_default_guidance_is_the_models() -> None:
@@ -175,7 +196,7 @@ def test_a_latent_that_is_partly_known_is_not_held() -> None:
     anchor = random_tiny_pipeline().encode_picture(**picture, covered=None, num_images=2)
     assert anchor.latents.shape == (2, CHANNELS, 8, 12)
     assert anchor.known[0, 0, 3, 1] == 0.5 and anchor.held[0, 0, 3, 1] == 0
-    assert anchor.channels.shape == (2, CHANNELS + 2, 8, 12)
+    assert anchor.channels.shape == (2, CHANNELS + FEATURE_CHANNELS + 2, 8, 12)
 
 
 def test_variations_are_as_rendered_one_by_one() -> None:

@@ -338,7 +338,7 @@ def test_known_latents_count_less(photos, vae, tmp_path) -> None:
     torch.manual_seed(3)
     pictures = stage._pixels(everything, torch.device("cpu"))
     latents, _, _ = stage._latents(everything, *pictures)
-    noise = stage._noise(latents)
+    noise = torch.randn_like(latents)
     step = stage._steps(len(latents), latents.device)
     model.truth = stage.scheduler.get_velocity(latents, noise, step)
     torch.manual_seed(3)
@@ -449,16 +449,12 @@ def test_a_right_prediction_gives_the_photo(photos, vae, tmp_path) -> None:
     )  # fmt: skip
 
 
-def test_noise_and_steps_are_drawn_as_set(photos, vae, tmp_path) -> None:
+def test_steps_are_drawn_as_set(photos, vae, tmp_path) -> None:
     data = encoded(photos, tmp_path)
     few = DecoderStage(replace(SMALL, vae=str(vae)), data, None)
-    latents, device = torch.zeros(400, 2, 4, 4), torch.device("cpu")
-    assert few._noise(latents).std(dim=(1, 2, 3)).mean() == pytest.approx(1, abs=0.05)
+    device = torch.device("cpu")
     assert (few._steps(4000, device) == 999).float().mean() < 0.01
-    many = replace(SMALL, vae=str(vae), least_noise=0.0, last_share=0.5)
-    much = DecoderStage(many, data, None)
-    amplitude = much._noise(latents).std(dim=(1, 2, 3))
-    assert amplitude.mean() == pytest.approx(0.5, abs=0.05) and amplitude.min() < 0.05
+    much = DecoderStage(replace(SMALL, vae=str(vae), last_share=0.5), data, None)
     assert (much._steps(4000, device) == 999).float().mean() == pytest.approx(0.5, abs=0.05)
 
 
