@@ -66,7 +66,7 @@ class FreeDecoder(Decoder, Protocol):
 
 @runtime_checkable
 class VaryingDecoder(Decoder, Protocol):
-    """A decoder that draws at random, and can give several results at once."""
+    """A decoder that begins at random, and can give several results at once."""
 
     def fill_variations(
         self, scene: Scene, count: int, progress: Progress | None = None
@@ -152,7 +152,7 @@ def variations(
     """Render a set several times; where nothing is made up, all are alike.
 
     Args:
-        count: of renderings, made in one batch; more than one only by decoders that draw at
+        count: of renderings, made in one batch; more than one only by decoders that begin at
             random. Variation k, counted from 0, has the decoder's seed + k.
         elements, decoder, free, progress, options: as :func:`render`, which raises the same.
     """
@@ -162,7 +162,7 @@ def variations(
     if count > 1 and not isinstance(chosen, VaryingDecoder):
         raise UsageError(
             f"the decoder '{chosen.name}' always makes the same picture",
-            hint="use --decoder diffusion, or leave out --variations",
+            hint=f"of these --decoder makes others: {_varying(free)}; or leave out --variations",
         )
     make = _freely if free else _anchored
     made = make(elements, chosen, count, progress)
@@ -234,6 +234,12 @@ def _decoder(choice: str | Decoder, options: Mapping[str, Any]) -> Decoder:
             f"the decoder '{choice}' does not take these options: {', '.join(options)}",
             hint=f"of these --decoder takes them: {', '.join(taking)}" if taking else None,
         ) from error
+
+
+def _varying(free: bool) -> str:
+    """The decoders that can give several results."""
+    method = "decode_variations" if free else "fill_variations"
+    return ", ".join(name for name, kind in DECODERS.items() if hasattr(kind, method))
 
 
 def _takes(kind: Any, options: Mapping[str, Any]) -> bool:

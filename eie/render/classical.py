@@ -12,13 +12,13 @@ Neither knows what things are, nor needs weights: this is what the learned decod
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.render.anchored import Scene, seam_of
+from eie.render.anchored import Progress, Scene, seam_of
 from eie.render.exemplar import fill_with_patches, has_patches, is_available
 from eie.render.pictures import Mask, Picture, split_alpha, to_channels
 from eie.render.windows import separate_holes
@@ -53,6 +53,7 @@ class ClassicalDecoder:
         largest: pixels of a hole beyond which it is filled at a reduced working size.
         background: share of a hole's border above which the unmoved photo there is taken for its
             background; below it the moved elements are, as when all of a sky was shifted.
+        seed: where the search for patches starts; variation k, counted from 0, has seed + k.
     """
 
     method: Method = field(default_factory=_best_method)
@@ -62,6 +63,7 @@ class ClassicalDecoder:
     narrow: int = 4
     largest: int = 100_000
     background: float = 1 / 3
+    seed: int = 0
 
     @property
     def name(self) -> str:
@@ -92,6 +94,15 @@ class ClassicalDecoder:
             else:
                 picture[part][hole] = self.inpaint(ground, unknown)[hole]
         return picture
+
+    def fill_variations(
+        self,
+        scene: Scene,
+        count: int,
+        progress: Progress | None = None,  # noqa: ARG002 - it takes no steps
+    ) -> list[Picture]:
+        """As :meth:`fill`, several times; what is not filled with patches is alike in all."""
+        return [replace(self, seed=self.seed + index).fill(scene) for index in range(count)]
 
     def _has_background(self, hole: Mask, gone: Mask, rim: int) -> bool:
         """Whether enough of what surrounds a hole is photo that did not move.
@@ -125,7 +136,7 @@ class ClassicalDecoder:
             planes, unknown = _reduced(planes, unknown, size)
         textured = self._takes_patches(planes, unknown)
         if textured:
-            filled = _patched(planes, unknown)
+            filled = _patched(planes, unknown, self.seed)
         else:
             filled = _softened(_telea(planes, unknown, self.radius), unknown)
         if reduction > 1:
@@ -146,10 +157,10 @@ class ClassicalDecoder:
         return bool(depth.max() > self.narrow) and (alpha is None or bool((alpha == 255).all()))
 
 
-def _patched(planes: Picture, unknown: Mask) -> Picture:
+def _patched(planes: Picture, unknown: Mask, seed: int) -> Picture:
     """(h, w, C) opaque planes, filled with patches by their colours."""
     colours = 3 if planes.shape[2] >= 3 else 1
-    filled = fill_with_patches(to_channels(planes[..., :colours], 3), unknown)
+    filled = fill_with_patches(to_channels(planes[..., :colours], 3), unknown, seed)
     return np.dstack([to_channels(filled, colours), planes[..., colours:]])
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,11 +13,10 @@ from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.geometry import corners
 from eie.render.anchored import Progress
-from eie.render.classical import ClassicalDecoder
 from eie.render.embedded import element_inputs, embedded
 from eie.render.filling import SamplingDecoder, fill_sites
 from eie.render.pictures import Mask, Picture, Window
-from eie.render.refined import as_tensors
+from eie.render.refined import as_tensors, guesses
 from eie.render.sampling import (
     generators_of,
     part_of,
@@ -98,20 +97,22 @@ class DiffusionDecoder(SamplingDecoder):
         light = self._light_decoder(model)
         refiner = refiner_of(model)
         generators = generators_of(self.seed, count)
-        if pipeline.corrects:
-            scene = replace(scene, picture=ClassicalDecoder().fill(scene))
+        scenes = guesses(scene, count, self.seed) if pipeline.corrects else [scene] * count
 
-        def make(view: View, report: Progress) -> list[Picture]:
-            known = known_of(
-                view, inputs, light,
-                sees=pipeline.sees_picture, corrects=pipeline.corrects, refiner=refiner,
-            )  # fmt: skip
-            return self._make(model, known, inputs, view, scene.elements, generators, report)
+        def make(views: Sequence[View], report: Progress) -> list[Picture]:
+            different = views if pipeline.corrects else views[:1]
+            known = [
+                known_of(
+                    view, inputs, light,
+                    sees=pipeline.sees_picture, corrects=pipeline.corrects, refiner=refiner,
+                )
+                for view in different
+            ]  # fmt: skip
+            return self._make(model, known, inputs, views[0], scene.elements, generators, report)
 
         return fill_sites(
-            scene,
+            scenes,
             make,
-            count,
             self.working_size,
             self.context,
             pipeline.multiple,
@@ -134,7 +135,7 @@ class DiffusionDecoder(SamplingDecoder):
             sees=model.pipeline.sees_picture, corrects=model.pipeline.corrects,
         )  # fmt: skip
         generators = generators_of(self.seed, count)
-        made = self._make(model, known, inputs, view, elements, generators, report)
+        made = self._make(model, [known], inputs, view, elements, generators, report)
         return [view.back(pixels) for pixels in made]
 
     def _load(self) -> ElementModel:
@@ -166,14 +167,18 @@ class DiffusionDecoder(SamplingDecoder):
     def _make(
         self,
         model: ElementModel,
-        known: Known,
+        known: Sequence[Known],
         inputs: Inputs,
         view: View,
         elements: ElementSet,
         generators: list[torch.Generator],
         report: Progress,
     ) -> list[Picture]:
-        """Pictures (H, W, 3) uint8 of a view, one for each generator."""
+        """Pictures (H, W, 3) uint8 of a view, one for each generator.
+
+        Args:
+            known: of each picture, or the same of all.
+        """
         import torch
 
         pipeline = model.pipeline
@@ -184,18 +189,21 @@ class DiffusionDecoder(SamplingDecoder):
 
         reads = pipeline.text_encoder is not None
         prompt = self.prompt if self.prompt is not None else elements.prompt
+        told = together(known)
+        sets = [
+            torch.from_numpy(plane)[None].expand(len(known), *plane.shape)
+            for plane in (inputs["embeddings"][near], box, inputs["visible"][near])
+        ]
         images = pipeline(
-            torch.from_numpy(inputs["embeddings"][near])[None],
-            torch.from_numpy(box)[None],
-            torch.from_numpy(inputs["visible"][near])[None],
+            *sets,
             prompt=prompt if reads else "",
             negative_prompt=self.negative_prompt,
-            picture=known.picture,
-            known=known.known,
-            covered=known.covered,
+            picture=told.picture,
+            known=told.known,
+            covered=told.covered,
             height=shape[0],
             width=shape[1],
-            num_images=len(generators),
+            num_images=len(generators) // len(known),
             num_inference_steps=self.steps,
             guidance_scale=self.guidance,
             temperature=self.temperature,
@@ -207,11 +215,19 @@ class DiffusionDecoder(SamplingDecoder):
 
 
 class Known(NamedTuple):
-    """What the pipeline is told of the picture, each (1, ·, H, W), or None."""
+    """What the pipeline is told of the picture, each (B, ·, H, W), or None."""
 
     picture: torch.Tensor | None = None
     known: torch.Tensor | None = None
     covered: torch.Tensor | None = None
+
+
+def together(known: Sequence[Known]) -> Known:
+    """What is told of several pictures, of all alike None or not, as one batch."""
+    import torch
+
+    planes = zip(*known, strict=True)
+    return Known(*(None if of[0] is None else torch.cat(of) for of in planes))
 
 
 def known_of(

@@ -33,14 +33,14 @@ def has_patches(unknown: Mask) -> bool:
     return bool(cv2.erode(padded, np.ones((side, side), np.uint8)).any())
 
 
-def fill_with_patches(photo: Picture, unknown: Mask) -> Picture:
+def fill_with_patches(photo: Picture, unknown: Mask, seed: int = 0) -> Picture:
     """(h, w, 3) with the unknown pixels made from patches of the known ones.
 
-    The same photo and mask give the same pixels. :func:`is_available` and :func:`has_patches` must
-    hold.
+    The same photo, mask and seed give the same pixels; the search for patches starts at random.
+    :func:`is_available` and :func:`has_patches` must hold.
     """
     import patchmatch
 
-    patchmatch.set_random_seed(0)
+    patchmatch.set_random_seed(seed)
     filled = patchmatch.inpaint(np.ascontiguousarray(photo), unknown, patch_size=PATCH_RADIUS)
     return np.asarray(filled, dtype=np.uint8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +13,9 @@ from eie.render.pictures import Picture, split_alpha, to_channels
 from eie.render.sampling import check_sampling, part_of
 from eie.render.windows import Site, View, sites, view_of
 
-Make = Callable[[View, Progress], list[Picture]]
-"""A view ⇒ pictures (H, W, 3) uint8 of it, one for each variation, reporting (steps done, all)."""
+Make = Callable[[Sequence[View], Progress], list[Picture]]
+"""Views of a site, one for each variation ⇒ as many pictures (H, W, 3) uint8 of them, reporting
+(steps done, all)."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,8 @@ class SamplingDecoder:
 
 
 def fill_sites(
-    scene: Scene,
+    scenes: Sequence[Scene],
     make: Make,
-    count: int,
     working_size: int,
     context: float,
     multiple: int = 1,
@@ -78,22 +78,23 @@ def fill_sites(
     guessed: bool = False,
     least: int | None = None,
 ) -> list[Picture]:
-    """The scene's picture with its hole made site by site, `count` times.
+    """The scenes' pictures with their hole made site by site.
 
     Args:
-        make: gives `count` pictures of a view.
+        scenes: one for each variation, alike but for the guess, if there is one.
+        make: gives a picture of each scene's view.
         working_size, context: as of :class:`SamplingDecoder`.
         multiple: pixels of which a view's sides are multiples.
-        guessed: the scene's picture shows a guess in the hole, which `make` changes. Only the
+        guessed: the scenes' pictures show a guess in the hole, which `make` changes. Only the
             changes go through the working size then, and the guess's fine detail is kept.
         least: side of a window in pixels; None for the working size.
     """
-    pictures = [scene.picture.copy() for _ in range(count)]
-    work = sites(scene.hole, min(least or working_size, working_size), context)
+    pictures = [scene.picture.copy() for scene in scenes]
+    work = sites(scenes[0].hole, min(least or working_size, working_size), context)
     for index, site in enumerate(work):
-        view = view_of(scene, site.window, working_size, multiple)
-        made = make(view, part_of(progress, index, len(work)))
-        for picture, pixels in zip(pictures, made, strict=True):
+        views = [view_of(scene, site.window, working_size, multiple) for scene in scenes]
+        made = make(views, part_of(progress, index, len(work)))
+        for scene, picture, view, pixels in zip(scenes, pictures, views, made, strict=True):
             if guessed:
                 put_colour_back(picture, site, changed(scene, view, pixels))
             else:

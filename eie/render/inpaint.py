@@ -7,7 +7,7 @@ with Stable Diffusion's inpainting weights and a GPU it gives photographic fills
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,10 +87,12 @@ class InpaintDecoder(SamplingDecoder):
         generators = generators_of(self.seed, count)
         prompt = self.prompt if self.prompt is not None else scene.elements.prompt
 
-        def make(view: View, report: Progress) -> list[Picture]:
-            return self._make(pipeline, view, prompt, generators, report)
+        def make(views: Sequence[View], report: Progress) -> list[Picture]:
+            return self._make(pipeline, views[0], prompt, generators, report)
 
-        return fill_sites(scene, make, count, self.working_size, self.context, MULTIPLE, progress)
+        return fill_sites(
+            [scene] * count, make, self.working_size, self.context, MULTIPLE, progress
+        )
 
     def _make(
         self, pipeline: Any, view: View, prompt: str, generators: list[Any], report: Progress

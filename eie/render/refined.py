@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,12 +32,14 @@ class RefinedDecoder:
         model: "tiny" (embedded), a model folder, or a hub id.
         working_size: long side in pixels at which larger windows of the canvas are refined.
         context: side of a window as a multiple of what is refined in it.
+        seed: of the classical decoder; variation k, counted from 0, has seed + k.
         device: "cpu", "cuda", "mps"; None for the best there is.
     """
 
     model: str | Path = "tiny"
     working_size: int = 512
     context: float = 2.0
+    seed: int = 0
     device: str | None = None
 
     @property
@@ -62,19 +64,42 @@ class RefinedDecoder:
         Raises:
             MissingModelError: the model is not there or has no refiner.
         """
+        return self.fill_variations(scene, 1)[0]
+
+    def fill_variations(
+        self, scene: Scene, count: int, progress: Progress | None = None
+    ) -> list[Picture]:
+        """As :meth:`fill`, several times, from one guess of the classical decoder each.
+
+        Args:
+            progress: called with (windows done, all windows).
+        """
         from eie.models.devices import choose_device
         from eie.models.element_model import element_model_folder
         from eie.models.fill_refiner import load_refiner
 
         refiner = load_refiner(element_model_folder(self.model), choose_device(self.device))
-        guessed = replace(scene, picture=ClassicalDecoder().fill(scene))
 
-        def make(view: View, _: Progress) -> list[Picture]:
-            return [refined(refiner, view)]
+        def make(views: Sequence[View], report: Progress) -> list[Picture]:
+            pictures = [refined(refiner, view) for view in views]
+            report(1, 1)
+            return pictures
 
         return fill_sites(
-            guessed, make, 1, self.working_size, self.context, guessed=True, least=LEAST_WINDOW
-        )[0]
+            guesses(scene, count, self.seed),
+            make,
+            self.working_size,
+            self.context,
+            progress=progress,
+            guessed=True,
+            least=LEAST_WINDOW,
+        )
+
+
+def guesses(scene: Scene, count: int, seed: int) -> list[Scene]:
+    """The scene with its hole filled by the classical decoder, as many times."""
+    fills = ClassicalDecoder(seed=seed).fill_variations(scene, count)
+    return [replace(scene, picture=fill) for fill in fills]
 
 
 def refined(refiner: LoadedRefiner, view: View) -> Picture:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from io import BytesIO
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from PIL import Image
+from skimage import data
 
 import eie
+from eie.edit import Delete
 from tests.random_diffusion import (
     CHANNELS,
     random_unet,
@@ -59,6 +63,20 @@ def test_variations_are_files_by_number(run, hole, tiny, tmp_path) -> None:
         assert (tmp_path / f"again-{index}.png").read_bytes() == made
 
 
+def test_the_default_decoder_makes_variations(run, tmp_path) -> None:
+    """Of the embedded weights, at a hole wide enough for patches."""
+    file, target = tmp_path / "photo.h5", tmp_path / "out.png"
+    eie.save(eie.edit(eie.decompose(data.chelsea()), [Delete("box:150,40,230,110")]), file)
+    made = run("render", file, "--variations", "2", "--seed", "4", "-o", target)
+    assert made.code == 0, made.err
+    first, second = pixels(tmp_path / "out-1.png"), pixels(tmp_path / "out-2.png")
+    unchanged = (first == data.chelsea()).all(axis=2) & (second == data.chelsea()).all(axis=2)
+    assert (first != second).any(axis=2)[~unchanged].mean() > 0.3
+    alone = run("render", file, "--seed", "5")
+    assert alone.code == 0
+    assert_array_equal(pixels(BytesIO(alone.out)), second)
+
+
 def test_one_picture_goes_to_standard_output(run, hole, tiny) -> None:
     options = ("--decoder", "diffusion", "--model", tiny, "--steps", "1")
     result = run("render", hole, *options, "--variations", "1", "--scheduler", "euler")
@@ -80,7 +98,7 @@ def test_inpainting(run, hole, tmp_path) -> None:
     [
         (("--variations", "2", "--decoder", "diffusion"), 2, "standard output"),
         (
-            ("--variations", "2", "--decoder", "classical", "-o", "OUT"),
+            ("--variations", "2", "--free", "-o", "OUT"),
             2,
             "always makes the same picture",
         ),

@@ -156,4 +156,5 @@ def test_settings_name_everything():
         "narrow": 4,
         "largest": 100_000,
         "background": 1 / 3,
+        "seed": 0,
     }

@@ -14,7 +14,7 @@ from numpy.testing import assert_array_equal
 from eie.encode import encode
 from eie.errors import MissingModelError, UsageError
 from eie.models.fill_refiner import FOLDER, FillRefiner
-from eie.render import DiffusionDecoder, InpaintDecoder, render, stage, variations
+from eie.render import ClassicalDecoder, DiffusionDecoder, InpaintDecoder, render, stage, variations
 from eie.render.diffusion import known_of
 from eie.render.filling import changed
 from eie.render.pictures import Window
@@ -69,6 +69,22 @@ def test_same_seed_same_bytes(tiny) -> None:
     assert (first != render(edited(), decoder=fast(tiny, seed=4)).photo.pixels).any()
     second_of_two = variations(edited(), 2, decoder=fast(tiny, seed=2))[1].photo.pixels
     assert np.abs(second_of_two.astype(int) - first).max() <= 1  # a batch may round otherwise
+
+
+def test_every_variation_has_a_guess_of_its_own(tmp_path) -> None:
+    """Of a model that corrects and, at temperature 0, hardly adds noise."""
+    model = save_random_tiny_model(tmp_path / "model", guess_deviation=0.05)
+    elements = with_rows(make_set(noise(96, 96, 3), blocks(96, 96, 3, 3)), [4], visible=False)
+    decoder = fast(str(model), temperature=0.0, seed=2)
+    made = [r.photo.pixels for r in variations(elements, 2, decoder=decoder)]
+    plain = [r.photo.pixels for r in variations(elements, 2, decoder=ClassicalDecoder(seed=2))]
+    hole = stage(elements).hole
+    differ = np.abs(plain[0].astype(int) - plain[1])[hole]
+    assert differ.mean() > 5
+    change = [one.astype(int) - other for one, other in zip(made, plain, strict=True)]
+    assert np.abs(change[0] - change[1])[hole].mean() < differ.mean()
+    alone = render(elements, decoder=replace(decoder, seed=3)).photo.pixels
+    assert np.abs(alone.astype(int) - made[1]).max() <= 3  # a batch may round otherwise
 
 
 def test_a_refiner_changes_the_first_guess(tiny, tmp_path) -> None:
@@ -214,8 +230,8 @@ def test_refusals(tiny, inpainting, tmp_path) -> None:
         render(edited(), decoder=fast(tiny, prompt="a cat"))
     with pytest.raises(UsageError, match="needs a model"):
         render(edited(), decoder="inpaint")
-    with pytest.raises(UsageError, match="always makes the same"):
-        variations(edited(), 2, decoder="classical")
+    with pytest.raises(UsageError, match=r"always makes the same.*makes others: diffusion;"):
+        variations(edited(), 2, decoder="light", free=True)
     with pytest.raises(UsageError, match="from embeddings alone"):
         render(edited(), decoder="inpaint", model=inpainting, free=True)
     with pytest.raises(UsageError, match="does not take these options: steps"):
