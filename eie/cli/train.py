@@ -20,6 +20,7 @@ from eie.train.settings import (
     EncoderSettings,
     LoopSettings,
     MaskSettings,
+    MattingSettings,
     Objective,
     PhotoCropSettings,
     Precision,
@@ -470,6 +471,56 @@ def refiner(
     )
     folders = [Folder.parse(folder) for folder in data]
     options = train_refiner(folders, output, settings, dry_run)
+    if dry_run:
+        typer.echo(json.dumps(options, indent=2, default=str))
+    else:
+        note(f"trained: {output / FOLDER}")
+
+
+@app.command(name="matting")
+def matting(
+    data: Data,
+    output: RunFolder,
+    segmenter: Annotated[str | None, _segmenter(MattingSettings.segmenter)] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Length of the run.", show_default=str(MattingSettings().loop.steps)
+        ),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, help="Frames in a batch.", show_default=str(MattingSettings.batch)),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, help="Highest learning rate.", show_default=str(MattingSettings.rate)
+        ),
+    ] = None,
+    batches: Batches = None,
+    seed: Seed = None,
+    precision: PrecisionOption = None,
+    workers: Workers = None,
+    start: Start = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Train what tells which pixels around something taken away still show it.
+
+    \b
+      eie train matting photos:20 objects:10 -o runs/matting
+    """
+    from eie.models.seam_matting import FOLDER
+    from eie.train.images import Folder
+    from eie.train.matting import train_matting
+
+    default = MattingSettings()
+    settings = replace(
+        default,
+        loop=replace(default.loop, **_loop(steps, seed, precision, workers, None)),
+        **typed(segmenter=segmenter, batch=batch, rate=rate, batches=batches, start=start),
+    )
+    options = train_matting([Folder.parse(folder) for folder in data], output, settings, dry_run)
     if dry_run:
         typer.echo(json.dumps(options, indent=2, default=str))
     else:

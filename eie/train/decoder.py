@@ -117,7 +117,7 @@ class DecoderStage:
             photos, masks, settings, filled=settings.corrects, patches=not settings.freeze
         )
         if prepared and settings.batches:
-            self.batch = PreparedBatches(self.batch, prepared, settings.batches)
+            self.batch = PreparedBatches(DecoderBatch, self.batch, prepared, settings.batches)
         self.vae = load_vae(settings.vae)
         self.channel_weight = channel_weights(self.vae, settings.channel_power)  # (C,)
         self.scheduler = training_scheduler(settings)

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Generic, TypeVar
 
-from eie.train.dropout import DecoderBatch
+Batch = TypeVar("Batch")
+"""A dataclass of tensors."""
 
 
-class PreparedBatches:
+class PreparedBatches(Generic[Batch]):
     """The first batches of a run, kept in a folder and repeated in their order.
 
     Args:
+        kind: of the batches.
         draw: makes the batch of a step; step −1 is that of sample pictures.
         folder: of the files, one a batch; made when the first is written.
         count: of different batches.
     """
 
-    def __init__(self, draw: Callable[[int], DecoderBatch], folder: Path, count: int) -> None:
-        self.draw, self.folder, self.count = draw, folder, count
+    def __init__(
+        self, kind: type[Batch], draw: Callable[[int], Batch], folder: Path, count: int
+    ) -> None:
+        self.kind, self.draw, self.folder, self.count = kind, draw, folder, count
 
-    def __call__(self, step: int) -> DecoderBatch:
+    def __call__(self, step: int) -> Batch:
         """The batch of a step, from the file of the one it repeats if there is one."""
         from safetensors.torch import load_file, save
 
@@ -29,7 +34,7 @@ class PreparedBatches:
         number = step % self.count if step >= 0 else step
         path = self.folder / f"{number}.safetensors"
         if path.exists():
-            return DecoderBatch(**load_file(path))
+            return self.kind(**load_file(path))
         batch = self.draw(number)
         self.folder.mkdir(parents=True, exist_ok=True)
         with write_atomically(path) as file:

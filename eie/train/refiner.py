@@ -46,7 +46,7 @@ class RefinerStage:
         self.settings = settings
         self.batch: Callable[[int], DecoderBatch] = drawn_batch(photos, masks, settings)
         if prepared and settings.batches:
-            self.batch = PreparedBatches(self.batch, prepared, settings.batches)
+            self.batch = PreparedBatches(DecoderBatch, self.batch, prepared, settings.batches)
         features = load_feature_distance()
         self.features = features.to(memory_format=torch.channels_last)
         torch.manual_seed(settings.loop.seed)

@@ -95,16 +95,16 @@ def _draw_crop(
         label_maps = np.zeros((settings.annotators, *base.shape[:2]), dtype=np.uint8)
         pasted = True
 
-    pixels, label_maps = _random_view(rng, base, label_maps, settings)
-    pixels = _jittered_colours(rng, pixels)
+    pixels, label_maps = random_view(rng, base, label_maps, settings)
+    pixels = jittered_colours(rng, pixels)
     if pasted:
         for _ in range(rng.integers(1, settings.objects + 1)):
             cutout = images.cutouts[rng.integers(len(images.cutouts))]
             _paste(rng, cutout, pixels, label_maps, settings)
-    return _degraded(rng, pixels), label_maps, not segmented
+    return degraded(rng, pixels), label_maps, not segmented
 
 
-def _random_view(
+def random_view(
     rng: np.random.Generator, base: Pixels, label_maps: Pixels, settings: SceneSettings
 ) -> tuple[Pixels, Pixels]:
     """A magnified, mirrored crop of a photo and the same of its label maps."""
@@ -145,6 +145,25 @@ def _paste(
     settings: SceneSettings,
 ) -> None:
     """Lay a cut-out over the crop, in place; it becomes one more segment of every label map."""
+    layer = placed(rng, cutout, settings)  # (crop, crop, 4)
+    alpha = layer[..., 3:]
+    pixels[:] = (pixels * (1 - alpha) + layer[..., :3]).round().clip(0, 255)
+    covered = alpha[..., 0] > 0.5
+    for labels in label_maps:
+        labels[covered] = labels.max() + 1
+
+
+def placed(
+    rng: np.random.Generator, cutout: Pixels, settings: SceneSettings
+) -> NDArray[np.float32]:
+    """A cut-out somewhere on an empty crop, in random size and light.
+
+    Args:
+        cutout: (h, w, 4) uint8, straight alpha.
+
+    Returns:
+        (crop, crop, 4) float32: colours in [0, 255] times alpha, alpha in [0, 1].
+    """
     crop = settings.crop
     height, width = cutout.shape[:2]
     side = np.exp(rng.uniform(*np.log(settings.object_side))) * crop
@@ -157,7 +176,7 @@ def _paste(
     resized = cv2.resize(premultiplied, size, interpolation=shrinking)
     if rng.random() < 0.5:
         resized = resized[:, ::-1]
-    colours = _jittered_colours(rng, resized[:, :, :3].clip(0, 255).astype(np.uint8))
+    colours = jittered_colours(rng, resized[:, :, :3].clip(0, 255).astype(np.uint8))
     colours = np.minimum(colours, 255 * resized[:, :, 3:])
 
     left = int(rng.integers(-size[0] // 3, crop - 2 * size[0] // 3 + 1))
@@ -165,15 +184,13 @@ def _paste(
     x0, x1 = max(left, 0), min(left + size[0], crop)
     y0, y1 = max(top, 0), min(top + size[1], crop)
     inside = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
-    alpha = resized[inside][:, :, 3:].clip(0, 1)
-    region = pixels[y0:y1, x0:x1]
-    region[:] = (region * (1 - alpha) + colours[inside]).round().clip(0, 255)
-    covered = alpha[:, :, 0] > 0.5
-    for labels in label_maps:
-        labels[y0:y1, x0:x1][covered] = labels.max() + 1
+    layer = np.zeros((crop, crop, 4), dtype=np.float32)
+    layer[y0:y1, x0:x1, :3] = colours[inside]
+    layer[y0:y1, x0:x1, 3:] = resized[inside][:, :, 3:].clip(0, 1)
+    return layer
 
 
-def _jittered_colours(rng: np.random.Generator, pixels: Pixels) -> Pixels:
+def jittered_colours(rng: np.random.Generator, pixels: Pixels) -> Pixels:
     """Random exposure, contrast, saturation and tint."""
     gain = np.exp(rng.normal(0, 0.15)) * np.exp(rng.normal(0, 0.05, size=3))
     saturation = rng.uniform(0.0, 0.3) if rng.random() < 0.08 else np.exp(rng.normal(0, 0.2))
@@ -183,7 +200,7 @@ def _jittered_colours(rng: np.random.Generator, pixels: Pixels) -> Pixels:
     return np.asarray(cv2.transform(pixels, matrix.astype(np.float32)), dtype=np.uint8)
 
 
-def _degraded(rng: np.random.Generator, pixels: Pixels) -> Pixels:
+def degraded(rng: np.random.Generator, pixels: Pixels) -> Pixels:
     """Sometimes a slight blur, sometimes noise."""
     if rng.random() < 0.2:
         blurred = cv2.GaussianBlur(pixels, (0, 0), rng.uniform(0.3, 1.2))
