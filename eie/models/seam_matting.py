@@ -3,9 +3,10 @@
 The border of an object is a matter of matting: along it pixels are mixtures of the object and of
 what is behind it, by antialiasing, blur and compression, and elements miss parts of it. As in Deep
 Image Matting (Xu et al., CVPR 2017) a network reads the photo beside a mask and says at every pixel
-how likely it shows the object; it only has to be asked near the mask's border.
+how likely it shows the object; it only has to be asked near the mask's border. It is told, too, how
+a pixel differs from what is taken away nearby and from what is surely left.
 
-    pixels and mask in blocks of 2×2 ⇒ 1/2 ──────── ⊕ ⇒ 1/2 ⇒ logit
+    pixels, mask, differences in blocks of 2×2 ⇒ 1/2 ──────── ⊕ ⇒ 1/2 ⇒ logit
                                      ⇒ 1/4 ── ⊕ ┘
                                      ⇒ 1/8 ───┘
 """
@@ -15,7 +16,9 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -37,6 +40,12 @@ WIDTHS = (32, 64, 96)
 BLOCKS = 2
 """Residual blocks at each of these."""
 
+UNSURE = 8
+"""Pixels beyond the mask that may show either."""
+
+NEARBY = 5
+"""Side of the neighbourhoods that are compared with, in squares of :data:`MULTIPLE` pixels."""
+
 MULTIPLE = BLOCK * 2 ** (len(WIDTHS) - 1)
 """Pixels of which a picture's sides are multiples."""
 
@@ -46,7 +55,7 @@ class SeamMatting(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(4 * BLOCK**2, WIDTHS[0], 3, padding=1)
+        self.stem = nn.Conv2d(10 * BLOCK**2, WIDTHS[0], 3, padding=1)
         self.down = nn.ModuleList(nn.Conv2d(4 * fine, wide, 1) for fine, wide in pairwise(WIDTHS))
         self.up = nn.ModuleList(nn.Conv2d(wide, 4 * fine, 1) for fine, wide in pairwise(WIDTHS))
         self.before, self.after = (
@@ -67,7 +76,9 @@ class SeamMatting(nn.Module):
         Returns:
             (B, 1, H, W) logits.
         """
-        planes = torch.cat([pixels * 2 - 1, gone], dim=1)  # (B, 4, H, W)
+        left = 1 - F.max_pool2d(gone, 2 * UNSURE + 1, stride=1, padding=UNSURE)  # (B, 1, H, W)
+        differences = [pixels - mean_nearby(pixels, mask) for mask in (gone, left)]
+        planes = torch.cat([pixels * 2 - 1, gone, *differences], dim=1)  # (B, 10, H, W)
         carried = self.stem(F.pixel_unshuffle(planes, BLOCK))  # (B, w₀, H/2, W/2)
         levels = [self.before[0](carried)]
         for down, body in zip(self.down, self.before[1:], strict=True):
@@ -76,6 +87,39 @@ class SeamMatting(nn.Module):
         for up, body in zip(reversed(self.up), reversed(self.after), strict=True):
             carried = body(levels.pop() + F.pixel_shuffle(up(carried), 2))  # (B, w, 2h, 2w)
         return F.pixel_shuffle(self.head(carried), BLOCK)
+
+
+def mean_nearby(pixels: Tensor, mask: Tensor) -> Tensor:
+    """(B, C, H, W) ⇒ the same size, the mean over a mask (B, 1, H, W) in each neighbourhood; of all
+    of the mask where there is none of it."""
+    planes = torch.cat([pixels * mask, mask], dim=1)  # (B, C + 1, H, W)
+    squares = F.avg_pool2d(planes, MULTIPLE)  # (B, C + 1, H/8, W/8)
+    total = F.avg_pool2d(squares, NEARBY, stride=1, padding=NEARBY // 2)
+    total = total + 1e-3 * squares.mean(dim=(2, 3), keepdim=True)
+    mean = total[:, :-1] / total[:, -1:].clamp_min(1e-6)  # (B, C, H/8, W/8)
+    return F.interpolate(mean, size=pixels.shape[-2:], mode="bilinear")
+
+
+@torch.inference_mode()
+def likelihood(
+    network: SeamMatting, pixels: NDArray[np.uint8], gone: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """How likely pixels show what is taken away.
+
+    Args:
+        pixels: (H, W, 3) uint8 RGB, any size.
+        gone: (H, W) bool.
+
+    Returns:
+        (H, W) float32 in [0, 1].
+    """
+    height, width = gone.shape
+    padding = (0, -width % MULTIPLE, 0, -height % MULTIPLE)
+    planes = np.dstack([pixels / np.float32(255), gone]).astype(np.float32)  # (H, W, 4)
+    given = torch.from_numpy(planes).permute(2, 0, 1)[None]  # (1, 4, H, W)
+    colour, mask = F.pad(given, padding, mode="replicate").split([3, 1], dim=1)
+    likely = network(colour.contiguous(memory_format=torch.channels_last), mask).sigmoid()
+    return np.asarray(likely[0, 0, :height, :width].numpy())
 
 
 def load_seam_matting(model: Path = EMBEDDED / TINY) -> SeamMatting:

@@ -5,8 +5,8 @@
 Three things change pixels: a layer painted over them, the hole that a layer or a deleted element
 leaves, and the seam of at most :data:`SEAM` pixels around that hole. The seam is there because a
 photo's objects reach a little beyond their masks (blur, compression): filled from right outside the
-mask, a removed object would leave its outline. Within it the fill fades into the source, and what
-shows nothing of the object stays (:mod:`eie.render.seam`).
+mask, a removed object would leave its outline. What of it shows nothing of the object stays
+(:mod:`eie.render.seam`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from eie.errors import UsageError
 from eie.geometry import common_box, corners
 from eie.render.layers import Layer, layers_of, paint, patch_members
 from eie.render.pictures import Mask, Picture, Plane, Window, bounds
-from eie.render.seam import margin, spoilt
+from eie.render.seam import MARGIN, spoilt
 
 SEAM = 8
 """Most pixels beyond the old and new place of an element that rendering may change."""
@@ -63,7 +63,7 @@ class Scene:
         picture: (H, W, C) uint8, the source with all layers painted over it; right outside of the
             hole, and showing the unedited photo, not black, within it.
         revealed: (H, W) uint8, how much of the source is gone: 255 where an element was that is
-            not at home, falling to 0 across the seam around it. What lies under painted layers
+            not at home, 0 to 255 in the seam around it. What lies under painted layers
             counts too: it is not background.
         hole: (H, W) bool, revealed and not covered by an opaque layer: what the decoder makes.
         layers: what is painted over the source, from farthest to nearest.
@@ -170,6 +170,6 @@ def _revealed(elements: ElementSet, pixels: Picture) -> Plane:
     seam = seam_of(elements)
     x0, y0, x1, y1 = corners(common_box(source.home_box[~kept])).astype(int).tolist()
     # Far enough to see what the surroundings of the seam look like.
-    part = Window(y0, x0, y1, x1).grown(margin(seam)).clipped(Window.of(revealed)).slices
+    part = Window(y0, x0, y1, x1).grown(seam + MARGIN).clipped(Window.of(revealed)).slices
     revealed[part] = spoilt(pixels[part], ~kept[source.label_map[part]], seam)
     return revealed

@@ -149,7 +149,7 @@ def _frame(
 
 
 def _ground(rng: np.random.Generator, images: TrainingImages, settings: MattingSettings) -> Pixels:
-    """Part of a photo, sometimes with other objects on it."""
+    """Part of a photo, sometimes with other objects on it, sometimes smoothed."""
     index = int(rng.integers(len(images.photos) + len(images.segmented)))
     photos = len(images.photos)
     photo = images.photos[index] if index < photos else images.segmented[index - photos].pixels
@@ -160,7 +160,14 @@ def _ground(rng: np.random.Generator, images: TrainingImages, settings: MattingS
         other = placed(rng, images.cutouts[rng.integers(len(images.cutouts))], settings.scenes)
         mixed = pixels * (1 - other[..., 3:]) + other[..., :3]
         pixels = mixed.round().clip(0, 255).astype(np.uint8)
-    return pixels
+    return _calmed(rng, pixels) if rng.random() < settings.calm else pixels
+
+
+def _calmed(rng: np.random.Generator, pixels: Pixels) -> Pixels:
+    """Smoothed, sometimes to hardly more than a colour, with a little grain or none."""
+    smooth = cv2.GaussianBlur(pixels.astype(np.float32), (0, 0), np.exp(rng.uniform(1, 4.5)))
+    grain = rng.normal(0, rng.choice([0.0, 1.0, 2.5]), pixels.shape)
+    return np.asarray((smooth + grain).round().clip(0, 255), dtype=np.uint8)
 
 
 def _compressed(rng: np.random.Generator, pixels: Pixels, settings: MattingSettings) -> Pixels:

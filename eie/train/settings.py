@@ -410,6 +410,7 @@ class MattingSettings:
     side: of these parts in pixels, a multiple of 8.
     seam: pixels beyond the mask that are judged.
     visible: levels of 255 by which a pixel must differ from what is behind the object to show it.
+    calm: share of frames whose ground is smooth, as skies are: there least is seen first.
     blurred: share of objects whose border is blurred.
     compressed: share of frames that pass through JPEG.
     decomposed: share of frames whose object is picked among elements, as users do; the others have
@@ -426,7 +427,8 @@ class MattingSettings:
     parts: int = 6
     side: int = 128
     seam: int = 8
-    visible: float = 8.0
+    visible: float = 6.0
+    calm: float = 0.25
     blurred: float = 0.6
     compressed: float = 0.4
     decomposed: float = 0.7
