@@ -93,9 +93,9 @@ class Rendering:
     Attributes:
         photo: the result, with the profile and metadata of source 0.
         changed: (H, W) bool, pixels that differ from source 0.
-        provenance: what made it, as text by key ("Software", "eie:decoder", "eie:settings" in
-            JSON, "eie:variation" as "2 of 4"); goes into the written file, and the same values
-            give the same bytes.
+        provenance: what made it, as text by key ("Software", "eie:decoder", "eie:settings" and
+            "eie:seam" in JSON, "eie:variation" as "2 of 4"); goes into the written file, and the
+            same values give the same bytes.
     """
 
     photo: Photo
@@ -166,7 +166,7 @@ def variations(
         )
     make = _freely if free else _anchored
     made = make(elements, chosen, count, progress)
-    provenance = _provenance(chosen) | ({"eie:free": "true"} if free else {})
+    provenance = _provenance(chosen) | ({"eie:free": "true"} if free else _seam())
     return [
         replace(
             rendering,
@@ -254,6 +254,15 @@ def _changed(source: Picture, pixels: Picture) -> Mask:
         band = slice(top, top + 256)
         changed[band] = (source[band] != pixels[band]).any(axis=2)
     return changed
+
+
+def _seam() -> dict[str, str]:
+    """Hash of the weights that tell what around a hole is kept."""
+    from eie.models.content import EMBEDDED, TINY
+    from eie.models.element_model import weight_hashes
+
+    weights = weight_hashes(EMBEDDED / TINY, ("matting",))
+    return {"eie:seam": json.dumps(dict(weights), sort_keys=True)}
 
 
 def _provenance(decoder: Decoder) -> dict[str, str]:

@@ -23,7 +23,7 @@ from eie.errors import UsageError
 from eie.geometry import common_box, corners
 from eie.render.layers import Layer, layers_of, paint, patch_members
 from eie.render.pictures import Mask, Picture, Plane, Window, bounds
-from eie.render.seam import MARGIN, spoilt
+from eie.render.seam import margin, spoilt
 
 SEAM = 8
 """Most pixels beyond the old and new place of an element that rendering may change."""
@@ -170,6 +170,6 @@ def _revealed(elements: ElementSet, pixels: Picture) -> Plane:
     seam = seam_of(elements)
     x0, y0, x1, y1 = corners(common_box(source.home_box[~kept])).astype(int).tolist()
     # Far enough to see what the surroundings of the seam look like.
-    part = Window(y0, x0, y1, x1).grown(seam + MARGIN).clipped(Window.of(revealed)).slices
+    part = Window(y0, x0, y1, x1).grown(margin(seam)).clipped(Window.of(revealed)).slices
     revealed[part] = spoilt(pixels[part], ~kept[source.label_map[part]], seam)
     return revealed
