@@ -161,7 +161,7 @@ def save_tiny(folder: Path, encoder_hash: str) -> None:
     from eie.train.settings import AutoencoderConfig, DecoderConfig, DecoderSettings
 
     sizes = DecoderConfig()
-    unet = build_unet(sizes, AutoencoderConfig().latent_channels)
+    unet = build_unet(sizes, AutoencoderConfig().latent_channels, DecoderSettings().sees_features)
     attention = ElementAttention.for_unet(
         unet,
         EMBEDDING,
