@@ -10,9 +10,13 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_array_equal
+from skimage import data
 
+import eie
+from eie.edit import Delete
 from eie.encode import encode
 from eie.errors import MissingModelError, UsageError
+from eie.evaluate.metrics import psnr
 from eie.models.fill_refiner import FOLDER, FillRefiner
 from eie.render import ClassicalDecoder, DiffusionDecoder, InpaintDecoder, render, stage, variations
 from eie.render.diffusion import known_of
@@ -263,3 +267,26 @@ def test_model_folders_are_portable(tiny, tmp_path) -> None:
     copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
     expected = render(edited(), decoder=fast(tiny)).photo.pixels
     assert_array_equal(render(edited(), decoder=fast(str(copy))).photo.pixels, expected)
+
+
+def test_embedded_weights_fill_holes_and_vary() -> None:
+    """At the model's own temperature it stays by the refined fill; hotter, variations differ."""
+    elements = encode(eie.decompose(data.chelsea()))
+    edited = eie.edit(elements, [Delete("box:150,40,230,110")])
+    refined = render(edited, decoder="refined").photo.pixels.astype(int)
+    cool, again = (render(edited, decoder="diffusion", steps=4).photo.pixels for _ in range(2))
+    assert_array_equal(cool, again)
+    hole = stage(edited).hole
+    assert 0 < np.abs(cool - refined)[hole].mean() < 6
+    hot = [
+        r.photo.pixels for r in variations(edited, 2, decoder="diffusion", steps=4, temperature=1)
+    ]
+    differ = (hot[0] != hot[1]).any(axis=2)
+    assert differ[hole].mean() > 0.5 and not differ[~hole].any()
+
+
+def test_embedded_weights_render_freely() -> None:
+    photo = data.coffee()
+    elements = encode(eie.decompose(photo))
+    made = render(elements, decoder="diffusion", free=True, steps=4).photo.pixels
+    assert psnr(made, photo) > 23
