@@ -173,6 +173,8 @@ class ImageElementsPipeline(DiffusionPipeline):
             )
         if guess_deviation and not self.sees_picture:
             raise ValueError("a U-Net that sees no picture cannot start from it")
+        # ImageNet's, from a package of their own: no part of what is saved.
+        self.feature_network = load_feature_distance() if self.sees_features else None
 
     @classmethod
     def download(cls, pretrained_model_name: str, **kwargs: Any) -> Path:
@@ -369,8 +371,8 @@ class ImageElementsPipeline(DiffusionPipeline):
         known = (nowhere if known is None else known).to(**place)
         covered = (nowhere + 1 if covered is None else covered).to(**place)
         seen = None
-        if self.sees_features:
-            network = load_feature_distance().to(self._execution_device)
+        if self.feature_network is not None:
+            network = self.feature_network.to(self._execution_device)
             seen = seen_features(network, picture.to(self._execution_device))  # (B, F, h, w)
         channels = condition_channels(self.vae, picture.to(**place), known, covered, seen)
         channels = channels.float()  # (B, c + F + 2, h, w)

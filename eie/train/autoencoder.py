@@ -95,8 +95,7 @@ def train_autoencoder(
     if dry_run:
         return options
     images = read_training_images(folders, MAX_PHOTO_SIDE)
-    photos = [*images.photos, *(photo.pixels for photo in images.segmented)]
-    stage = AutoencoderStage(settings, photos)
+    stage = AutoencoderStage(settings, images.all_photos)
     train(stage, settings.loop, run, options)
     stage.model.load_state_dict(averaged_weights(run))
     stage.model.half().save_pretrained(run / FOLDER)

@@ -43,7 +43,7 @@ from eie.train.images import Folder, photo_files
 from eie.train.loop import averaged_weights, load_fitting, run_options, train
 from eie.train.masks import MaskDatabase
 from eie.train.pictures import side_by_side
-from eie.train.prepared import PreparedBatches
+from eie.train.prepared import repeated
 from eie.train.settings import DecoderConfig, DecoderSettings, RefinerSettings
 from eie.train.shards import ShardedPhotos, is_shard, write_shards
 
@@ -113,11 +113,10 @@ class DecoderStage:
         prepared: Path | None = None,
     ) -> None:
         self.settings = settings
-        self.batch: Callable[[int], DecoderBatch] = drawn_batch(
+        draw = drawn_batch(
             photos, masks, settings, filled=settings.corrects, patches=not settings.freeze
         )
-        if prepared and settings.batches:
-            self.batch = PreparedBatches(DecoderBatch, self.batch, prepared, settings.batches)
+        self.batch = repeated(DecoderBatch, draw, prepared, settings.batches)
         self.vae = load_vae(settings.vae)
         self.channel_weight = channel_weights(self.vae, settings.channel_power)  # (C,)
         self.scheduler = training_scheduler(settings)

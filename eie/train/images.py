@@ -44,6 +44,11 @@ class TrainingImages:
     photos: tuple[Pixels, ...] = ()
     cutouts: tuple[Pixels, ...] = ()
 
+    @property
+    def all_photos(self) -> tuple[Pixels, ...]:
+        """(H, W, 3) uint8 each, those with segmentations last."""
+        return (*self.photos, *(photo.pixels for photo in self.segmented))
+
 
 @dataclass(frozen=True)
 class Folder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from eie.models.segmenter import Segmenter, load_segmenter
 from eie.train.images import Folder, Pixels, TrainingImages, read_training_images
 from eie.train.loop import averaged_weights, load_fitting, run_options, train
 from eie.train.pictures import side_by_side
-from eie.train.prepared import PreparedBatches
+from eie.train.prepared import repeated
 from eie.train.scenes import degraded, jittered_colours, placed, random_view
 from eie.train.settings import MattingSettings
 
@@ -65,9 +65,8 @@ class MattingStage:
         self, settings: MattingSettings, images: TrainingImages, prepared: Path | None = None
     ) -> None:
         self.settings = settings
-        self.batch: Callable[[int], MattingBatch] = MattingBatches(images, settings)
-        if prepared and settings.batches:
-            self.batch = PreparedBatches(MattingBatch, self.batch, prepared, settings.batches)
+        draw = MattingBatches(images, settings)
+        self.batch = repeated(MattingBatch, draw, prepared, settings.batches)
         torch.manual_seed(settings.loop.seed)
         model = SeamMatting()
         if settings.start:
@@ -150,9 +149,8 @@ def _frame(
 
 def _ground(rng: np.random.Generator, images: TrainingImages, settings: MattingSettings) -> Pixels:
     """Part of a photo, sometimes with other objects on it, sometimes smoothed."""
-    index = int(rng.integers(len(images.photos) + len(images.segmented)))
-    photos = len(images.photos)
-    photo = images.photos[index] if index < photos else images.segmented[index - photos].pixels
+    photos = images.all_photos
+    photo = photos[rng.integers(len(photos))]
     no_labels = np.zeros((1, *photo.shape[:2]), dtype=np.uint8)
     pixels, _ = random_view(rng, photo, no_labels, settings.scenes)
     pixels = jittered_colours(rng, pixels)
@@ -281,7 +279,7 @@ def train_matting(
     """
     settings = settings or MattingSettings()
     images = read_training_images(folders, MAX_PHOTO_SIDE)
-    photos = len(images.photos) + len(images.segmented)
+    photos = len(images.all_photos)
     if not images.cutouts or not photos:
         raise BadInputError(
             "seam matting learns from objects on photos",

@@ -10,6 +10,14 @@ Batch = TypeVar("Batch")
 """A dataclass of tensors."""
 
 
+def repeated(
+    kind: type[Batch], draw: Callable[[int], Batch], folder: Path | None, count: int | None
+) -> Callable[[int], Batch]:
+    """What draws the batch of a step: the first `count` over and over, or new ones all along where
+    there is no folder or count. Arguments as of :class:`PreparedBatches`."""
+    return PreparedBatches(kind, draw, folder, count) if folder and count else draw
+
+
 class PreparedBatches(Generic[Batch]):
     """The first batches of a run, kept in a folder and repeated in their order.
 

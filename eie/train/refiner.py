@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from eie.train.images import Folder
 from eie.train.loop import averaged_weights, load_fitting, run_options, train
 from eie.train.masks import MaskDatabase
 from eie.train.pictures import side_by_side
-from eie.train.prepared import PreparedBatches
+from eie.train.prepared import repeated
 from eie.train.settings import RefinerSettings
 from eie.train.shards import ShardedPhotos
 
@@ -44,9 +44,8 @@ class RefinerStage:
         prepared: Path | None = None,
     ) -> None:
         self.settings = settings
-        self.batch: Callable[[int], DecoderBatch] = drawn_batch(photos, masks, settings)
-        if prepared and settings.batches:
-            self.batch = PreparedBatches(DecoderBatch, self.batch, prepared, settings.batches)
+        draw = drawn_batch(photos, masks, settings)
+        self.batch = repeated(DecoderBatch, draw, prepared, settings.batches)
         features = load_feature_distance()
         self.features = features.to(memory_format=torch.channels_last)
         torch.manual_seed(settings.loop.seed)
