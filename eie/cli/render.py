@@ -21,6 +21,7 @@ from eie.cli.payload import is_stream, note, picture_format, read_elements, writ
 from eie.cli.progress import working
 from eie.errors import UsageError
 from eie.render import DECODERS, DEFAULT, DEFAULT_FREE, DiffusionDecoder, variations
+from eie.render.anchored import SEAM
 from eie.render.sampling import SCHEDULERS
 
 
@@ -42,6 +43,18 @@ def command(
             "--free",
             help="Render everything from embeddings, as the paper does, instead of keeping the "
             "photo's own pixels.",
+        ),
+    ] = None,
+    seam: Annotated[
+        int | None,
+        typer.Option(
+            "--seam",
+            metavar="PX",
+            min=0,
+            max=SEAM,
+            help="How far around what is taken away the photo is made anew where it still shows "
+            "it; 0 leaves all pixels but those of edited elements as they were.",
+            show_default="4 % of the photo's side, at most 32",
         ),
     ] = None,
     model: Model = None,
@@ -134,6 +147,7 @@ def command(
             **typed(
                 decoder=decoder,
                 free=free,
+                seam=seam,
                 model=model,
                 device=device,
                 steps=steps,

@@ -102,13 +102,15 @@ def rendered(
     """Method ⇒ (H, W, 3) for every decoder."""
     import eie
 
+    # Elements cut along the true mask leave nothing of the object beside them.
+    seam = 0 if settings.select == "exact" and not settings.free else None
     variants = {"": edited(elements, ids, case)}
     if settings.free:
         elements = eie.encode(elements, **_encoding(settings))
         variants = {"": edited(elements, ids, case), NOT_EDITED: elements}
     return {
         name + suffix: eie.render(
-            variant, decoder=decoder_of(name, settings), free=settings.free
+            variant, decoder=decoder_of(name, settings), free=settings.free, seam=seam
         ).photo.pixels
         for suffix, variant in variants.items()
         for name in settings.chosen_decoders

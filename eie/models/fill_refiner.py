@@ -24,8 +24,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -36,7 +34,7 @@ from eie.models.feature_distance import (
     features_of,
     load_feature_distance,
 )
-from eie.models.hub import load_part
+from eie.models.plain import load_plain
 from eie.models.residual import ResidualBlock
 
 FOLDER = "refiner"
@@ -54,7 +52,7 @@ _LITTLE = -3.0
 _PLANES = 3 + len(DEVIATIONS)
 
 
-class FillRefiner(ModelMixin, ConfigMixin):
+class FillRefiner(nn.Module):
     """The network; untrained it changes next to nothing.
 
     Args:
@@ -62,7 +60,6 @@ class FillRefiner(ModelMixin, ConfigMixin):
         blocks: residual blocks at each of these.
     """
 
-    @register_to_config
     def __init__(
         self,
         widths: tuple[int, int, int, int] = (64, 160, 224, 256),
@@ -173,6 +170,6 @@ def load_refiner(model: Path, device: torch.device | str = "cpu") -> LoadedRefin
     Raises:
         MissingModelError: there is none, it cannot be read, or ImageNet's weights are not there.
     """
-    refiner = load_part(FillRefiner, model / FOLDER, "refiner", "make one with eie train refiner")
+    refiner = load_plain(FillRefiner, model / FOLDER, "refiner", "make one with eie train refiner")
     refiner = refiner.to(device).to(memory_format=torch.channels_last)
     return LoadedRefiner(refiner, load_feature_distance().to(device))

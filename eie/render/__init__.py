@@ -118,6 +118,7 @@ def render(
     *,
     decoder: str | Decoder | None = None,
     free: bool = False,
+    seam: int | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> Rendering:
@@ -129,6 +130,9 @@ def render(
             :data:`DEFAULT`, or with `free` for :data:`DEFAULT_FREE`.
         free: render everything from embeddings and boxes, as the paper does (§3); no pixels of
             the sources are used.
+        seam: pixels about the border of what is taken away that may be made anew, too, where they
+            show it; 0 changes nothing but edited elements; None for what the canvas suggests, up
+            to :data:`eie.render.anchored.SEAM`. Has no effect with `free`.
         progress: called with (steps done, all steps) by decoders that work in steps.
         options: settings of the decoder that `decoder` names, such as `model` and `device`.
 
@@ -137,7 +141,10 @@ def render(
             that knows no embeddings.
         MissingModelError: the decoder's weights are not there.
     """
-    return variations(elements, 1, decoder=decoder, free=free, progress=progress, **options)[0]
+    [rendering] = variations(
+        elements, 1, decoder=decoder, free=free, seam=seam, progress=progress, **options
+    )
+    return rendering
 
 
 def variations(
@@ -146,6 +153,7 @@ def variations(
     *,
     decoder: str | Decoder | None = None,
     free: bool = False,
+    seam: int | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> list[Rendering]:
@@ -154,7 +162,7 @@ def variations(
     Args:
         count: of renderings, made in one batch; more than one only by decoders that begin at
             random. Variation k, counted from 0, has the decoder's seed + k.
-        elements, decoder, free, progress, options: as :func:`render`, which raises the same.
+        elements, decoder, free, seam, progress, options: as :func:`render`, which raises the same.
     """
     chosen = _decoder(decoder or (DEFAULT_FREE if free else DEFAULT), options)
     if count < 1:
@@ -164,9 +172,14 @@ def variations(
             f"the decoder '{chosen.name}' always makes the same picture",
             hint=f"of these --decoder makes others: {_varying(free)}; or leave out --variations",
         )
-    make = _freely if free else _anchored
-    made = make(elements, chosen, count, progress)
-    provenance = _provenance(chosen) | ({"eie:free": "true"} if free else _seam())
+    if free and seam is not None:
+        raise UsageError("a seam has no meaning for --free", hint="leave out --seam")
+    if free:
+        made = _freely(elements, chosen, count, progress)
+        provenance = _provenance(chosen) | {"eie:free": "true"}
+    else:
+        made = _anchored(elements, chosen, count, seam, progress)
+        provenance = _provenance(chosen) | _seam(seam)
     return [
         replace(
             rendering,
@@ -177,9 +190,13 @@ def variations(
 
 
 def _anchored(
-    elements: ElementSet, decoder: Decoder, count: int, progress: Progress | None
+    elements: ElementSet,
+    decoder: Decoder,
+    count: int,
+    seam: int | None,
+    progress: Progress | None,
 ) -> list[Rendering]:
-    scene = stage(elements)
+    scene = stage(elements, seam)
     fills: list[Picture | None] = [None] * count
     if scene.hole.any():
         if isinstance(decoder, VaryingDecoder):
@@ -256,13 +273,14 @@ def _changed(source: Picture, pixels: Picture) -> Mask:
     return changed
 
 
-def _seam() -> dict[str, str]:
-    """Hash of the weights that tell what around a hole is kept."""
+def _seam(seam: int | None) -> dict[str, str]:
+    """The seam's width, if given, and the hash of the weights that tell what of it is kept."""
     from eie.models.content import EMBEDDED, TINY
     from eie.models.element_model import weight_hashes
 
     weights = weight_hashes(EMBEDDED / TINY, ("matting",))
-    return {"eie:seam": json.dumps(dict(weights), sort_keys=True)}
+    width = {} if seam is None else {"width": seam}
+    return {"eie:seam": json.dumps(width | dict(weights), sort_keys=True)}
 
 
 def _provenance(decoder: Decoder) -> dict[str, str]:

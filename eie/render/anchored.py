@@ -4,9 +4,9 @@
 
 Three things change pixels: a layer painted over them, the hole that a layer or a deleted element
 leaves, and the seam of at most :data:`SEAM` pixels around that hole. The seam is there because a
-photo's objects reach a little beyond their masks (blur, compression): filled from right outside the
-mask, a removed object would leave its outline. What of it shows nothing of the object stays
-(:mod:`eie.render.seam`).
+photo's objects reach a little beyond their masks (blur, compression): filled from right
+outside the mask, a removed object would leave its outline. What of it shows nothing of the object
+stays (:mod:`eie.render.seam`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from eie.render.layers import Layer, layers_of, paint, patch_members
 from eie.render.pictures import Mask, Picture, Plane, Window, bounds
 from eie.render.seam import margin, spoilt
 
-SEAM = 8
+SEAM = 32
 """Most pixels beyond the old and new place of an element that rendering may change."""
 
 
@@ -68,6 +68,7 @@ class Scene:
         hole: (H, W) bool, revealed and not covered by an opaque layer: what the decoder makes.
         layers: what is painted over the source, from farthest to nearest.
         pixels_of: gives (H, W, C) uint8 pixels of a source by its index.
+        seam: its width in pixels.
     """
 
     elements: ElementSet
@@ -77,6 +78,7 @@ class Scene:
     hole: Mask
     layers: Sequence[Layer]
     pixels_of: PixelsOfSources
+    seam: int
 
 
 class PixelsOfSources:
@@ -105,25 +107,31 @@ class PixelsOfSources:
 
 def seam_of(elements: ElementSet) -> int:
     """Width of the seam for a canvas, in pixels: what blur and compression spoil grows with it."""
-    return int(
-        np.clip(round(np.sqrt(elements.canvas.height * elements.canvas.width) / 100), 2, SEAM)
-    )
+    side = np.sqrt(elements.canvas.height * elements.canvas.width)
+    return int(np.clip(round(side / 25), 8, SEAM))
 
 
-def stage(elements: ElementSet) -> Scene:
+def stage(elements: ElementSet, seam: int | None = None) -> Scene:
     """Paint the layers of a set and find what they leave open.
 
+    Args:
+        elements: the set.
+        seam: its width in pixels, at most :data:`SEAM`; None for what the canvas suggests.
+
     Raises:
-        UsageError: a source that is shown has no pixels.
+        UsageError: a source that is shown has no pixels, or a seam that is too wide.
     """
+    seam = seam_of(elements) if seam is None else seam
+    if not 0 <= seam <= SEAM:
+        raise UsageError(f"a seam of {seam} pixels", hint=f"0 to {SEAM} are possible")
     pixels = PixelsOfSources(elements)
     source = pixels(0)
     layers = layers_of(elements)
     picture = source.copy()
     opaque = paint(picture, layers, elements, pixels)
-    revealed = _revealed(elements, source)
+    revealed = _revealed(elements, source, seam)
     hole = (revealed > 0) & ~opaque
-    return Scene(elements, source, picture, revealed, hole, layers, pixels)
+    return Scene(elements, source, picture, revealed, hole, layers, pixels, seam)
 
 
 def compose(scene: Scene, fill: Picture | None) -> Picture:
@@ -156,7 +164,7 @@ def _mix(under: Picture, over: Picture, share: NDArray[np.floating]) -> Picture:
     return np.asarray(np.rint(under * (1 - share) + over * share), dtype=np.uint8)
 
 
-def _revealed(elements: ElementSet, pixels: Picture) -> Plane:
+def _revealed(elements: ElementSet, pixels: Picture, seam: int) -> Plane:
     """(H, W) uint8, see :attr:`Scene.revealed`.
 
     Args:
@@ -167,7 +175,6 @@ def _revealed(elements: ElementSet, pixels: Picture) -> Plane:
     revealed = np.zeros(elements.canvas, dtype=np.uint8)
     if kept.all():
         return revealed
-    seam = seam_of(elements)
     x0, y0, x1, y1 = corners(common_box(source.home_box[~kept])).astype(int).tolist()
     # Far enough to see what the surroundings of the seam look like.
     part = Window(y0, x0, y1, x1).grown(margin(seam)).clipped(Window.of(revealed)).slices

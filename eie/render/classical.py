@@ -18,9 +18,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.render.anchored import Progress, Scene, seam_of
+from eie.render.anchored import Progress, Scene
 from eie.render.exemplar import fill_with_patches, has_patches, is_available
 from eie.render.pictures import Mask, Picture, split_alpha, to_channels
+from eie.render.seam import step_width
 from eie.render.windows import separate_holes
 
 _BLACK = 8
@@ -80,7 +81,7 @@ class ClassicalDecoder:
         source 0.
         """
         picture = scene.picture.copy()
-        rim = seam_of(scene.elements) + _FEATHERED
+        rim = step_width(scene.seam) + _FEATHERED
         context = self.context if self.method == "patchmatch" else 0.0
         for window, hole in separate_holes(scene.hole, self.margin, context):
             part = window.slices
@@ -134,7 +135,9 @@ class ClassicalDecoder:
         if reduction > 1:
             size = (max(1, round(width / reduction)), max(1, round(height / reduction)))
             planes, unknown = _reduced(planes, unknown, size)
-        textured = self._takes_patches(planes, unknown)
+        alpha = split_alpha(planes)[1]
+        opaque = alpha is None or bool((alpha == 255).all())
+        textured = opaque and self.takes_patches(unknown)
         if textured:
             filled = _patched(planes, unknown, self.seed)
         else:
@@ -146,15 +149,14 @@ class ClassicalDecoder:
             filled = _grained(filled, ground, gone)
         return _straight(filled)
 
-    def _takes_patches(self, planes: Picture, unknown: Mask) -> bool:
-        """Whether a hole is filled with patches: it is wide, and its surroundings opaque."""
+    def takes_patches(self, unknown: Mask) -> bool:
+        """Whether a hole in an opaque picture is filled with patches: it is wide enough."""
         import cv2
 
         if self.method != "patchmatch" or not has_patches(unknown):
             return False
         depth = cv2.distanceTransform(unknown.astype(np.uint8), cv2.DIST_L2, 5)
-        alpha = split_alpha(planes)[1]
-        return bool(depth.max() > self.narrow) and (alpha is None or bool((alpha == 255).all()))
+        return bool(depth.max() > self.narrow)
 
 
 def _patched(planes: Picture, unknown: Mask, seed: int) -> Picture:

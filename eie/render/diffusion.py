@@ -13,10 +13,11 @@ from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.geometry import corners
 from eie.render.anchored import Progress
+from eie.render.choice import CONTEXTS, guesses
 from eie.render.embedded import element_inputs, embedded
 from eie.render.filling import SamplingDecoder, fill_sites
 from eie.render.pictures import Mask, Picture, Window
-from eie.render.refined import as_tensors, guesses
+from eie.render.refined import as_tensors
 from eie.render.sampling import (
     generators_of,
     part_of,
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from eie.render.anchored import Scene
 
 Inputs = Mapping[str, NDArray[Any]]
+
+_CONTEXTS = CONTEXTS[:2]
+"""Of the first guesses: one fewer than a fill has that is only refined, to save time."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,9 @@ class DiffusionDecoder(SamplingDecoder):
         light = self._light_decoder(model)
         refiner = refiner_of(model)
         generators = generators_of(self.seed, count)
-        scenes = guesses(scene, count, self.seed) if pipeline.corrects else [scene] * count
+        scenes = [scene] * count
+        if pipeline.corrects:
+            scenes = guesses(scene, count, self.seed, _CONTEXTS)
 
         def make(views: Sequence[View], report: Progress) -> list[Picture]:
             different = views if pipeline.corrects else views[:1]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eie.render.classical import ClassicalDecoder
+from eie.render.choice import CONTEXTS, guesses
 from eie.render.filling import fill_sites
 from eie.render.pictures import Picture
 from eie.render.windows import View
@@ -32,6 +32,7 @@ class RefinedDecoder:
         model: "tiny" (embedded), a model folder, or a hub id.
         working_size: long side in pixels at which larger windows of the canvas are refined.
         context: side of a window as a multiple of what is refined in it.
+        contexts: of the classical decoder, whose best fill (:mod:`eie.render.choice`) is refined.
         seed: of the classical decoder; variation k, counted from 0, has seed + k.
         device: "cpu", "cuda", "mps"; None for the best there is.
     """
@@ -39,6 +40,7 @@ class RefinedDecoder:
     model: str | Path = "tiny"
     working_size: int = 512
     context: float = 2.0
+    contexts: tuple[float, ...] = CONTEXTS
     seed: int = 0
     device: str | None = None
 
@@ -69,7 +71,7 @@ class RefinedDecoder:
     def fill_variations(
         self, scene: Scene, count: int, progress: Progress | None = None
     ) -> list[Picture]:
-        """As :meth:`fill`, several times, from one guess of the classical decoder each.
+        """As :meth:`fill`, several times, from a guess with a seed of its own each.
 
         Args:
             progress: called with (windows done, all windows).
@@ -86,7 +88,7 @@ class RefinedDecoder:
             return pictures
 
         return fill_sites(
-            guesses(scene, count, self.seed),
+            guesses(scene, count, self.seed, self.contexts),
             make,
             self.working_size,
             self.context,
@@ -94,12 +96,6 @@ class RefinedDecoder:
             guessed=True,
             least=LEAST_WINDOW,
         )
-
-
-def guesses(scene: Scene, count: int, seed: int) -> list[Scene]:
-    """The scene with its hole filled by the classical decoder, as many times."""
-    fills = ClassicalDecoder(seed=seed).fill_variations(scene, count)
-    return [replace(scene, picture=fill) for fill in fills]
 
 
 def refined(refiner: LoadedRefiner, view: View) -> Picture:

@@ -4,7 +4,8 @@ A photo's objects reach a little beyond their elements, by blur, compression and
 their rim. Filled from right outside, a removed object would leave its outline. But where the
 surroundings are clean they are the best that is known about the hole, and are kept.
 
-Which is which is told by a small network (:mod:`eie.models.seam_matting`). In calm surroundings,
+Which is which is told by a small network (:mod:`eie.models.seam_matting`), which follows what it
+finds, such as a handle that no element took, as far as the seam goes. In calm surroundings,
 such as skies, where the eye sees the least traces, a pixel is also judged by its colour alone: it
 lies between that of the surroundings, B, and that of what is taken away, F, both means over the
 neighbourhood, at
@@ -18,16 +19,25 @@ by themselves.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eie.render.pictures import Mask, Picture, Plane, Window, split_alpha, to_channels
 
+if TYPE_CHECKING:
+    from eie.models.seam_matting import LoadedSeamMatting
+
 CLEAN, SPOILT = 0.3, 0.5
 """Likelihood of showing the object up to which a pixel is kept, and from which on it is made anew;
 in between it is mixed."""
+
+STEPS = 4
+"""In how many steps the seam is gone through."""
+
+FOLLOWED = 0.98
+"""How far a pixel must be made anew for what is beyond it to be asked about."""
 
 VISIBLE = 6.0
 """Levels of 255 along the way to F from which on a pixel is spoilt, in calm surroundings."""
@@ -41,6 +51,9 @@ _REACH = 2
 _COHERENT = 5
 """Side in pixels of the square over which t is averaged: what spoils a seam goes along it, grain
 and texture do not."""
+
+_FEW = 6
+"""Pixels that are not followed."""
 
 _BAND, _TILE = 128, 384
 """Rows, and sides of squares, that are worked on at a time, so that memory does not grow with the
@@ -64,13 +77,14 @@ class LocalMean(NamedTuple):
 
 def margin(seam: int) -> int:
     """Pixels around what is taken away that are looked at."""
-    return max((_REACH + 1) * seam, seam + _CONTEXT)
+    return seam + max((_REACH + 1) * step_width(seam), _CONTEXT)
 
 
 def spoilt(source: Picture, gone: Mask, seam: int) -> Plane:
     """(H, W) uint8, how far a pixel must be made anew: 255 where it is gone, 0 outside the seam.
 
-    Across the outer half of the seam it falls to 0; clean pixels of the seam have 0.
+    The seam is gone through in steps: what is around a pixel is only asked if that pixel surely
+    shows what is taken away. Clean pixels have 0; across the outer half of a step it falls to 0.
 
     Args:
         source: (H, W, C) uint8.
@@ -80,36 +94,64 @@ def spoilt(source: Picture, gone: Mask, seam: int) -> Plane:
     Raises:
         MissingModelError: the network's weights are not there.
     """
-    import cv2
-
-    far = cv2.distanceTransform((~gone).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    distance = np.asarray(far, dtype=np.float32)  # (H, W)
     plane: Plane = np.where(gone, np.uint8(255), np.uint8(0))
-    beside = (distance <= seam) & ~gone
-    if not beside.any() or not gone.any():
+    if not seam or gone.all() or not gone.any():
         return plane
-    _add_likely(plane, source, gone, beside)
-    for top in range(0, len(gone), _BAND):
-        rows = slice(max(0, top - margin(seam)), top + _BAND + margin(seam))
-        seen = _seen(source[rows], distance[rows], seam)
-        plane[top : top + _BAND][seen[top - rows.start :][:_BAND]] = 255
-    fading = ((seam + 1 - distance[beside]) / max(1, seam // 2)).clip(0, 1)  # (K,)
-    plane[beside] = np.rint(plane[beside] * fading)
+    from eie.models.seam_matting import load_seam_matting
+
+    likelihood = load_seam_matting()
+    reached, new, left = gone.copy(), gone, seam
+    while left > 0:
+        step = min(left, step_width(seam))
+        distance = _distance(new)  # (H, W)
+        beside = (distance <= step) & ~reached
+        found = np.zeros_like(plane)
+        _add_likely(found, source, reached, beside, likelihood)
+        if left == seam:
+            _add_seen(found, source, distance, step)
+        fading = ((step + 1 - distance[beside]) / max(1, step // 2)).clip(0, 1)  # (K,)
+        plane[beside] = np.maximum(plane[beside], np.rint(found[beside] * fading))
+        new = (plane >= FOLLOWED * 255) & ~reached
+        if new.sum() < _FEW:
+            break
+        reached |= new
+        left -= step
     return plane
 
 
-def _add_likely(plane: Plane, source: Picture, gone: Mask, beside: Mask) -> None:
-    """Set `beside` to what the network says, in place."""
-    from eie.models.seam_matting import likelihood, load_seam_matting
+def step_width(seam: int) -> int:
+    """Pixels by which the seam is gone through at a time."""
+    return -(-seam // STEPS)
 
-    network = load_seam_matting()
+
+def _distance(mask: Mask) -> NDArray[np.float32]:
+    """(H, W), of every pixel to a mask."""
+    import cv2
+
+    far = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(far, dtype=np.float32)
+
+
+def _add_likely(
+    plane: Plane, source: Picture, gone: Mask, beside: Mask, likelihood: LoadedSeamMatting
+) -> None:
+    """Set `beside` to what the network says, in place."""
     for tile in _tiles(beside):
         around = tile.grown(_CONTEXT).clipped(Window.of(gone))
         colour, _ = split_alpha(source[around.slices])
-        likely = likelihood(network, to_channels(colour, 3), gone[around.slices])
+        likely = likelihood(to_channels(colour, 3), gone[around.slices])
         share = ((likely[tile.within(around).slices] - CLEAN) / (SPOILT - CLEAN)).clip(0, 1)
         chosen = beside[tile.slices]
         plane[tile.slices][chosen] = np.rint(share[chosen] * 255)
+
+
+def _add_seen(plane: Plane, source: Picture, distance: NDArray[np.float32], step: int) -> None:
+    """Set what stands out by its colour up to `step` pixels from what is gone, in place."""
+    around = (_REACH + 1) * step
+    for top in range(0, len(plane), _BAND):
+        rows = slice(max(0, top - around), top + _BAND + around)
+        seen = _seen(source[rows], distance[rows], step)
+        plane[top : top + _BAND][seen[top - rows.start :][:_BAND]] = 255
 
 
 def _tiles(mask: Mask) -> Iterator[Window]:

@@ -19,7 +19,9 @@ from eie.decompose import SLIC
 from eie.edit.growth import object_around
 from eie.elements import ElementSet
 from eie.errors import BadInputError
-from eie.models.seam_matting import FOLDER, WEIGHTS_FILE, SeamMatting
+from eie.models.feature_distance import features_of, load_feature_distance
+from eie.models.plain import save_plain
+from eie.models.seam_matting import FOLDER, SeamMatting
 from eie.models.segmenter import Segmenter, load_segmenter
 from eie.train.images import Folder, Pixels, TrainingImages, read_training_images
 from eie.train.loop import averaged_weights, load_fitting, run_options, train
@@ -68,6 +70,7 @@ class MattingStage:
         draw = MattingBatches(images, settings)
         self.batch = repeated(MattingBatch, draw, prepared, settings.batches)
         torch.manual_seed(settings.loop.seed)
+        self.features = load_feature_distance().to(memory_format=torch.channels_last)
         model = SeamMatting()
         if settings.start:
             load_fitting(model, settings.start)
@@ -82,7 +85,7 @@ class MattingStage:
             pixels, gone, shown = (plane.flip(3) for plane in (pixels, gone, shown))
         if torch.rand(()) < 0.5:
             pixels, gone, shown = (plane.transpose(2, 3) for plane in (pixels, gone, shown))
-        logits = model(pixels, gone).float()  # (B, 1, side, side)
+        logits = self._logits(model, pixels, gone)  # (B, 1, side, side)
         seam = _around(gone, self.settings.seam) - gone  # (B, 1, side, side)
         error = F.binary_cross_entropy_with_logits(logits, shown, reduction="none")
         wrong = ((logits > 0) != (shown > 0.5)).float()
@@ -94,11 +97,19 @@ class MattingStage:
         """Rows: the photo without what was picked, what else shows the object, what is said to."""
         pixels, gone, shown = _on_device(batch, model)
         seam = _around(gone, self.settings.seam) - gone
-        likely = model(pixels, gone).float().sigmoid() * seam
+        likely = self._logits(model, pixels, gone).sigmoid() * seam
         left = pixels * (1 - gone)
         red = pixels.new_tensor([1.0, 0.0, 0.0])[:, None, None]
         marked = [torch.lerp(left, red.expand_as(left), plane) for plane in (shown * seam, likely)]
         return {"matting": side_by_side(torch.cat([left, *marked], dim=2))}
+
+    def _logits(self, model: nn.Module, pixels: Tensor, gone: Tensor) -> Tensor:
+        """(B, 1, side, side)."""
+        self.features.to(pixels.device)
+        with torch.no_grad():
+            features = features_of(self.features, pixels)
+        logits: Tensor = model(pixels, gone, features).float()
+        return logits
 
 
 class MattingBatches:
@@ -291,19 +302,5 @@ def train_matting(
     stage = MattingStage(settings, images, run / "batches")
     train(stage, settings.loop, run, options)
     stage.model.load_state_dict(averaged_weights(run))
-    save_matting(stage.model, run)
+    save_plain(stage.model, run / FOLDER, {})
     return options
-
-
-def save_matting(model: SeamMatting, folder: Path) -> None:
-    """Write weights in half precision, as :func:`eie.models.seam_matting.load_seam_matting` reads
-    them."""
-    from safetensors.torch import save
-
-    from eie.files.atomic import write_atomically
-
-    path = folder / FOLDER / WEIGHTS_FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.half().contiguous() for name, value in model.state_dict().items()}
-    with write_atomically(path) as file:
-        file.write(save(weights))

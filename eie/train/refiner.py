@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from eie.models.feature_distance import features_of, load_feature_distance
 from eie.models.fill_refiner import FOLDER, FillRefiner
+from eie.models.plain import save_plain
 from eie.train.decoder import drawn_batch, encoded_photos, square_about
 from eie.train.dropout import DecoderBatch
 from eie.train.encoded_photos import EncodedPhotos
@@ -119,7 +120,7 @@ def train_refiner(
     """Train the refiner on folders of photos, or go on with the run in `run`.
 
     Its crops are those of the decoder's training. At the end the averaged weights are in
-    `run/refiner`, a diffusers model folder.
+    `run/refiner`.
 
     Args:
         folders: photos, or shards of :func:`eie.train.decoder.train_shards`.
@@ -144,5 +145,5 @@ def train_refiner(
     stage = RefinerStage(settings, photos, masks, run / "batches")
     train(stage, settings.loop, run, options)
     stage.model.load_state_dict(averaged_weights(run))
-    stage.model.half().save_pretrained(run / FOLDER)
+    save_plain(stage.model, run / FOLDER, asdict(settings.model))
     return options

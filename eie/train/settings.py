@@ -407,7 +407,7 @@ class MattingSettings:
     elements: in a frame that is decomposed.
     batch: frames in a batch.
     parts: of a frame that are looked at, about its object's border.
-    side: of these parts in pixels, a multiple of 8.
+    side: of these parts in pixels, a multiple of 32.
     seam: pixels beyond the mask that are judged.
     visible: levels of 255 by which a pixel must differ from what is behind the object to show it.
     calm: share of frames whose ground is smooth, as skies are: there least is seen first.

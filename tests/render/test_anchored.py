@@ -23,9 +23,9 @@ from eie.render.pictures import bounds
 from .conftest import CHANNELS, blocks, copied, cutout, make_set, moved, noise, scaled, with_rows
 
 
-def render(elements: ElementSet) -> Rendering:
+def render(elements: ElementSet, seam: int | None = None) -> Rendering:
     """With the one decoder whose fill of plain ground is plain."""
-    return render_by(elements, decoder="classical")
+    return render_by(elements, decoder="classical", seam=seam)
 
 
 def may_change(elements: ElementSet) -> np.ndarray:
@@ -43,9 +43,9 @@ def may_change(elements: ElementSet) -> np.ndarray:
     return allowed
 
 
-def same_pixels(elements: ElementSet, where: np.ndarray) -> None:
+def same_pixels(elements: ElementSet, where: np.ndarray, seam: int | None = None) -> None:
     source = np.asarray(elements.sources[0].pixels)
-    rendering = render(elements)
+    rendering = render(elements, seam)
     assert rendering.photo.pixels.dtype == np.uint8
     assert rendering.photo.pixels.shape == source.shape
     assert_array_equal(rendering.photo.pixels[where], source[where])
@@ -153,7 +153,7 @@ def test_hole_is_what_is_revealed_and_not_covered():
 
 def test_the_fill_fades_into_the_source_within_the_seam():
     pixels = np.zeros((400, 400, 1), np.uint8)
-    pixels[:, 90:210] = 200  # the element and far around it, so that all of the seam is spoilt
+    pixels[:, 60:240] = 200  # the element and far around it, so that all of the seam is spoilt
     elements = with_rows(make_set(pixels, blocks(400, 400, 1, 4)), 1, visible=False)
     scene = stage(elements)
     picture = compose(scene, np.full_like(scene.source, 255))[200, :, 0]
@@ -258,3 +258,20 @@ def test_24_megapixels_stay_small(rows, factor, shift, limit, decoder, more):
         timeout=600,
     )
     assert int(done.stdout) < limit + more
+
+
+def test_a_seam_of_zero_changes_nothing_beside_the_element():
+    pixels = np.zeros((120, 120, 3), np.uint8)
+    pixels[30:90, 30:90] = 200  # reaches beyond the element
+    own = np.zeros((120, 120), int)
+    own[40:80, 40:80] = 1
+    deleted = with_rows(make_set(pixels, own), 1, visible=False)
+    assert_array_equal(stage(deleted, seam=0).revealed, np.where(own == 1, 255, 0))
+    assert stage(deleted, seam=SEAM).revealed[own == 0].any()
+    same_pixels(deleted, own == 0, seam=0)
+
+
+@pytest.mark.parametrize("seam", [-1, SEAM + 1])
+def test_a_seam_out_of_range_is_refused(seam):
+    with pytest.raises(UsageError, match="seam"):
+        stage(make_set(noise(20, 20, 3), blocks(20, 20, 2, 2)), seam=seam)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ from eie.encode import encode
 from eie.errors import MissingModelError, UsageError
 from eie.evaluate.metrics import psnr
 from eie.models.fill_refiner import FOLDER, FillRefiner
-from eie.render import ClassicalDecoder, DiffusionDecoder, InpaintDecoder, render, stage, variations
+from eie.models.plain import save_plain
+from eie.render import DiffusionDecoder, InpaintDecoder, render, stage, variations
+from eie.render.choice import CONTEXTS, guesses
 from eie.render.diffusion import known_of
 from eie.render.filling import changed
 from eie.render.pictures import Window
@@ -81,7 +84,7 @@ def test_every_variation_has_a_guess_of_its_own(tmp_path) -> None:
     elements = with_rows(make_set(noise(96, 96, 3), blocks(96, 96, 3, 3)), [4], visible=False)
     decoder = fast(str(model), temperature=0.0, seed=2)
     made = [r.photo.pixels for r in variations(elements, 2, decoder=decoder)]
-    plain = [r.photo.pixels for r in variations(elements, 2, decoder=ClassicalDecoder(seed=2))]
+    plain = [scene.picture for scene in guesses(stage(elements), 2, 2, CONTEXTS[:2])]
     hole = stage(elements).hole
     differ = np.abs(plain[0].astype(int) - plain[1])[hole]
     assert differ.mean() > 5
@@ -96,9 +99,10 @@ def test_a_refiner_changes_the_first_guess(tiny, tmp_path) -> None:
     model = save_random_tiny_model(tmp_path / "model", guess_deviation=0.05)
     plain = render(edited(), decoder=fast(str(model)))
     torch.manual_seed(0)
-    refiner = FillRefiner(widths=(8, 12, 16, 20), blocks=(1, 1, 1, 1))
+    sizes: dict[str, Any] = {"widths": (8, 12, 16, 20), "blocks": (1, 1, 1, 1)}
+    refiner = FillRefiner(**sizes)
     torch.nn.init.normal_(refiner.head.weight, std=0.1)
-    refiner.save_pretrained(model / FOLDER)
+    save_plain(refiner, model / FOLDER, sizes)
     refined = render(edited(), decoder=fast(str(model)))
     hole = stage(edited()).hole
     differ = (plain.photo.pixels != refined.photo.pixels).any(axis=2)

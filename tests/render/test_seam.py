@@ -12,7 +12,7 @@ from skimage import data
 from eie.render import seam as module
 from eie.render.seam import spoilt
 
-SEAM = 5
+SEAM = 20
 
 
 def disc(rim: int = 0, blur: float = 0.0) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
@@ -53,9 +53,22 @@ def test_blur_is_made_anew() -> None:
     assert (spoilt(pixels, gone, SEAM)[ring(30, 31.5)] >= 128).mean() > 0.8
 
 
-def test_nothing_beyond_the_seam_is_touched() -> None:
-    pixels, gone = disc(rim=12)
-    assert not spoilt(pixels, gone, SEAM)[~gone & ~ring(30, 30 + SEAM + 0.5)].any()
+@pytest.mark.parametrize("seam", [0, 5, SEAM])
+def test_nothing_beyond_the_seam_is_touched(seam) -> None:
+    pixels, gone = disc(rim=30)
+    plane = spoilt(pixels, gone, seam)
+    assert not plane[~gone & ~ring(30, 30 + seam + 0.5)].any()
+
+
+def test_what_hangs_together_with_the_object_is_followed() -> None:
+    """A handle that was not picked, wider seams taking more of it."""
+    pixels, gone = disc()
+    pixels[76:84, 80:140] = [70, 110, 200]
+    handle = np.zeros_like(gone)
+    handle[76:84, 111:135] = True
+    taken = [(spoilt(pixels, gone, seam)[handle] >= 128).sum() for seam in (8, SEAM)]
+    assert taken[0] < taken[1]
+    assert taken[1] > 0.5 * handle.sum()
 
 
 @pytest.mark.parametrize("channels", [1, 2, 4])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from eie.models.element_attention import ElementAttention
 from eie.models.element_model import load_element_model
 from eie.models.fill_refiner import FOLDER as REFINER_FOLDER
 from eie.models.fill_refiner import FillRefiner
+from eie.models.plain import WEIGHTS_FILE, save_plain
 from eie.render import ClassicalDecoder
 from eie.train.autoencoder import train_autoencoder
 from eie.train.decoder import (
@@ -389,9 +391,10 @@ def test_a_network_that_adds_nothing_leaves_the_guess(photos, vae, tmp_path) -> 
 def test_the_first_guess_can_be_a_refined_one(photos, vae, tmp_path) -> None:
     """Where the classical decoder filled; the run hands the refiner on."""
     torch.manual_seed(0)
-    refiner = FillRefiner(widths=(8, 12, 16, 20), blocks=(1, 1, 1, 1))
+    sizes: dict[str, Any] = {"widths": (8, 12, 16, 20), "blocks": (1, 1, 1, 1)}
+    refiner = FillRefiner(**sizes)
     torch.nn.init.normal_(refiner.head.weight, std=0.1)
-    refiner.save_pretrained(tmp_path / "refiner" / REFINER_FOLDER)
+    save_plain(refiner, tmp_path / "refiner" / REFINER_FOLDER, sizes)
     plain = replace(SMALL, vae=str(vae), dropout=DropoutSettings(share=1.0, known=0.5))
     refined = replace(plain, refiner=tmp_path / "refiner")
     data = encoded(photos, tmp_path)
@@ -412,7 +415,7 @@ def test_the_first_guess_can_be_a_refined_one(photos, vae, tmp_path) -> None:
     saved = (folder / REFINER_FOLDER for folder in (tmp_path / "run", tmp_path / "refiner"))
     one, two = ((folder / "config.json").read_bytes() for folder in saved)
     assert one == two
-    assert (tmp_path / "run" / REFINER_FOLDER / "diffusion_pytorch_model.safetensors").is_file()
+    assert (tmp_path / "run" / REFINER_FOLDER / WEIGHTS_FILE).is_file()
 
 
 def test_an_untrained_decoder_gives_back_the_guess(photos, vae, tmp_path) -> None:

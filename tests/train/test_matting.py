@@ -42,7 +42,7 @@ def test_a_run_hands_out_weights(folders, tmp_path) -> None:
     options = train_matting(folders, run, replace(SMALL, batches=2))
     assert options["stage"] == "matting" and options["photos"] == 4
     average = averaged_weights(run)
-    for name, weight in load_seam_matting(run).state_dict().items():
+    for name, weight in load_seam_matting(run).network.state_dict().items():
         assert torch.allclose(weight, average[name], atol=1e-3)
     assert len(list((run / "batches").glob("[0-9]*.safetensors"))) == 2
     assert list((run / "samples").glob("*-matting.png"))

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from eie.models.fill_refiner import load_refiner
+from eie.models.plain import WEIGHTS_FILE
 from eie.train.feature_loss import SHIFT, feature_loss, mean_over
 from eie.train.images import Folder
 from eie.train.loop import averaged_weights
@@ -66,7 +67,7 @@ def test_a_finished_run_is_left_as_it_is(photos, run) -> None:
 
 
 def test_a_run_can_start_from_a_refiner(photos, run, tmp_path) -> None:
-    start = run / "refiner" / "diffusion_pytorch_model.safetensors"
+    start = run / "refiner" / WEIGHTS_FILE
     stage = stage_of(photos, tmp_path, replace(SMALL, start=start))
     loaded = load_refiner(run).model.state_dict()
     assert all(torch.equal(loaded[name], value) for name, value in stage.model.state_dict().items())

@@ -1,0 +1,159 @@
+"""Of several fills of a hole, the one that looks most like what is right around it.
+
+Patches of the surroundings fill a hole plausibly or not, depending on where they are taken from:
+from near by, a hole in a lawn gets grass but one at a wall's foot no wall; from farther away it is
+the other way round. So a hole is filled from surroundings of several sizes, and the fill is taken
+whose every place has the likest place right around the hole: with φ the unit-length ImageNet
+features at one of the strides 8 and 16, I the places of the hole and O those around it,
+
+    mean over i ∈ I of min over o ∈ O of ‖φ_i − φ_o‖²,  summed over both strides
+
+is least. How like a fill is to its surroundings says nothing of whether it is right, but what is
+unlike is rarely right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.render.anchored import Scene
+from eie.render.classical import ClassicalDecoder
+from eie.render.pictures import Mask, Picture, Window, split_alpha, to_channels
+from eie.render.windows import separate_holes
+
+if TYPE_CHECKING:
+    from eie.models.feature_distance import FeatureDistance
+
+Plane01 = NDArray[np.float32]
+"""(h, w) in [0, 1]."""
+
+CONTEXTS = (0.25, 0.5, 0.75)
+"""Pixels around a hole that patches are taken from, as multiples of its longer side."""
+
+_STRIDES = (8, 16)
+
+_RING = 24
+"""Pixels around a hole that its places are compared with."""
+
+_MARGIN = 48
+"""Pixels around a hole that features see, and the same as a share of its longer side."""
+_SHARE = 0.25
+
+_CLEAR = 0.95
+"""How much of a place around a hole must be the photo's."""
+
+_LONGEST = 512
+"""Pixels of the longer side of what features see; larger parts are scaled down."""
+
+
+def guesses(
+    scene: Scene, count: int, seed: int, contexts: Sequence[float] = CONTEXTS
+) -> list[Scene]:
+    """The scene with its holes filled by the classical decoder, `count` times.
+
+    Args:
+        seed: of the first; guess k has seed + k.
+        contexts: of the classical decoder, between whose fills every hole chooses; not empty.
+    """
+    return [
+        replace(scene, picture=_chosen_fill(scene, seed + index, contexts))
+        for index in range(count)
+    ]
+
+
+def _chosen_fill(scene: Scene, seed: int, contexts: Sequence[float]) -> Picture:
+    """(H, W, C) the scene's picture, each of its holes filled in the best way."""
+    first, *others = (ClassicalDecoder(seed=seed, context=context) for context in contexts)
+    best = first.fill(scene)
+    if not others or not first.takes_patches(scene.hole):
+        return best
+    from eie.models.feature_distance import load_feature_distance
+
+    network = load_feature_distance()
+    holes = list(separate_holes(scene.hole, _MARGIN, _SHARE))
+    least = [_unlikeness(network, best, scene.hole, *hole) for hole in holes]
+    for decoder in others:
+        fill = decoder.fill(scene)
+        for index, (window, own) in enumerate(holes):
+            unlike = _unlikeness(network, fill, scene.hole, window, own)
+            if unlike < least[index]:
+                least[index] = unlike
+                best[window.slices][own] = fill[window.slices][own]
+    return best
+
+
+def _unlikeness(
+    network: FeatureDistance, picture: Picture, holes: Mask, window: Window, own: Mask
+) -> float:
+    """How unlike a filled hole is to what is right around it; 0 if nothing is.
+
+    Args:
+        picture: (H, W, C) uint8, filled.
+        holes: (H, W) bool, all that is filled.
+        window: around one of the holes.
+        own: (h, w) bool, that hole in the window.
+    """
+    import torch
+
+    from eie.models.feature_distance import STRIDES
+
+    colour, _ = split_alpha(picture[window.slices])
+    size = _seen_size(*own.shape)
+    pixels = _scaled(to_channels(colour, 3), size)  # (h', w', 3)
+    inside, left = (_scaled(mask.astype(np.float32), size) for mask in (own, ~holes[window.slices]))
+    given = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255  # (1, 3, h', w')
+    unlike = 0.0
+    with torch.inference_mode():
+        features = network.features(given)
+        for stride in _STRIDES:
+            level = features[STRIDES.index(stride)][0].movedim(0, 2)  # (h_s, w_s, C)
+            within, around = _places(inside, left, stride, level.shape[:2])
+            if around.any():
+                products = level[torch.from_numpy(within)] @ level[torch.from_numpy(around)].T
+                unlike += float((2 - 2 * products).min(dim=1).values.mean())
+    return unlike
+
+
+def _places(inside: Plane01, left: Plane01, stride: int, shape: Sequence[int]) -> tuple[Mask, Mask]:
+    """(h_s, w_s) bool each, the features' places in the hole, and those right around it.
+
+    Args:
+        inside, left: (h, w) in [0, 1], how much of a pixel is of the hole, and left of the photo.
+        shape: (h_s, w_s) of the features.
+    """
+    import cv2
+
+    def sampled(plane: Plane01) -> Plane01:
+        """At every `stride`-th pixel, 0 beyond the picture."""
+        grid = np.zeros(tuple(shape), dtype=np.float32)
+        part = plane[::stride, ::stride]
+        grid[: part.shape[0], : part.shape[1]] = part
+        return grid
+
+    share, clear = (
+        sampled(np.asarray(cv2.blur(plane, (stride, stride)), dtype=np.float32))
+        for plane in (inside, left)
+    )
+    away = cv2.distanceTransform((inside < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    near = sampled((away <= _RING).astype(np.float32)) > 0
+    within = share >= min(0.5, share.max())
+    return within, (clear > _CLEAR) & near & ~within
+
+
+def _seen_size(height: int, width: int) -> tuple[int, int]:
+    scale = min(1.0, _LONGEST / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _scaled(plane: Any, size: tuple[int, int]) -> Any:
+    """(h, w) or (h, w, 3) ⇒ `size`, each pixel a mean."""
+    import cv2
+
+    if plane.shape[:2] == size:
+        return plane
+    return cv2.resize(plane, size[::-1], interpolation=cv2.INTER_AREA)
