@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from skimage import data
 
 from eie.render import seam as module
+from eie.render.anchored import SEAM as WIDEST
 from eie.render.seam import spoilt
 
 SEAM = 20
@@ -66,7 +67,7 @@ def test_what_hangs_together_with_the_object_is_followed() -> None:
     pixels[76:84, 80:140] = [70, 110, 200]
     handle = np.zeros_like(gone)
     handle[76:84, 111:135] = True
-    taken = [(spoilt(pixels, gone, seam)[handle] >= 128).sum() for seam in (8, SEAM)]
+    taken = [(spoilt(pixels, gone, seam)[handle] >= 128).sum() for seam in (8, WIDEST)]
     assert taken[0] < taken[1]
     assert taken[1] > 0.5 * handle.sum()
 
