@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -81,14 +82,27 @@ def load_part(kind: Any, folder: Path, what: str, hint: str) -> Any:
         kind: its class.
         folder: where it lies.
         what: the name of its kind, for the error.
+        hint: for the error, how to get one.
 
     Raises:
         MissingModelError: there is none, or it cannot be read.
     """
     import torch
 
+    def read() -> Any:
+        return kind.from_pretrained(str(folder), torch_dtype=torch.float32)
+
+    return loaded(read, folder, what, hint)
+
+
+def loaded(read: Callable[[], Any], folder: Path, what: str, hint: str) -> Any:
+    """What `read` gives, a network, in evaluation mode, without gradients.
+
+    Args:
+        folder, what, hint: as :func:`load_part`, which raises the same.
+    """
     try:
-        model = kind.from_pretrained(str(folder), torch_dtype=torch.float32)
+        model = read()
     except Exception as error:  # damaged files raise all sorts
         raise MissingModelError(
             f"no {what} could be loaded: {error}", where=str(folder), hint=hint

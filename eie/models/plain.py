@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from eie.errors import MissingModelError
+from eie.models.hub import loaded
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -45,28 +45,17 @@ def save_plain(network: nn.Module, folder: Path, config: Mapping[str, Any]) -> N
 
 
 def load_plain(kind: Callable[..., Network], folder: Path, what: str, hint: str) -> Network:
-    """A network in float32, in evaluation mode, without gradients.
-
-    Args:
-        kind: its class.
-        folder: where it lies.
-        what: the name of its kind, for the error.
-
-    Raises:
-        MissingModelError: there is none, or it cannot be read.
-    """
-    from safetensors import SafetensorError
+    """A network in float32: :func:`eie.models.hub.load_part` for these folders."""
     from safetensors.torch import load_file
 
-    try:
+    def read() -> Network:
         config = json.loads((folder / CONFIG_FILE).read_bytes())
         weights = load_file(folder / WEIGHTS_FILE)
         # Its random start is not needed, and takes longer than reading the weights.
         with torch.device("meta"):
             network = kind(**config)
         network.load_state_dict({n: w.float() for n, w in weights.items()}, assign=True)
-    except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
-        raise MissingModelError(
-            f"no {what} could be loaded: {error}", where=str(folder), hint=hint
-        ) from error
-    return network.eval().requires_grad_(False)
+        return network
+
+    network: Network = loaded(read, folder, what, hint)
+    return network

@@ -132,13 +132,13 @@ def render(
             the sources are used.
         seam: pixels about the border of what is taken away that may be made anew, too, where they
             show it; 0 changes nothing but edited elements; None for what the canvas suggests, up
-            to :data:`eie.render.anchored.SEAM`. Has no effect with `free`.
+            to :data:`eie.render.anchored.SEAM`. Not for `free`.
         progress: called with (steps done, all steps) by decoders that work in steps.
         options: settings of the decoder that `decoder` names, such as `model` and `device`.
 
     Raises:
-        UsageError: no such decoder or option, a source without pixels, or `free` with a decoder
-            that knows no embeddings.
+        UsageError: no such decoder or option, a source without pixels, a seam that is too wide, or
+            `free` with a seam or a decoder that knows no embeddings.
         MissingModelError: the decoder's weights are not there.
     """
     [rendering] = variations(

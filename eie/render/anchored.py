@@ -4,9 +4,9 @@
 
 Three things change pixels: a layer painted over them, the hole that a layer or a deleted element
 leaves, and the seam of at most :data:`SEAM` pixels around that hole. The seam is there because a
-photo's objects reach a little beyond their masks (blur, compression): filled from right
-outside the mask, a removed object would leave its outline. What of it shows nothing of the object
-stays (:mod:`eie.render.seam`).
+photo's objects reach a little beyond their masks (blur, compression): filled from right outside the
+mask, a removed object would leave its outline. What of it shows nothing of the object stays
+(:mod:`eie.render.seam`).
 """
 
 from __future__ import annotations

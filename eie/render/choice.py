@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from eie.render.anchored import Scene
 from eie.render.classical import ClassicalDecoder
 from eie.render.pictures import Mask, Picture, Window, split_alpha, to_channels
-from eie.render.windows import separate_holes
+from eie.render.windows import reduced, separate_holes, working_shape
 
 if TYPE_CHECKING:
     from eie.models.feature_distance import FeatureDistance
@@ -103,9 +103,9 @@ def _unlikeness(
     from eie.models.feature_distance import STRIDES
 
     colour, _ = split_alpha(picture[window.slices])
-    size = _seen_size(*own.shape)
-    pixels = _scaled(to_channels(colour, 3), size)  # (h', w', 3)
-    inside, left = (_scaled(mask.astype(np.float32), size) for mask in (own, ~holes[window.slices]))
+    size = working_shape(window.height, window.width, _LONGEST)
+    pixels = reduced(to_channels(colour, 3), size)  # (h', w', 3)
+    inside, left = (reduced(mask.astype(np.float32), size) for mask in (own, ~holes[window.slices]))
     given = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255  # (1, 3, h', w')
     unlike = 0.0
     with torch.inference_mode():
@@ -143,17 +143,3 @@ def _places(inside: Plane01, left: Plane01, stride: int, shape: Sequence[int]) -
     near = sampled((away <= _RING).astype(np.float32)) > 0
     within = share >= min(0.5, share.max())
     return within, (clear > _CLEAR) & near & ~within
-
-
-def _seen_size(height: int, width: int) -> tuple[int, int]:
-    scale = min(1.0, _LONGEST / max(height, width))
-    return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def _scaled(plane: Any, size: tuple[int, int]) -> Any:
-    """(h, w) or (h, w, 3) ⇒ `size`, each pixel a mean."""
-    import cv2
-
-    if plane.shape[:2] == size:
-        return plane
-    return cv2.resize(plane, size[::-1], interpolation=cv2.INTER_AREA)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from eie.render.anchored import Scene
 from eie.render.pictures import Mask, Picture, Window, split_alpha, to_channels
 
-Values = TypeVar("Values", np.uint8, np.int16)
+Values = TypeVar("Values", np.uint8, np.int16, np.float32)
 
 _BLOCK = 32
 """Holes nearer than about this many pixels are filled together."""
@@ -135,13 +135,13 @@ def view_of(scene: Scene, window: Window, working_size: int, multiple: int) -> V
         multiple: of which the padded sides are.
     """
     colour, _ = split_alpha(scene.picture[window.slices])
-    size = _working_shape(window.height, window.width, working_size)
+    size = working_shape(window.height, window.width, working_size)
     known = ~scene.hole[window.slices]
     covered = known | _at_home(scene, window)
     padding = [(0, -side % multiple) for side in size]
     return View(
         window=window,
-        photo=np.pad(_reduced(to_channels(colour, 3), size), [*padding, (0, 0)], mode="edge"),
+        photo=np.pad(reduced(to_channels(colour, 3), size), [*padding, (0, 0)], mode="edge"),
         known=np.pad(_wholly(known, size), padding, constant_values=True),
         covered=np.pad(_wholly(covered, size), padding, constant_values=True),
         size=size,
@@ -182,7 +182,8 @@ def _joined(one: Window, other: Window) -> Window:
     )
 
 
-def _working_shape(height: int, width: int, working_size: int) -> tuple[int, int]:
+def working_shape(height: int, width: int, working_size: int) -> tuple[int, int]:
+    """Height and width at which the longer one is at most `working_size`."""
     factor = min(1.0, working_size / max(height, width))
     return max(1, round(height * factor)), max(1, round(width * factor))
 
@@ -197,16 +198,17 @@ def _at_home(scene: Scene, window: Window) -> Mask:
     return at_home
 
 
-def _reduced(picture: Picture, size: tuple[int, int]) -> Picture:
-    """(h, w, 3) ⇒ (H, W, 3), each pixel a mean."""
+def reduced(picture: NDArray[Values], size: tuple[int, int]) -> NDArray[Values]:
+    """(h, w) or (h, w, 3) ⇒ (H, W) `size` or (H, W, 3), each pixel a mean."""
     import cv2
 
     if picture.shape[:2] == size:
         return picture
     shape = (size[1], size[0])
-    return np.asarray(cv2.resize(picture, shape, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    small = cv2.resize(picture, shape, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, dtype=picture.dtype)
 
 
 def _wholly(mask: Mask, size: tuple[int, int]) -> Mask:
     """(h, w) ⇒ (H, W), whether all of what a pixel is the mean of is True."""
-    return np.asarray(_reduced(mask.astype(np.uint8) * 255, size) == 255)
+    return np.asarray(reduced(mask.astype(np.uint8) * 255, size) == 255)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_allclose
 from skimage import data
 
 from eie.errors import MissingModelError
@@ -47,7 +48,7 @@ def test_padding_hardly_matters_far_away() -> None:
     seam = np.s_[50:110, 50:110]
     whole = likelihood(pixels, gone)[seam]
     cut = likelihood(pixels[:159, :157], gone[:159, :157])[seam]
-    assert np.abs(cut - whole).mean() < 0.02
+    assert_allclose(cut, whole, atol=0.05)
 
 
 def test_missing_and_damaged_weights(tmp_path) -> None:

@@ -246,7 +246,7 @@ print(peak_bytes() >> 20)
 def test_24_megapixels_stay_small(rows, factor, shift, limit, decoder, more):
     """Peak memory in MiB of the whole process, about 250 of them for making the photo.
 
-    Networks take `more`, most of it torch itself and, of the refiner, diffusers.
+    Networks take `more`, most of it torch itself.
     """
     script = LARGE.format(rows=rows, factor=factor, shift=shift, decoder=decoder)
     done = subprocess.run(
