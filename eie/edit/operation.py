@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Self
 
-from eie.edit.selection import parse_selection
+from eie.edit.selection import Selection, parse_selection
 from eie.elements import ElementSet
 from eie.errors import UsageError
 
@@ -69,12 +69,20 @@ class Operation(ABC):
     def with_tolerance(self, tolerance: float) -> Self:
         """The same, with a tolerance for every `object@` that states none."""
         texts = {
-            field_.name: str(parse_selection(text).with_tolerance(tolerance))
-            for field_ in fields(self)
-            if field_.metadata["parse"] is parse_selection
-            and "object@" in (text := getattr(self, field_.name))
+            name: str(selection.with_tolerance(tolerance))
+            for name, selection in self.selections.items()
+            if "object@" in getattr(self, name)
         }
         return replace(self, **texts)
+
+    @property
+    def selections(self) -> dict[str, Selection]:
+        """The selections among the arguments, by field."""
+        return {
+            field_.name: parse_selection(getattr(self, field_.name))
+            for field_ in fields(self)
+            if field_.metadata["parse"] is parse_selection
+        }
 
     @abstractmethod
     def apply(self, elements: ElementSet) -> ElementSet:

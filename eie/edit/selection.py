@@ -13,7 +13,8 @@
   that touch in the photo (:func:`eie.edit.growth.grow`); `~0.3` behind it sets the tolerance.
 - `box:x0,y0,x1,y1`: elements whose centre lies in the box, its border included.
 - `mask:FILE.png`: elements of which more than half of the visible area lies under the white of
-  the picture. It must have the shape of the canvas; another size is stretched to it.
+  the picture. It must have the shape of the canvas; another size is stretched to it. Elements that
+  were cut along the mask (`eie decompose --mask`) lie in or out of it, so they fit it exactly.
 - `group:NAME`: a named group. `all`: every element.
 
 A file or group name ends at the first `+` or `-` behind its image suffix, or its last letter,
@@ -37,8 +38,9 @@ from eie.edit.growth import TOLERANCE, object_around
 from eie.edit.picking import RowMask, Rows, areas, row_at, rows_on_canvas
 from eie.edit.reader import Reader
 from eie.edit.units import Point, read_length, read_point
-from eie.elements import Canvas, ElementSet
-from eie.errors import BadInputError, UsageError
+from eie.elements import ElementSet
+from eie.errors import UsageError
+from eie.files.masks import read_mask
 
 GRAMMAR = (
     "a selection is made of 12 or 3,7,20-25, @x,y, object@x,y, box:x0,y0,x1,y1, mask:FILE.png, "
@@ -165,11 +167,29 @@ class Mask:
     file: str
 
     def rows(self, elements: ElementSet, among: RowMask) -> Rows:
-        white = _read_mask(Path(self.file), elements.canvas)  # (H, W)
+        visible, covered, _ = self._areas(elements, among)
+        return np.flatnonzero(2 * covered > visible)
+
+    def fit(self, elements: ElementSet) -> float:
+        """How well the elements chosen fit the white: intersection over union, in [0, 1].
+
+        Raises:
+            BadInputError: the mask cannot be read or does not fit the canvas.
+        """
+        visible, covered, white = self._areas(elements, elements.table.visible)
+        chosen = 2 * covered > visible
+        both = int(covered[chosen].sum())
+        return both / max(1, int(visible[chosen].sum()) + white - both)
+
+    def _areas(
+        self, elements: ElementSet, among: RowMask
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+        """(N,) visible pixels of each element, (N,) those under the white, pixels of the white."""
+        white = read_mask(Path(self.file), elements.canvas)  # (H, W)
         front = rows_on_canvas(elements, among)  # (H, W)
         visible = areas(front, len(elements))
         covered = areas(np.where(white, front, -1), len(elements))
-        return np.flatnonzero(2 * covered > visible)
+        return visible, covered, int(white.sum())
 
     def __str__(self) -> str:
         return f"mask:{_quoted(self.file, _FILE)}"
@@ -222,6 +242,11 @@ class Selection:
                 hint=f"it looks at {state} elements; eie show F.h5 --ids shows them",
             )
         return chosen
+
+    @property
+    def masks(self) -> list[Mask]:
+        """The terms that are masks."""
+        return [term for _, term in self.terms if isinstance(term, Mask)]
 
     def with_tolerance(self, tolerance: float) -> Selection:
         """The same, with a tolerance for every `object@` that states none."""
@@ -378,30 +403,6 @@ def _row_at(elements: ElementSet, point: Point, among: RowMask) -> int:
             hint="choose by id: eie show F.h5 --ids shows them, eie info F.h5 lists all",
         )
     return row
-
-
-def _read_mask(file: Path, canvas: Canvas) -> NDArray[np.bool_]:
-    """(H, W) bool: where a picture, stretched to the canvas, is white and not transparent."""
-    from eie.files.images import read_photo  # Pillow is wanted by masks only
-
-    pixels = read_photo(file, str(file)).pixels  # (h, w, C) uint8
-    height, width = pixels.shape[:2]
-    # The same shape, but for a pixel that rounding may have cost a smaller copy.
-    if abs(width * canvas.height - height * canvas.width) > max(canvas):
-        raise BadInputError(
-            f"the mask is {width}×{height}, the canvas {canvas.width}×{canvas.height}",
-            where=str(file),
-            hint="a mask must have the proportions of the canvas",
-        )
-    colours = pixels.shape[2] - (pixels.shape[2] in (2, 4))
-    brightness = pixels[..., :colours].sum(axis=2, dtype=np.uint16)  # (h, w)
-    white = brightness >= 128 * colours
-    if colours < pixels.shape[2]:
-        white &= pixels[..., -1] >= 128
-    lines = np.arange(canvas.height) * height // canvas.height
-    columns = np.arange(canvas.width) * width // canvas.width
-    stretched: NDArray[np.bool_] = white[np.ix_(lines, columns)]  # (H, W)
-    return stretched
 
 
 def _known_ids(known: NDArray[np.int32]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eie.elements import ElementSet, Source
+from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.evaluate.cases import Pixels
 from eie.evaluate.edit_case import EditCase, Mask
@@ -29,17 +29,8 @@ def decomposed(case: EditCase, settings: EditSettings) -> ElementSet:
     import eie
 
     segmenter = loaded_segmenter(settings.segmenter, settings.device)
-    elements = eie.decompose(case.before, segmenter=segmenter, elements=settings.elements)
-    return cut_along(elements, case.cover > 0) if settings.select == "exact" else elements
-
-
-def cut_along(elements: ElementSet, mask: Mask) -> ElementSet:
-    """The same elements, of an unedited set, each parted where a mask (H, W) crosses it."""
-    source = elements.sources[0]
-    parts = source.label_map.astype(np.int64) * 2 + mask  # (H, W)
-    _, labels = np.unique(parts, return_inverse=True)
-    cut = Source.from_label_map(labels.reshape(mask.shape), pixels=source.pixels)
-    return ElementSet.from_source(cut, decomposition=elements.decomposition)
+    masks = [case.cover > 0] if settings.select == "exact" else []
+    return eie.decompose(case.before, segmenter=segmenter, elements=settings.elements, masks=masks)
 
 
 def selected_ids(elements: ElementSet, case: EditCase, pick: Pick) -> list[int]:

@@ -112,3 +112,45 @@ def test_settings_out_of_range_are_refused(options: dict[str, Any]) -> None:
 def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingModelError, match=r"sam\.pth"):
         decompose(noise(8, 8, 3), segmenter=tmp_path / "sam.pth")
+
+
+def outline(height: int, width: int) -> NDArray[np.bool_]:
+    rows, columns = np.mgrid[:height, :width]
+    return np.hypot(rows - 200, columns - 250) < 83.3
+
+
+@pytest.mark.parametrize("cutter", ["slic", "tiny"])
+def test_masks_are_cut_out_exactly(segmenter: Segmenter, cutter: str, tmp_path: Path) -> None:
+    from eie.edit import select
+
+    photo = data.astronaut()[:400]
+    disc = outline(400, 512)
+    bar = np.zeros_like(disc)
+    bar[20:40, 30:480] = True
+    Image.fromarray(bar).save(tmp_path / "bar.png")
+    chosen: Any = segmenter if cutter == "tiny" else "slic"
+    elements = decompose(photo, segmenter=chosen, masks=[disc, tmp_path / "bar.png"])
+    validate(elements)
+    label_map = elements.sources[0].label_map
+    for mask, point in ((disc, "250,200"), (bar, "100,30")):
+        assert not np.isin(label_map[mask], label_map[~mask]).any()
+        picked = select(elements, f"object@{point}")
+        np.testing.assert_array_equal(np.isin(label_map, picked), mask)
+    np.testing.assert_array_equal(
+        np.isin(label_map, select(elements, f"mask:'{tmp_path}/bar.png'")), bar
+    )
+    assert elements.decomposition["masks"] == 2
+    assert (np.bincount(label_map.ravel()) < 64).mean() < 0.02
+
+
+def test_a_mask_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    photo = noise(40, 60, 3)
+    Image.fromarray(np.ones((50, 50), bool)).save(tmp_path / "square.png")
+    with pytest.raises(BadInputError, match="50×50.*60×40"):
+        decompose(photo, segmenter="slic", masks=[tmp_path / "square.png"])
+    for mask in (np.ones((50, 50), bool), np.ones((40, 60), np.uint8)):
+        with pytest.raises(BadInputError, match="a mask is"):
+            decompose(photo, segmenter="slic", masks=[mask])
+    with pytest.raises(BadInputError) as failure:
+        decompose(photo, segmenter="slic", masks=[tmp_path / "none.png"])
+    assert failure.value.where == str(tmp_path / "none.png")

@@ -18,7 +18,7 @@ from eie.evaluate.edit_case import Area, EditCase
 from eie.evaluate.edit_scores import EQUAL_PSNR, leftover, region_psnr, scores_of
 from eie.evaluate.edit_settings import EditSettings
 from eie.evaluate.edits import EditEvaluation, evaluate_edits
-from eie.evaluate.element_edits import cut_along, edited, selected_ids, selected_mask
+from eie.evaluate.element_edits import decomposed, edited, selected_ids, selected_mask
 
 SCENE = np.ascontiguousarray(data.astronaut()[:128, :160])
 HOME = Area(16, 40, 32, 32)
@@ -112,7 +112,7 @@ def test_elements_cut_along_the_mask_are_exactly_the_object():
     cover = np.zeros_like(case.cover)
     cover[43:70, 21:50] = 255
     cut = replace(case, cover=cover)
-    elements = cut_along(elements_of(case), cover > 0)
+    elements = decomposed(cut, EditSettings(select="exact", segmenter="slic"))
     ids = selected_ids(elements, cut, "exact")
     np.testing.assert_array_equal(selected_mask(elements, ids), cut.solid)
     picture = eie.render(edited(elements, ids, cut)).photo.pixels
