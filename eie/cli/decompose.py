@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -49,15 +48,6 @@ def command(
             show_default=default_of(eie.decompose, "beta"),
         ),
     ] = None,
-    masks: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--mask",
-            metavar="FILE.png",
-            help="Picture, white on an object that is outlined already: elements are cut along it, "
-            "so that mask:FILE.png or object@x,y takes exactly that. May be repeated.",
-        ),
-    ] = None,
     no_pixels: Annotated[
         bool,
         typer.Option(
@@ -72,7 +62,6 @@ def command(
 
     \b
       eie decompose photo.jpg -o photo.h5
-      eie decompose photo.jpg --mask cup.png | eie edit --delete mask:cup.png | eie render -o p.png
       eie decompose photo.jpg --segmenter slic --elements 400 -o photo.h5
     """
     refuse_terminal(output)
@@ -82,7 +71,7 @@ def command(
         made = eie.decompose(
             photo,
             progress=report,
-            **typed(segmenter=segmenter, elements=elements, beta=beta, masks=masks, device=device),
+            **typed(segmenter=segmenter, elements=elements, beta=beta, device=device),
         )
     if no_pixels:
         made = replace(made, sources=tuple(replace(s, pixels=None) for s in made.sources))

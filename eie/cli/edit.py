@@ -11,15 +11,12 @@ import typer
 from typer.core import TyperCommand
 
 from eie.cli.options import ElementFile, OutputElements, typed
-from eie.cli.payload import change_elements, note
+from eie.cli.payload import change_elements
 from eie.edit import OPERATIONS, edit, read_script, undo
 from eie.elements import ElementSet
 from eie.errors import BadInputError, UsageError
 
 Change = Callable[[ElementSet], ElementSet]
-
-_GOOD_FIT = 0.95
-"""Intersection over union from which on elements fit a mask well."""
 
 
 class Step(NamedTuple):
@@ -140,26 +137,11 @@ def command(
     changes = [change_of(step, tolerance) for step in steps]
 
     def change(elements: ElementSet) -> ElementSet:
-        for step, apply in zip(steps, changes, strict=True):
-            _tell_of_masks(step, elements)
+        for apply in changes:
             elements = apply(elements)
         return elements
 
     change_elements(file, output, change)
-
-
-def _tell_of_masks(step: Step, elements: ElementSet) -> None:
-    """Say where elements fit a mask badly, and how they would fit it."""
-    if step.name not in OPERATION:
-        return
-    for selection in OPERATION[step.name].parse(step.arguments).selections.values():
-        for mask in selection.masks:
-            fit = mask.fit(elements)
-            if fit < _GOOD_FIT:
-                note(
-                    f"{mask}: the elements fit it by {fit:.0%}; "
-                    f"eie decompose --mask {mask.file} cuts them along it"
-                )
 
 
 def _usage(name: str) -> str:

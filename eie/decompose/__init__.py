@@ -6,15 +6,15 @@ photo ⇒ query points ⇒ mask logits ⇒ label map ⇒ connected elements ⇒ 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.elements import MAX_ELEMENTS, Canvas, ElementSet, Source
-from eie.errors import BadInputError, UsageError
+from eie.elements import ElementSet, Source
+from eie.errors import UsageError
 
 if TYPE_CHECKING:
     from eie.files.images import Photo
@@ -34,7 +34,6 @@ def decompose(
     segmenter: str | Path | Segmenter = "tiny",
     elements: int = 256,
     beta: float = 64.0,
-    masks: Sequence[Path | str | NDArray[np.bool_]] = (),
     device: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ElementSet:
@@ -52,8 +51,6 @@ def decompose(
             (:func:`eie.models.segmenter.load_segmenter`), which stays on its device.
         elements: about how many elements, 1 to 4096; small photos get fewer.
         beta: weight of nearness against affinity, ≥ 0; larger gives more even patches.
-        masks: of objects that are outlined already: (H, W) bool, or paths of pictures, white on the
-            object. Elements are cut along each of them, and `object@` takes one as a whole.
         device: "cpu", "cuda", "cuda:N" or "mps"; None for the fastest present.
         progress: called with (queries done, all queries).
 
@@ -63,8 +60,7 @@ def decompose(
 
     Raises:
         UsageError: `elements`, `beta` or `device` out of range.
-        BadInputError: the photo or a mask cannot be read, is no array of pixels, or a mask has
-            other proportions than the photo.
+        BadInputError: the photo cannot be read, or is not an array of pixels.
         MissingModelError: the segmenter's weights are missing, damaged or of another kind.
     """
     from eie.decompose.pixels import check_photo
@@ -73,7 +69,6 @@ def decompose(
         raise UsageError(f"beta is {beta}", hint="choose a number from 0 up; 64 is the default")
     pixels, attributes = _opened(image)
     photo = check_photo(pixels)
-    outlines = [_outline(mask, Canvas(*photo.shape[:2])) for mask in masks]
     if segmenter == SLIC:
         labels, affinity = _by_slic(photo, elements)
         settings: dict[str, Any] = {"segmenter": SLIC, "elements": elements}
@@ -86,10 +81,6 @@ def decompose(
             "elements": elements,
             "beta": beta,
         }
-    for outline in outlines:
-        labels, affinity = _cut(labels, affinity, outline, elements)
-    if outlines:
-        settings["masks"] = len(outlines)
     source = Source.from_label_map(labels, pixels=photo, affinity=affinity, **attributes)
     return ElementSet.from_source(source, decomposition=settings)
 
@@ -103,40 +94,6 @@ def _opened(image: Any) -> tuple[Any, dict[str, Any]]:
     if isinstance(image, Photo):
         return image.pixels, {"icc": image.icc, "exif": image.exif}
     return image, {}
-
-
-def _outline(mask: Path | str | NDArray[np.bool_], canvas: Canvas) -> NDArray[np.bool_]:
-    """(H, W) bool of a mask, given as such or as a picture's path."""
-    from eie.files.masks import read_mask
-
-    if isinstance(mask, str | Path):
-        return read_mask(Path(mask), canvas)
-    if mask.dtype != bool or mask.shape != tuple(canvas):
-        raise BadInputError(
-            f"a mask is {mask.dtype} of shape {mask.shape}",
-            hint=f"it must be bool of shape {tuple(canvas)}, or a picture's path",
-        )
-    return mask
-
-
-def _cut(
-    labels: NDArray[np.int32],
-    affinity: NDArray[np.float32],
-    mask: NDArray[np.bool_],
-    elements: int,
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Label map and affinity of elements cut along a mask."""
-    from eie.decompose.cut import cut_along
-    from eie.decompose.grid import query_grid
-
-    count = len(query_grid(labels.shape[0], labels.shape[1], elements).points)
-    cut, parted = cut_along(labels, affinity, mask, _SLIVER * labels.size / count)
-    if len(parted) > MAX_ELEMENTS:
-        raise UsageError(
-            f"the masks cut the photo into {len(parted)} elements",
-            hint=f"at most {MAX_ELEMENTS} are possible: choose fewer elements, or plainer masks",
-        )
-    return cut, parted
 
 
 def _loaded(segmenter: str | Path | Segmenter, device: str | None) -> Segmenter:

@@ -28,7 +28,6 @@ def connect(
     points: NDArray[np.float64] | None = None,
     fit: Fit | None = None,
     minimum_area: float = 0,
-    apart: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.int32], IntArray]:
     """Make every label one 4-connected element and number the elements from 0.
 
@@ -42,12 +41,10 @@ def connect(
         points: (N, 2) query points (x, y) in pixels, of label 0..N-1; None to keep largest pieces.
         fit: how well pixels fit labels, higher is better.
         minimum_area: in pixels.
-        apart: (H, W) bool, constant in every label: no piece joins one of the other value; one
-            that has no neighbour of its own value is an element, however small.
 
     Returns:
         (H, W) int32 label map in which every value 0..K-1 is one 4-connected piece, and (K,) the
-        label that each had in `labels`, increasing (with `apart`, not decreasing).
+        label that each had in `labels`, increasing.
     """
     from skimage.measure import label
 
@@ -56,8 +53,6 @@ def connect(
     first, area = _first_pixel_and_area(pieces)  # (P,), (P,)
     name = labels.ravel()[first].astype(np.intp)  # (P,) the label that a piece carries
     graph = _Graph(*_borders(pieces), count=len(area))
-    if apart is not None:
-        graph = graph.parted(apart.ravel()[first])
 
     kept = _chosen_pieces(labels, pieces, name, area, points)  # (P,) bool
     samples = _samples(pieces, ~kept) if fit and not kept.all() else None
@@ -85,11 +80,6 @@ class _Graph:
     end: IntArray
     length: IntArray
     count: int
-
-    def parted(self, side: NDArray[np.bool_]) -> _Graph:
-        """The graph without the pairs of pieces on different sides, (P,)."""
-        same = side[self.start] == side[self.end]
-        return _Graph(self.start[same], self.end[same], self.length[same], count=self.count)
 
     def merged(self, home: IntArray) -> _Graph:
         """The graph after every piece p became part of piece home[p]."""
@@ -169,8 +159,7 @@ def _absorb(
     """Give every piece that is not kept to a kept one, layer by layer from the kept ones outward.
 
     Returns:
-        (P,) the kept piece that each piece became part of; a kept piece is its own, and so is one
-        from which no way leads to a kept piece.
+        (P,) the kept piece that each piece became part of; a kept piece is its own.
     """
     home = np.where(kept, np.arange(graph.count), -1)
     start, end, length = graph.start, graph.end, graph.length  # start: the piece looking for a home
@@ -179,7 +168,7 @@ def _absorb(
         start, end, length = start[homeless], end[homeless], length[homeless]
         reached = home[end] >= 0
         if not reached.any():
-            return np.where(home < 0, np.arange(graph.count), home)
+            return home
         piece, element, border = _pairs(start[reached], home[end[reached]], length[reached])
         score = np.zeros(len(piece))
         if fit is not None and samples is not None:

@@ -5,7 +5,8 @@
     True
 
 An edit changes numbers of the element table. Every operation is recorded in the set's history with
-the state before it, so everything can be undone, and played again on another set as a script.
+the state before it, so everything can be undone, and played again on another set as a script. Only
+elements that a mask has parted stay parted, which does not show.
 """
 
 from __future__ import annotations
@@ -95,6 +96,8 @@ def edit(
 def undo(elements: ElementSet, steps: int = 1) -> ElementSet:
     """Take the latest edits back: elements, groups and sources are exactly as they were before.
 
+    Elements that a mask has parted stay parted, each part where its whole was.
+
     Raises:
         UsageError: there are not so many edits.
     """
@@ -123,6 +126,7 @@ def reset(elements: ElementSet) -> ElementSet:
 
 def _recorded(elements: ElementSet, operation: Operation) -> ElementSet:
     try:
+        elements = operation.parted(elements)
         changed = operation.apply(elements)
     except EieError as error:
         where = f"{operation}, {error.where}" if error.where else str(operation)

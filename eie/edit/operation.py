@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Self
 
+from eie.edit.parting import part
 from eie.edit.selection import Selection, parse_selection
 from eie.elements import ElementSet
 from eie.errors import UsageError
@@ -84,6 +85,17 @@ class Operation(ABC):
             if field_.metadata["parse"] is parse_selection
         }
 
+    def parted(self, elements: ElementSet) -> ElementSet:
+        """The set with elements parted along the masks that the selections name.
+
+        Raises:
+            UsageError: there would be too many elements.
+            BadInputError: a mask cannot be read or does not fit the canvas.
+        """
+        for selection in self.selections.values():
+            elements = parted_along(elements, selection)
+        return elements
+
     @abstractmethod
     def apply(self, elements: ElementSet) -> ElementSet:
         """The changed set; its history is left as it was.
@@ -95,6 +107,13 @@ class Operation(ABC):
 
     def __str__(self) -> str:
         return " ".join([self.name, *(getattr(self, field_.name) for field_ in fields(self))])
+
+
+def parted_along(elements: ElementSet, selection: Selection) -> ElementSet:
+    """The set with visible elements parted along a selection's masks."""
+    for mask in selection.masks:
+        elements = part(elements, mask.white(elements.canvas))
+    return elements
 
 
 def _is_text(value: object) -> bool:

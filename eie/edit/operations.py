@@ -5,7 +5,8 @@ line, the edit script and Python say the same: `--move 12 +40,0`, `{"operation":
 "selection": "12", "shift": "+40,0"}` and `Move("12", "+40,0")`. Texts are checked when the
 operation is made; what they mean is found out when it is applied, in the set as it is by then.
 
-An operation changes the element table and the groups, never a source (:class:`Paste` adds some).
+An operation changes the element table and the groups, never a source (:class:`Paste` adds some); a
+mask, however, parts elements before the operation takes place.
 An element may come to lie partly or wholly outside the canvas.
 """
 
@@ -29,7 +30,7 @@ from eie.edit.changes import (
     shifted,
     stack,
 )
-from eie.edit.operation import Operation, argument
+from eie.edit.operation import Operation, argument, parted_along
 from eie.edit.picking import Rows
 from eie.edit.selection import ObjectAt, group_members, parse_group_name, parse_selection
 from eie.edit.units import parse_factors, parse_point, parse_shift, whole_pixels
@@ -120,6 +121,10 @@ class Restore(Operation):
 
     name = "restore"
     selection: str = argument("SEL", parse_selection)
+
+    def parted(self, elements: ElementSet) -> ElementSet:
+        """The set as it is: masks part what is visible."""
+        return elements
 
     def apply(self, elements: ElementSet) -> ElementSet:
         rows = parse_selection(self.selection).rows(elements, deleted=True)
@@ -285,10 +290,14 @@ class Paste(Operation):
         file, selection = split_file_and_selection(arguments[0])
         return cls(file, selection, arguments[1])
 
+    def parted(self, elements: ElementSet) -> ElementSet:
+        """The set as it is: what is selected lies in the other file."""
+        return elements
+
     def apply(self, elements: ElementSet) -> ElementSet:
         from eie.files import load  # h5py is slow to import and wanted by no other operation
 
-        other = load(self.file)
+        other = parted_along(load(self.file), parse_selection(self.selection))
         rows = far_to_near(other, _rows(other, self.selection))
         guests = other.table.take(rows)
         sources = list(elements.sources)

@@ -13,8 +13,9 @@
   that touch in the photo (:func:`eie.edit.growth.grow`); `~0.3` behind it sets the tolerance.
 - `box:x0,y0,x1,y1`: elements whose centre lies in the box, its border included.
 - `mask:FILE.png`: elements of which more than half of the visible area lies under the white of
-  the picture. It must have the shape of the canvas; another size is stretched to it. Elements that
-  were cut along the mask (`eie decompose --mask`) lie in or out of it, so they fit it exactly.
+  the picture. It must have the shape of the canvas; another size is stretched to it. An operation
+  first parts the elements that the mask's border crosses (:mod:`eie.edit.parting`), so that it acts
+  on just what is white.
 - `group:NAME`: a named group. `all`: every element.
 
 A file or group name ends at the first `+` or `-` behind its image suffix, or its last letter,
@@ -38,7 +39,7 @@ from eie.edit.growth import TOLERANCE, object_around
 from eie.edit.picking import RowMask, Rows, areas, row_at, rows_on_canvas
 from eie.edit.reader import Reader
 from eie.edit.units import Point, read_length, read_point
-from eie.elements import ElementSet
+from eie.elements import Canvas, ElementSet
 from eie.errors import UsageError
 from eie.files.masks import read_mask
 
@@ -167,29 +168,18 @@ class Mask:
     file: str
 
     def rows(self, elements: ElementSet, among: RowMask) -> Rows:
-        visible, covered, _ = self._areas(elements, among)
-        return np.flatnonzero(2 * covered > visible)
-
-    def fit(self, elements: ElementSet) -> float:
-        """How well the elements chosen fit the white: intersection over union, in [0, 1].
-
-        Raises:
-            BadInputError: the mask cannot be read or does not fit the canvas.
-        """
-        visible, covered, white = self._areas(elements, elements.table.visible)
-        chosen = 2 * covered > visible
-        both = int(covered[chosen].sum())
-        return both / max(1, int(visible[chosen].sum()) + white - both)
-
-    def _areas(
-        self, elements: ElementSet, among: RowMask
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-        """(N,) visible pixels of each element, (N,) those under the white, pixels of the white."""
-        white = read_mask(Path(self.file), elements.canvas)  # (H, W)
         front = rows_on_canvas(elements, among)  # (H, W)
         visible = areas(front, len(elements))
-        covered = areas(np.where(white, front, -1), len(elements))
-        return visible, covered, int(white.sum())
+        covered = areas(np.where(self.white(elements.canvas), front, -1), len(elements))
+        return np.flatnonzero(2 * covered > visible)
+
+    def white(self, canvas: Canvas) -> NDArray[np.bool_]:
+        """(H, W) bool, the white of the picture.
+
+        Raises:
+            BadInputError: it cannot be read or does not fit the canvas.
+        """
+        return read_mask(Path(self.file), canvas)
 
     def __str__(self) -> str:
         return f"mask:{_quoted(self.file, _FILE)}"

@@ -26,8 +26,8 @@ from eie.evaluate.element_edits import (
     NOT_EDITED,
     decoder_of,
     decomposed,
+    picked,
     rendered,
-    selected_ids,
     selected_mask,
 )
 from eie.evaluate.pairs import PairCase, paired
@@ -117,8 +117,7 @@ def judged(case: EditCase, settings: EditSettings) -> CaseResult:
     results: dict[str, Pixels] = {}
     overlap = math.nan
     if settings.chosen_decoders:
-        elements = decomposed(case, settings)
-        chosen = selected_ids(elements, case, settings.select)
+        elements, chosen = picked(decomposed(case, settings), case, settings.select)
         selected = selected_mask(elements, chosen)
         overlap = _iou(selected, case.cover > 0 if settings.select == "exact" else case.solid)
         shown["selected"] = np.where(selected[..., None], case.before, case.before // 3)

@@ -24,35 +24,38 @@ NOT_EDITED = ", not edited"
 """Behind a decoder's name: what it makes of the photo's elements when they are left alone."""
 
 
+OBJECT = "object"
+"""The group that the elements picked are given the name of."""
+
+
 def decomposed(case: EditCase, settings: EditSettings) -> ElementSet:
     """The elements of the photo before the edit."""
     import eie
 
     segmenter = loaded_segmenter(settings.segmenter, settings.device)
-    masks = [case.cover > 0] if settings.select == "exact" else []
-    return eie.decompose(case.before, segmenter=segmenter, elements=settings.elements, masks=masks)
+    return eie.decompose(case.before, segmenter=segmenter, elements=settings.elements)
 
 
-def selected_ids(elements: ElementSet, case: EditCase, pick: Pick) -> list[int]:
-    """The ids of the elements picked; none where the mask is that of no element.
+def picked(elements: ElementSet, case: EditCase, pick: Pick) -> tuple[ElementSet, list[int]]:
+    """Elements with the object's as a group, parted if a mask says so; and the ids of these.
 
-    For "exact" the elements must have been cut along the object's cover.
+    None are picked, and there is no group, where the mask is that of no element.
     """
-    from eie.edit import select
+    from eie.edit import Group, edit
 
-    if pick == "exact":
-        patches = np.unique(elements.sources[0].label_map[case.cover > 0])
-        return [int(i) for i in elements.table.id[np.isin(elements.table.patch, patches)]]
     if pick == "click":
         x, y = case.click
-        return [int(element) for element in select(elements, f"object@{x},{y}")]
+        grouped = edit(elements, [Group(OBJECT, f"object@{x},{y}")])
+        return grouped, list(grouped.groups[OBJECT])
+    mask = case.cover > 0 if pick == "exact" else case.solid
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mask.png"
-        _write_mask(path, case.solid)
+        _write_mask(path, mask)
         try:
-            return [int(element) for element in select(elements, f'mask:"{path}"')]
+            grouped = edit(elements, [Group(OBJECT, f'mask:"{path}"')])
         except UsageError:  # no element lies mostly under it
-            return []
+            return elements, []
+    return grouped, list(grouped.groups[OBJECT])
 
 
 def selected_mask(elements: ElementSet, ids: Sequence[int]) -> Mask:
@@ -70,8 +73,8 @@ def edited(elements: ElementSet, ids: Sequence[int], case: EditCase) -> ElementS
 
     if not ids:
         return elements
-    group = "group:object"
-    operations: list[Operation] = [Group("object", ",".join(map(str, ids)))]
+    group = f"group:{OBJECT}"
+    operations: list[Operation] = [Group(OBJECT, ",".join(map(str, ids)))]
     home, target = case.home, case.target
     if target is None:
         return edit(elements, [*operations, Delete(group)])
@@ -93,7 +96,7 @@ def rendered(
     """Method ⇒ (H, W, 3) for every decoder."""
     import eie
 
-    # Elements cut along the true mask leave nothing of the object beside them.
+    # Elements parted along all that is the object's leave nothing of it beside them.
     seam = 0 if settings.select == "exact" and not settings.free else None
     variants = {"": edited(elements, ids, case)}
     if settings.free:

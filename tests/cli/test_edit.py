@@ -196,39 +196,3 @@ def _edit_and_die(file, at: int) -> None:
         os._exit(int(stop.code or 0))
     finally:
         os._exit(99)
-
-
-def test_a_mask_is_cut_out_on_request_and_a_bad_fit_is_told(run, photo, tmp_path):
-    from PIL import Image
-
-    with Image.open(photo) as picture:
-        width, height = picture.size
-    white = np.zeros((height, width), np.uint8)
-    white[101:300, 207:333] = 255
-    mask = tmp_path / "mask.png"
-    Image.fromarray(white).save(mask)
-
-    coarse = run("decompose", photo, "--segmenter", "slic", "--elements", "64")
-    edited = run("edit", "--delete", f"mask:{mask}", stdin=coarse.out)
-    assert edited.code == 0
-    assert f"eie decompose --mask {mask}" in edited.err and edited.err.count("\n") == 1
-
-    cut = run("decompose", photo, "--segmenter", "slic", "--elements", "64", "--mask", mask)
-    edited = run("edit", "--delete", f"mask:{mask}", stdin=cut.out)
-    assert edited.code == 0 and edited.err == ""
-    elements = eie.load(edited.out)
-    gone = elements.table.patch[~elements.table.visible]
-    np.testing.assert_array_equal(np.isin(elements.sources[0].label_map, gone), white > 0)
-
-
-def test_a_mask_of_another_shape_ends_in_a_line(run, photo, tmp_path):
-    from PIL import Image
-
-    mask = tmp_path / "mask.png"
-    Image.new("L", (64, 64), 255).save(mask)
-    output = tmp_path / "f.h5"
-    result = run("decompose", photo, "--segmenter", "slic", "--mask", mask, "-o", output)
-    assert result.code == 3 and not output.exists()
-    assert result.err.count("\n") <= 2 and str(mask) in result.err
-    missing = run("decompose", photo, "--mask", tmp_path / "none.png", "-o", output)
-    assert missing.code == 3 and "none.png" in missing.err and not output.exists()

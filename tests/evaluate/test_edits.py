@@ -18,7 +18,7 @@ from eie.evaluate.edit_case import Area, EditCase
 from eie.evaluate.edit_scores import EQUAL_PSNR, leftover, region_psnr, scores_of
 from eie.evaluate.edit_settings import EditSettings
 from eie.evaluate.edits import EditEvaluation, evaluate_edits
-from eie.evaluate.element_edits import decomposed, edited, selected_ids, selected_mask
+from eie.evaluate.element_edits import edited, picked, selected_mask
 
 SCENE = np.ascontiguousarray(data.astronaut()[:128, :160])
 HOME = Area(16, 40, 32, 32)
@@ -70,8 +70,7 @@ def elements_of(case: EditCase) -> ElementSet:
 def test_the_edit_brings_the_object_where_the_truth_has_it(kind, target):
     """Also where a scaling is about the middle of a selection that is not the object's."""
     case = case_of(target, kind)
-    elements = elements_of(case)
-    ids = selected_ids(elements, case, "mask")
+    elements, ids = picked(elements_of(case), case, "mask")
     np.testing.assert_array_equal(selected_mask(elements, ids), case.solid)
     more = [*ids, max(ids) + 1]
     for chosen in (ids, more):
@@ -92,8 +91,7 @@ def test_the_edit_brings_the_object_where_the_truth_has_it(kind, target):
 
 def test_a_removal_deletes():
     case = case_of(None, "remove")
-    elements = elements_of(case)
-    ids = selected_ids(elements, case, "mask")
+    elements, ids = picked(elements_of(case), case, "mask")
     assert (~edited(elements, ids, case).table.visible).sum() == len(ids) == 4
 
 
@@ -103,18 +101,20 @@ def test_a_mask_that_no_element_fits_selects_nothing():
     cover[56, 32] = 255
     tiny = replace(case, cover=cover)
     elements = elements_of(case)
-    assert selected_ids(elements, tiny, "mask") == []
+    assert picked(elements, tiny, "mask") == (elements, [])
     assert edited(elements, [], tiny) is elements
 
 
-def test_elements_cut_along_the_mask_are_exactly_the_object():
+@pytest.mark.parametrize("pick", ["mask", "exact"])
+def test_a_mask_parts_elements_and_takes_exactly_the_object(pick):
     case = case_of(None, "remove")
     cover = np.zeros_like(case.cover)
     cover[43:70, 21:50] = 255
     cut = replace(case, cover=cover)
-    elements = decomposed(cut, EditSettings(select="exact", segmenter="slic"))
-    ids = selected_ids(elements, cut, "exact")
-    np.testing.assert_array_equal(selected_mask(elements, ids), cut.solid)
+    cover[42, 21:50] = 100  # the object's less than the scene's
+    elements, ids = picked(elements_of(case), cut, pick)
+    mask = cut.solid if pick == "mask" else cover > 0
+    np.testing.assert_array_equal(selected_mask(elements, ids), mask)
     picture = eie.render(edited(elements, ids, cut)).photo.pixels
     assert (picture[cut.solid] != case.before[cut.solid]).any(axis=1).mean() > 0.9
 
