@@ -93,8 +93,9 @@ def command(
             "--select",
             metavar="click|mask|exact",
             help="How eie picks the object: by object@x,y at the pixel of it that is farthest from "
-            "its border; by mask: with its true mask; or from elements cut along that mask, "
-            "without a seam, so that decoders have to fill exactly what baselines have to.",
+            "its border; by mask: with its true mask, the pixels more its own than the scene's; or "
+            "with a mask of all that it touches, without a seam, so that decoders have to fill "
+            "exactly what baselines have to.",
             show_default="click",
         ),
     ] = None,

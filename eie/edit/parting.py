@@ -4,7 +4,9 @@
 
 The set stays the same picture, cut finer: every element that shows a parted patch, in the table and
 in every state of the history, becomes two, one in and one out of the mask. The one outside keeps
-the id. So undoing an edit brings back what was seen before it, and leaves elements parted.
+the id. So undoing an edit brings back what was seen before it, and leaves elements parted. (Where
+edited elements of one z-order overlap, the one with the higher id is nearer: there a new part comes
+to the front.)
 """
 
 from __future__ import annotations

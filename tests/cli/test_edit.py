@@ -196,3 +196,24 @@ def _edit_and_die(file, at: int) -> None:
         os._exit(int(stop.code or 0))
     finally:
         os._exit(99)
+
+
+def test_a_mask_takes_just_what_is_white(run, photo, tmp_path):
+    from PIL import Image
+
+    with Image.open(photo) as picture:
+        width, height = picture.size
+    white = np.zeros((height, width), np.uint8)
+    white[101:300, 207:333] = 255
+    mask = tmp_path / "mask.png"
+    Image.fromarray(white).save(mask)
+    made = run("decompose", photo, "--segmenter", "slic", "--elements", "64")
+    encoded = run("encode", stdin=made.out)
+    edited = run("edit", "--move", f"mask:{mask}", "20,10", stdin=encoded.out)
+    assert edited.code == 0 and edited.err == ""
+    elements = eie.load(edited.out)
+    away = elements.table.patch[~elements.untouched]
+    np.testing.assert_array_equal(np.isin(elements.sources[0].label_map, away), white > 0)
+    for options in ([], ["--free"]):  # parts are encoded when they are needed
+        assert run("render", *options, stdin=edited.out).code == 0
+    assert run("edit", "--move", f"mask:{tmp_path / 'none.png'}", "1,1", stdin=made.out).code == 3
