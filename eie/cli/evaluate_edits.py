@@ -83,7 +83,7 @@ def command(
             "--baselines",
             metavar="NAME,...",
             help="nothing (no edit), hole (grey), telea, patchmatch, or none. They are given the "
-            "object's exact mask.",
+            "object's exact mask, of all that it touches unless --select mask.",
             show_default="all; none with --free",
         ),
     ] = None,
@@ -93,9 +93,9 @@ def command(
             "--select",
             metavar="click|mask|exact",
             help="How eie picks the object: by object@x,y at the pixel of it that is farthest from "
-            "its border; by mask: with its true mask, the pixels more its own than the scene's; or "
-            "with a mask of all that it touches, without a seam, so that decoders have to fill "
-            "exactly what baselines have to.",
+            "its border; by mask: with its true mask, the pixels more its own than the scene's, "
+            "which baselines are given, too; or with a mask of all that it touches, without a "
+            "seam, so that decoders have to fill exactly what baselines have to.",
             show_default="click",
         ),
     ] = None,

@@ -1,7 +1,8 @@
 """What eie's edits are compared with: no edit, and classical inpainting given the exact mask.
 
 A baseline is told what eie has to find out: which pixels are the object's, softly. It makes what
-the object leaves and pastes the object's own pixels at the new place.
+the object leaves and pastes the object's own pixels at the new place. Where eie is given a mask,
+the baseline makes what is white in it.
 """
 
 from __future__ import annotations
@@ -64,22 +65,27 @@ BASELINES = (NOTHING, *FILLS)
 """The names of all baselines."""
 
 
-def edited_by(baseline: str, case: EditCase) -> Pixels:
+def edited_by(baseline: str, case: EditCase, *, solid: bool = False) -> Pixels:
     """(H, W, 3) the case's photo as a baseline edits it.
+
+    Args:
+        solid: make only pixels that are the object's more than the scene's, as a mask has them,
+            not all that it touches.
 
     Raises:
         MissingModelError: a library is not there.
     """
     if baseline == NOTHING:
         return case.before
-    return edited_with(FILLS[baseline], case)
+    unknown = case.gone & case.solid if solid else case.gone
+    return _edited_with(FILLS[baseline], case, unknown)
 
 
-def edited_with(fill: Fill, case: EditCase) -> Pixels:
-    """(H, W, 3) the edit by the exact mask: what is left is filled, the object is pasted."""
+def _edited_with(fill: Fill, case: EditCase, unknown: Mask) -> Pixels:
+    """(H, W, 3) the edit: what is unknown is filled, the object is pasted."""
     result = case.before.copy()
-    if case.gone.any():
-        result[case.gone] = fill(case.before, case.gone)[case.gone]
+    if unknown.any():
+        result[unknown] = fill(case.before, unknown)[unknown]
     if case.target is None:
         return result
     colour = case.before[case.home.slices]

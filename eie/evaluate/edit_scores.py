@@ -42,7 +42,8 @@ NOTES = (
     "0 equal to 4",
     "identical: share of the untouched pixels that equal the photo before; leftover: how much of "
     "the object still shows at its old place, 0 to 1",
-    "baselines know the exact mask; PSNR of equal pixels counts as 100 dB",
+    "baselines know the exact mask (with select mask, the one that eie is given)",
+    "PSNR of equal pixels counts as 100 dB",
 )
 
 EQUAL_PSNR = 100.0

@@ -123,7 +123,7 @@ def judged(case: EditCase, settings: EditSettings) -> CaseResult:
         shown["selected"] = np.where(selected[..., None], case.before, case.before // 3)
         results |= rendered(elements, chosen, case, settings)
     for baseline in settings.chosen_baselines:
-        results[baseline] = edited_by(baseline, case)
+        results[baseline] = edited_by(baseline, case, solid=settings.select == "mask")
     scores = scores_of(case, results)
     for decoder in settings.chosen_decoders:
         scores[decoder]["selection"] = overlap

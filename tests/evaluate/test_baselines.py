@@ -76,6 +76,15 @@ def test_a_removal_pastes_nothing(photo):
     assert (edited_by("hole", case)[case.gone] == 128).all()
 
 
+def test_a_mask_leaves_what_is_more_the_scene_s(photo):
+    case = moved(photo, None)
+    case.cover[30, 10:30] = 100
+    soft = edited_by("hole", case, solid=True)
+    np.testing.assert_array_equal(soft[30], case.before[30])
+    assert (soft[31:50, 10:30] == 128).all()
+    assert (edited_by("hole", case)[30, 10:30] == 128).all()
+
+
 def test_fills_of_a_plain_photo_are_plain():
     plain = np.full((64, 64, 3), [10, 200, 90], np.uint8)
     unknown = np.zeros((64, 64), bool)
