@@ -26,8 +26,9 @@ from eie.geometry import Boxes, corners, patch_boxes
 Patch = tuple[int, int]
 """Index of a source, and of a patch of it."""
 
-LEAST = 16
-"""Visible pixels that an element must have in the mask and out of it to be parted."""
+LEAST = 4
+"""Visible pixels that an element must have in the mask and out of it to be parted: fewer are no
+patch, and hardly seen."""
 
 
 def part(elements: ElementSet, white: NDArray[np.bool_]) -> ElementSet:

@@ -2,19 +2,21 @@
 
 Patches of the surroundings continue their texture, but know nothing of what a hole's neighbours
 are, nor where two of them should meet. The network sees the picture with the guess in it, as pixels
-and as ImageNet features at strides 2 to 32, and gives back
+and as ImageNet features at strides 2 to 32, and other guesses beside it: what all of them show is
+likelier than what one does. It gives back
 
-    picture + a_1 (G_1 − picture) + a_2 (G_2 − picture) + r
+    picture + a_1 (G_1 − picture) + a_2 (G_2 − picture) + Σ_k b_k (other_k − picture) + r
 
-with the picture averaged over Gaussians G, how much of either, a in (0, 1), and a residual r, all
-of them at every pixel. It is the refinement stage of coarse-to-fine inpainting (Yu et al.,
-"Generative Image Inpainting with Contextual Attention", CVPR 2018), whose coarse stage is here the
-classical decoder.
+with the picture averaged over Gaussians G, how much of either, a in (0, 1), how much of each other
+guess, b in (0, 1), and a residual r, all of them at every pixel. It is the refinement stage of
+coarse-to-fine inpainting (Yu et al., "Generative Image Inpainting with Contextual Attention", CVPR
+2018), whose coarse stage is here the classical decoder.
 
     pixels in blocks of 4×4, features at strides 2, 4 ⇒ 1/4 ─────────────── ⊕ ⇒ 1/4 ⇒ a, r
                              features at stride  8    ⇒ 1/8, from 1/4 ─── ⊕ ┘
                              features at stride 16    ⇒ 1/16 ────────── ⊕ ┘
                              features at stride 32    ⇒ 1/32 ───────────┘
+    other guesses: pixels at 1/4, features at strides 8 and 16 ⇒ added there, too
 """
 
 from __future__ import annotations
@@ -47,9 +49,12 @@ DEVIATIONS = (1.0, 3.0)
 """Of the Gaussians that the picture is averaged over, in pixels."""
 
 _LITTLE = -3.0
-"""Logit of how much averaging an untrained network asks for."""
+"""Logit of how much averaging, and of other guesses, an untrained network asks for."""
 
 _PLANES = 3 + len(DEVIATIONS)
+
+_COMPARED = (8, 16)
+"""Strides at which the features of other guesses are seen."""
 
 
 class FillRefiner(nn.Module):
@@ -58,14 +63,18 @@ class FillRefiner(nn.Module):
     Args:
         widths: channels at 1/4, 1/8, 1/16 and 1/32 of the resolution.
         blocks: residual blocks at each of these.
+        fills: guesses that it sees, the one that it changes among them.
     """
 
     def __init__(
         self,
         widths: tuple[int, int, int, int] = (64, 160, 224, 256),
         blocks: tuple[int, int, int, int] = (2, 3, 3, 2),
+        fills: int = 1,
     ) -> None:
         super().__init__()
+        self.fills = fills
+        others = fills - 1
         fine = widths[0]
         self.from_pixels = nn.Conv2d(4 * BLOCK**2, fine, 3, padding=1)
         # Stride 2 comes in blocks of 2×2; strides from 8 up come with the share that is known.
@@ -87,8 +96,26 @@ class FillRefiner(nn.Module):
         for parameter in self.head.parameters():
             nn.init.zeros_(parameter)
         nn.init.constant_(self.head.get_parameter("bias")[3 * BLOCK**2 :], _LITTLE)
+        if others:
+            self.from_others = nn.Conv2d(3 * others * BLOCK**2, fine, 3, padding=1)
+            self.from_compared = nn.ModuleList(
+                nn.Conv2d(others * CHANNELS[STRIDES.index(stride)], width, 1)
+                for stride, width in zip(_COMPARED, widths[1:3], strict=True)
+            )
+            self.mixing = nn.Conv2d(fine, others * BLOCK**2, 3, padding=1)
+            for layer in (self.from_others, *self.from_compared, self.mixing):
+                for parameter in layer.parameters():
+                    nn.init.zeros_(parameter)
+            nn.init.constant_(self.mixing.get_parameter("bias"), _LITTLE)
 
-    def forward(self, picture: Tensor, known: Tensor, features: Sequence[Tensor]) -> Tensor:
+    def forward(
+        self,
+        picture: Tensor,
+        known: Tensor,
+        features: Sequence[Tensor],
+        others: Sequence[Tensor] = (),
+        compared: Sequence[Sequence[Tensor]] = (),
+    ) -> Tensor:
         """Refine a picture.
 
         Args:
@@ -96,6 +123,8 @@ class FillRefiner(nn.Module):
                 multiples of 32.
             known: (B, 1, H, W) in [0, 1].
             features: its features per stride, as :func:`features_of` gives them.
+            others: the picture with each of the other guesses in it.
+            compared: their features.
 
         Returns:
             (B, 3, H, W), about [0, 1], not clipped, made where known, too.
@@ -110,7 +139,16 @@ class FillRefiner(nn.Module):
         half, quarter, *coarser = (
             layer(level) for layer, level in zip(self.from_features, given, strict=True)
         )
-        fine = self.before(self.from_pixels(blocks) + half + quarter)  # (B, w₀, H/4, W/4)
+        start = self.from_pixels(blocks) + half + quarter  # (B, w₀, H/4, W/4)
+        if self.fills > 1:
+            beside = torch.cat([other - picture for other in others], dim=1)  # (B, 3K, H, W)
+            start = start + self.from_others(F.pixel_unshuffle(beside, BLOCK))
+            for index, stride in enumerate(_COMPARED):
+                at = STRIDES.index(stride)
+                away = [other[at] - features[at] for other in compared]
+                seen = torch.cat(away, dim=1)  # (B, K·C_s, H/s, W/s)
+                coarser[index] = coarser[index] + self.from_compared[index](seen)
+        fine = self.before(start)  # (B, w₀, H/4, W/4)
         eighth = coarser[0] + self.down(F.pixel_unshuffle(fine, 2))  # (B, w₁, H/8, W/8)
         levels = [fine, eighth, *coarser[1:]]
         carried = self.bodies[-1](levels[-1])  # (B, w₃, H/32, W/32)
@@ -122,7 +160,36 @@ class FillRefiner(nn.Module):
         refined = picture + residual
         for share, deviation in zip(averaging.sigmoid().split(1, dim=1), DEVIATIONS, strict=True):
             refined = refined + share * (averaged(picture, deviation) - picture)
+        if self.fills > 1:
+            shares = F.pixel_shuffle(self.mixing(carried), BLOCK).float().sigmoid()  # (B, K, H, W)
+            for share, other in zip(shares.split(1, dim=1), others, strict=True):
+                refined = refined + share * (other - picture)
         return refined
+
+
+def refine(
+    model: nn.Module, count: int, network: FeatureDistance, fills: Sequence[Tensor], known: Tensor
+) -> Tensor:
+    """The network's answer to one or more guesses.
+
+    Args:
+        model: a :class:`FillRefiner`, perhaps wrapped for training.
+        count: guesses that it sees.
+        network: of the features, without a gradient.
+        fills: (B, 3, H, W) in [0, 1] each, the best first; where there are fewer than `count`, the
+            best is given again, and of more the last are left out.
+        known: (B, 1, H, W) in [0, 1].
+
+    Returns:
+        (B, 3, H, W), as :meth:`FillRefiner.forward`.
+    """
+    best, *others = fills[:count]
+    with torch.no_grad():
+        features, *compared = (features_of(network, fill) for fill in (best, *others))
+    others += (count - len(fills)) * [best]
+    compared += (count - len(fills)) * [features]
+    refined: Tensor = model(best, known, features, others, compared)
+    return refined
 
 
 class LoadedRefiner:
@@ -132,12 +199,13 @@ class LoadedRefiner:
         self.model, self.features = model, features
 
     @torch.no_grad()
-    def __call__(self, picture: Tensor, known: Tensor) -> Tensor:
+    def __call__(self, picture: Tensor, known: Tensor, others: Sequence[Tensor] = ()) -> Tensor:
         """Refine what is not known of a picture.
 
         Args:
             picture: (B, 3, H, W) in [−1, 1], any size, the photo where known, else the guess.
             known: (B, 1, H, W), 1 or 0.
+            others: the same picture with other guesses in it, the better ones first.
 
         Returns:
             (B, 3, H, W) in [−1, 1], unchanged where known; where it came from.
@@ -146,9 +214,12 @@ class LoadedRefiner:
         multiple = STRIDES[-1]
         padding = (0, -width % multiple, 0, -height % multiple)
         place = next(self.model.parameters())
-        guess = F.pad((picture + 1) / 2, padding, mode="replicate").to(place.device)
+        fills = [
+            F.pad((fill + 1) / 2, padding, mode="replicate").to(place.device)
+            for fill in (picture, *others)
+        ]
         whole = F.pad(known, padding, mode="replicate").to(place.device)
-        refined = self.model(guess, whole, features_of(self.features, guess))
+        refined = refine(self.model, self.model.fills, self.features, fills, whole)
         refined = refined[..., :height, :width].clamp(0, 1).to(picture) * 2 - 1
         return torch.where(known > 0, picture, refined)
 

@@ -1,8 +1,8 @@
-"""Of several fills of a hole, the one that looks most like what is right around it.
+"""Several fills of a hole, the one that looks most like what is right around it first.
 
 Patches of the surroundings fill a hole plausibly or not, depending on where they are taken from:
 from near by, a hole in a lawn gets grass but one at a wall's foot no wall; from farther away it is
-the other way round. So a hole is filled from surroundings of several sizes, and the fill is taken
+the other way round. So a hole is filled from surroundings of several sizes, and that fill is best
 whose every place has the likest place right around the hole: with φ the unit-length ImageNet
 features at one of the strides 8 and 16, I the places of the hole and O those around it,
 
@@ -53,38 +53,76 @@ _LONGEST = 512
 
 def guesses(
     scene: Scene, count: int, seed: int, contexts: Sequence[float] = CONTEXTS
-) -> list[Scene]:
+) -> list[list[Scene]]:
     """The scene with its holes filled by the classical decoder, `count` times.
 
     Args:
         seed: of the first; guess k has seed + k.
-        contexts: of the classical decoder, between whose fills every hole chooses; not empty.
+        contexts: of the classical decoder, one for each fill; not empty.
+
+    Returns:
+        For each guess, the scene with every hole's best fill, then with its second best, ...; one
+        alone where no hole is filled with patches, whose fills are all alike.
     """
+    first = ClassicalDecoder(seed=seed, context=contexts[0])
+    if not first.takes_patches(scene.hole):
+        return count * [[replace(scene, picture=first.fill(scene))]]
     return [
-        replace(scene, picture=_chosen_fill(scene, seed + index, contexts))
+        [
+            replace(scene, picture=picture)
+            for picture in ranked(
+                [
+                    ClassicalDecoder(seed=seed + index, context=context).fill(scene)
+                    for context in contexts
+                ],
+                scene.hole,
+            )
+        ]
         for index in range(count)
     ]
 
 
-def _chosen_fill(scene: Scene, seed: int, contexts: Sequence[float]) -> Picture:
-    """(H, W, C) the scene's picture, each of its holes filled in the best way."""
-    first, *others = (ClassicalDecoder(seed=seed, context=context) for context in contexts)
-    best = first.fill(scene)
-    if not others or not first.takes_patches(scene.hole):
-        return best
+def ranked(fills: Sequence[Picture], holes: Mask) -> list[Picture]:
+    """The pictures with every hole's fills in order, the best in the first.
+
+    Args:
+        fills: (H, W, C) uint8 each, equal but for the holes.
+        holes: (H, W) bool.
+    """
+    if len(fills) == 1:
+        return list(fills)
     from eie.models.feature_distance import load_feature_distance
 
     network = load_feature_distance()
-    holes = list(separate_holes(scene.hole, _MARGIN, _SHARE))
-    least = [_unlikeness(network, best, scene.hole, *hole) for hole in holes]
-    for decoder in others:
-        fill = decoder.fill(scene)
-        for index, (window, own) in enumerate(holes):
-            unlike = _unlikeness(network, fill, scene.hole, window, own)
-            if unlike < least[index]:
-                least[index] = unlike
-                best[window.slices][own] = fill[window.slices][own]
-    return best
+    pictures = [fill.copy() for fill in fills]
+    for window, own in separate_holes(holes, _MARGIN, _SHARE):
+        unlike = [_unlikeness(network, fill, holes, window, own) for fill in fills]
+        for picture, index in zip(pictures, np.argsort(unlike, kind="stable"), strict=True):
+            picture[window.slices][own] = fills[index][window.slices][own]
+    return pictures
+
+
+def fills_of(
+    photo: Picture, holes: Mask, seed: int = 0, contexts: Sequence[float] = CONTEXTS
+) -> list[Picture]:
+    """A photo's holes filled as :func:`guesses` fills a scene's, for trainings.
+
+    Args:
+        photo: (H, W, 3) uint8.
+        holes: (H, W) bool, not all True.
+    """
+    pictures = []
+    for context in contexts:
+        decoder = ClassicalDecoder(seed=seed, context=context)
+        picture = photo.copy()
+        for window, own in separate_holes(holes, decoder.margin, context):
+            unknown = holes[window.slices]
+            if unknown.all():
+                window, own, unknown = Window.of(holes), holes, holes
+            filled = decoder.inpaint(photo[window.slices], unknown)
+            picture[window.slices][own] = filled[own]
+        pictures.append(picture)
+    return ranked(pictures, holes)
 
 
 def _unlikeness(

@@ -103,7 +103,7 @@ class DiffusionDecoder(SamplingDecoder):
         generators = generators_of(self.seed, count)
         scenes = [scene] * count
         if pipeline.corrects:
-            scenes = guesses(scene, count, self.seed, _CONTEXTS)
+            scenes = [best for best, *_ in guesses(scene, count, self.seed, _CONTEXTS)]
 
         def make(views: Sequence[View], report: Progress) -> list[Picture]:
             different = views if pipeline.corrects else views[:1]

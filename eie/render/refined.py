@@ -32,7 +32,8 @@ class RefinedDecoder:
         model: "tiny" (embedded), a model folder, or a hub id.
         working_size: long side in pixels at which larger windows of the canvas are refined.
         context: side of a window as a multiple of what is refined in it.
-        contexts: of the classical decoder, whose best fill (:mod:`eie.render.choice`) is refined.
+        contexts: of the classical decoder, whose best fill (:mod:`eie.render.choice`) is refined
+            in view of the others.
         seed: of the classical decoder; variation k, counted from 0, has seed + k.
         device: "cpu", "cuda", "mps"; None for the best there is.
     """
@@ -81,14 +82,18 @@ class RefinedDecoder:
         from eie.models.fill_refiner import load_refiner
 
         refiner = load_refiner(element_model_folder(self.model), choose_device(self.device))
+        fills = guesses(scene, count, self.seed, self.contexts)
 
         def make(views: Sequence[View], report: Progress) -> list[Picture]:
-            pictures = [refined(refiner, view) for view in views]
+            pictures = [
+                refined(refiner, view, [view.like(other) for other in others])
+                for view, (_, *others) in zip(views, fills, strict=True)
+            ]
             report(1, 1)
             return pictures
 
         return fill_sites(
-            guesses(scene, count, self.seed, self.contexts),
+            [best for best, *_ in fills],
             make,
             self.working_size,
             self.context,
@@ -98,10 +103,14 @@ class RefinedDecoder:
         )
 
 
-def refined(refiner: LoadedRefiner, view: View) -> Picture:
-    """(H, W, 3) uint8 of a view whose photo shows a guess where nothing is known."""
+def refined(refiner: LoadedRefiner, view: View, others: Sequence[View] = ()) -> Picture:
+    """(H, W, 3) uint8 of a view whose photo shows a guess where nothing is known.
+
+    Args:
+        others: the same view with other guesses.
+    """
     photo, known = as_tensors(view)
-    made = refiner(photo, known)[0]  # (3, H, W) in [−1, 1]
+    made = refiner(photo, known, [as_tensors(other)[0] for other in others])[0]  # (3, H, W)
     pixels = made.add(1).mul(127.5).round().byte().permute(1, 2, 0)  # (H, W, 3)
     return np.ascontiguousarray(pixels.numpy())
 

@@ -6,7 +6,7 @@ hole ⇒ sites (square-ish windows with context) ⇒ views at the working size �
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import TypeVar
 
@@ -57,6 +57,13 @@ class View:
     known: Mask
     covered: Mask
     size: tuple[int, int]
+
+    def like(self, scene: Scene) -> View:
+        """The same window of another scene, of the same size."""
+        padding = [
+            (0, side - unpadded) for side, unpadded in zip(self.known.shape, self.size, strict=True)
+        ]
+        return replace(self, photo=_photo(scene, self.window, self.size, padding))
 
     def boxes(self, box: NDArray[np.floating]) -> NDArray[np.float32]:
         """(N, 4) boxes in pixels of the canvas ⇒ in pixels of the view."""
@@ -134,18 +141,25 @@ def view_of(scene: Scene, window: Window, working_size: int, multiple: int) -> V
     Args:
         multiple: of which the padded sides are.
     """
-    colour, _ = split_alpha(scene.picture[window.slices])
     size = working_shape(window.height, window.width, working_size)
     known = ~scene.hole[window.slices]
     covered = known | _at_home(scene, window)
     padding = [(0, -side % multiple) for side in size]
     return View(
         window=window,
-        photo=np.pad(reduced(to_channels(colour, 3), size), [*padding, (0, 0)], mode="edge"),
+        photo=_photo(scene, window, size, padding),
         known=np.pad(_wholly(known, size), padding, constant_values=True),
         covered=np.pad(_wholly(covered, size), padding, constant_values=True),
         size=size,
     )
+
+
+def _photo(
+    scene: Scene, window: Window, size: tuple[int, int], padding: list[tuple[int, int]]
+) -> Picture:
+    """(H, W, 3) uint8, a window of a scene's picture at a size, padded by repeating its edge."""
+    colour, _ = split_alpha(scene.picture[window.slices])
+    return np.pad(reduced(to_channels(colour, 3), size), [*padding, (0, 0)], mode="edge")
 
 
 def _site(

@@ -10,7 +10,7 @@ others everything outside the hole is, as in anchored rendering.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -99,6 +99,54 @@ def _draw_crop(
 
     Crops are not mirrored: a mirrored patch has another embedding.
     """
+    crop = crops.crop
+    photo, view, factor, dropped, hole, known = _draw_hole(photos, masks, crops, dropout, random)
+    values = _pictures(photo, view, crop) | {
+        "covered": ~hole[None],
+        "guessed": ~hole[None],
+        "known": known[None],
+    }
+    if filled and known.any():
+        values |= {"guess": _filled(values["target"], known), "guessed": np.ones_like(known)[None]}
+    elements = _elements(photo, view, factor, crop, dropped, patches)
+    return {name: np.ascontiguousarray(value) for name, value in (values | elements).items()}
+
+
+def draw_hole(
+    photos: EncodedPhotos | ShardedPhotos,
+    masks: MaskDatabase | None,
+    crops: CropSettings,
+    dropout: DropoutSettings,
+    random: np.random.Generator,
+) -> tuple[NDArray[np.uint8], Mask]:
+    """A random crop, and which of its pixels are known.
+
+    Returns:
+        (3, crop, crop) uint8 and (crop, crop) bool; the second is False throughout where nothing
+        is known, and True throughout where nothing was dropped.
+    """
+    photo, view, _, _, _, known = _draw_hole(photos, masks, crops, dropout, random)
+    return _pictures(photo, view, crops.crop)["target"], known
+
+
+class _Hole(NamedTuple):
+    """A crop's photo, view of it and scale; its dropped elements, their pixels, what is known."""
+
+    photo: EncodedPhoto
+    view: tuple[slice, slice]
+    factor: NDArray[np.float64]
+    dropped: NDArray[np.bool_]
+    hole: Mask
+    known: Mask
+
+
+def _draw_hole(
+    photos: EncodedPhotos | ShardedPhotos,
+    masks: MaskDatabase | None,
+    crops: CropSettings,
+    dropout: DropoutSettings,
+    random: np.random.Generator,
+) -> _Hole:
     index = int(random.integers(len(photos)))
     dropping = random.random() < dropout.share
     # What is drawn at random stays the same whether the partition is another photo's or not.
@@ -113,15 +161,7 @@ def _draw_crop(
     hole = dropped[labels]
     anchored = dropping and random.random() < dropout.known
     known = _eroded(~hole, random) if anchored else np.zeros_like(hole)
-    values = _pictures(photo, view, crop) | {
-        "covered": ~hole[None],
-        "guessed": ~hole[None],
-        "known": known[None],
-    }
-    if filled and known.any():
-        values |= {"guess": _filled(values["target"], known), "guessed": np.ones_like(known)[None]}
-    elements = _elements(photo, view, factor, crop, dropped, patches)
-    return {name: np.ascontiguousarray(value) for name, value in (values | elements).items()}
+    return _Hole(photo, view, factor, dropped, hole, known)
 
 
 def _pictures(photo: EncodedPhoto, view: tuple[slice, slice], crop: int) -> dict[str, NDArray[Any]]:

@@ -1,21 +1,28 @@
-"""The refiner: what the classical decoder makes of a hole, brought closer to the photo."""
+"""The refiner: what the classical decoder makes of a hole, brought closer to the photo.
+
+A crop's hole is filled several times, as rendering does; the refiner sees all fills. Sometimes it
+sees but one, as where fills are alike, or in a decoder's training.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from eie.models.feature_distance import features_of, load_feature_distance
-from eie.models.fill_refiner import FOLDER, FillRefiner
+from eie.models.feature_distance import load_feature_distance
+from eie.models.fill_refiner import FOLDER, FillRefiner, refine
 from eie.models.plain import save_plain
-from eie.train.decoder import drawn_batch, encoded_photos, square_about
-from eie.train.dropout import DecoderBatch
+from eie.render.choice import fills_of
+from eie.train.decoder import encoded_photos, square_about
+from eie.train.dropout import draw_hole
 from eie.train.encoded_photos import EncodedPhotos
 from eie.train.feature_loss import feature_loss, mean_over
 from eie.train.images import Folder
@@ -28,6 +35,57 @@ from eie.train.shards import ShardedPhotos
 
 JITTER = 24
 """Pixels by which a hole may lie beside the middle of the part that the loss is taken of."""
+
+
+_TRIES = 8
+"""Crops drawn for each of a batch, at most, to find one with a hole."""
+
+
+@dataclass(frozen=True, eq=False)
+class RefinerBatch:
+    """Crops with a hole, filled K times.
+
+    Attributes:
+        target: (B, 3, crop, crop) uint8, the photo.
+        fills: (B, K, 3, crop, crop) uint8, every hole's best fill in the first.
+        known: (B, 1, crop, crop) bool, where the photo's pixels are known.
+    """
+
+    target: Tensor
+    fills: Tensor
+    known: Tensor
+
+
+def draw_batch(
+    photos: EncodedPhotos | ShardedPhotos,
+    masks: MaskDatabase | None,
+    settings: RefinerSettings,
+    step: int,
+) -> RefinerBatch:
+    """The batch of a step; a pure function of it and the settings.
+
+    Crops without a hole are passed over, unless there are hardly others.
+    """
+    # Step −1 draws the batch that sample pictures are made of.
+    random = np.random.default_rng((settings.loop.seed, step + 1))
+    size = settings.crops.batch
+    drawn: list[tuple[NDArray[np.uint8], NDArray[np.bool_]]] = []
+    for tries in range(_TRIES * size):
+        crop = draw_hole(photos, masks, settings.crops, settings.dropout, random)
+        missing, left = size - len(drawn), _TRIES * size - tries
+        if crop[1].any() and (missing == left or not crop[1].all()):
+            drawn.append(crop)
+        if len(drawn) == size:
+            break
+    fills = [
+        fills_of(np.ascontiguousarray(np.moveaxis(target, 0, 2)), ~known, step % 2)
+        for target, known in drawn
+    ]
+    return RefinerBatch(
+        target=torch.from_numpy(np.stack([target for target, _ in drawn])).contiguous(),
+        fills=torch.from_numpy(np.array(fills)).movedim(4, 2).contiguous(),
+        known=torch.from_numpy(np.stack([known[None] for _, known in drawn])),
+    )
 
 
 class RefinerStage:
@@ -45,8 +103,8 @@ class RefinerStage:
         prepared: Path | None = None,
     ) -> None:
         self.settings = settings
-        draw = drawn_batch(photos, masks, settings)
-        self.batch = repeated(DecoderBatch, draw, prepared, settings.batches)
+        draw = partial(draw_batch, photos, masks, settings)
+        self.batch = repeated(RefinerBatch, draw, prepared, settings.batches)
         features = load_feature_distance()
         self.features = features.to(memory_format=torch.channels_last)
         torch.manual_seed(settings.loop.seed)
@@ -58,9 +116,11 @@ class RefinerStage:
     def parameter_groups(self) -> list[dict[str, Any]]:
         return [{"params": list(self.model.parameters()), "lr": self.settings.rate}]
 
-    def loss(self, model: nn.Module, batch: DecoderBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        target, guess, known = self._parts(batch, next(model.parameters()).device)
-        made = self._refined(model, guess, known)  # (B, 3, side, side)
+    def loss(self, model: nn.Module, batch: RefinerBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        target, fills, known = self._parts(batch, next(model.parameters()).device)
+        if torch.rand(()) < self.settings.alone:
+            fills = fills[:1]
+        made = self._refined(model, fills, known)  # (B, 3, side, side)
         unknown = 1 - known  # (B, 1, side, side)
         absolute = (made - target).abs().mean(dim=1, keepdim=True)  # (B, 1, side, side)
         parts = {
@@ -69,46 +129,47 @@ class RefinerStage:
         }
         return parts["features"] + self.settings.absolute_weight * parts["absolute"], parts
 
-    def samples(self, model: nn.Module, batch: DecoderBatch) -> dict[str, np.ndarray]:
+    def samples(self, model: nn.Module, batch: RefinerBatch) -> dict[str, np.ndarray]:
         device = next(model.parameters()).device
-        target, guess, known = _pictures(batch, device)
-        columns = [target, guess, self._refined(model, guess, known)]
+        target, fills, known = _pictures(batch, device)
+        columns = [target, *fills, self._refined(model, fills, known)]
         return {"refined": side_by_side(torch.cat(columns, dim=2))}
 
-    def _refined(self, model: nn.Module, guess: Tensor, known: Tensor) -> Tensor:
+    def _refined(self, model: nn.Module, fills: Sequence[Tensor], known: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1], what is known left as it is."""
-        self.features.to(guess.device)
-        with torch.no_grad():
-            features = features_of(self.features, guess)
-        made = model(guess, known, features).float()
-        return known * guess + (1 - known) * made
+        self.features.to(known.device)
+        made = refine(model, self.settings.model.fills, self.features, fills, known).float()
+        return known * fills[0] + (1 - known) * made
 
-    def _parts(self, batch: DecoderBatch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-        """A square about each hole, of crops that have one: target, guess, known; some mirrored.
+    def _parts(
+        self, batch: RefinerBatch, device: torch.device
+    ) -> tuple[Tensor, Sequence[Tensor], Tensor]:
+        """A square about each hole, of crops that have one: target, fills, known; some mirrored.
 
         Of a batch without any, the first crop, which then counts nothing.
         """
         side = min(self.settings.side, self.settings.crops.crop)
-        pictures = torch.cat(_pictures(batch, device), dim=1)  # (B, 7, crop, crop)
+        target, fills, known = _pictures(batch, device)
+        pictures = torch.cat([known, target, *fills], dim=1)  # (B, 4 + 3K, crop, crop)
         parts = []
         for picture, unknown in zip(pictures, ~batch.known[:, 0], strict=True):
             top, left = square_about(unknown, side, JITTER)
             part = picture[:, top : top + side, left : left + side]
             least, most = self.settings.unknown
-            if least <= 1 - float(part[6].mean()) <= most:
+            if least <= 1 - float(part[0].mean()) <= most:
                 parts.append(part.flip(2) if torch.rand(()) < 0.5 else part)
         if not parts:
-            parts = [pictures[0, :, :side, :side].index_fill(0, torch.tensor(6).to(device), 1.0)]
-        target, guess, known = torch.stack(parts).split([3, 3, 1], dim=1)
-        return target, guess, known
+            parts = [pictures[0, :, :side, :side].index_fill(0, torch.tensor(0).to(device), 1.0)]
+        known, target, *fills = torch.stack(parts).split([1, *[3] * (1 + len(fills))], dim=1)
+        return target, fills, known
 
 
-def _pictures(batch: DecoderBatch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Photo, photo with the guess in its hole, (B, 3, H, W) in [0, 1], and known (B, 1, H, W)."""
-    target, guess, known = (
-        plane.to(device).float() for plane in (batch.target, batch.guess, batch.known)
+def _pictures(batch: RefinerBatch, device: torch.device) -> tuple[Tensor, list[Tensor], Tensor]:
+    """Photo and fills, (B, 3, H, W) in [0, 1] each, and known (B, 1, H, W)."""
+    target, fills, known = (
+        plane.to(device).float() for plane in (batch.target, batch.fills, batch.known)
     )
-    return target / 255, (known * target + (1 - known) * guess) / 255, known
+    return target / 255, list((fills / 255).unbind(dim=1)), known
 
 
 def train_refiner(

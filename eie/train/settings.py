@@ -364,15 +364,17 @@ class RefinerConfig:
 
     widths: tuple[int, int, int, int] = (64, 160, 224, 256)
     blocks: tuple[int, int, int, int] = (2, 3, 3, 2)
+    fills: int = 3
 
 
 @dataclass(frozen=True)
 class RefinerSettings:
     """Everything but the photos that determines a training of the refiner.
 
-    crops, dropout, segmenter, encoder, masks, batches: of :class:`DecoderSettings`; crops of which
-        nothing is known are passed over.
+    crops, dropout, segmenter, encoder, masks, batches: of :class:`DecoderSettings`; crops
+        without a hole, or of which nothing is known, are passed over.
     side: in pixels, of the part of a crop about its hole that is refined, a multiple of 32.
+    alone: share of batches whose best fill alone is seen.
     unknown: range of the share of that part that its hole takes; others are passed over.
     absolute_weight: weight of the absolute error against the distance in ImageNet features.
     rate: highest learning rate.
@@ -381,12 +383,13 @@ class RefinerSettings:
 
     model: RefinerConfig = RefinerConfig()
     crops: CropSettings = DECODER_CROPS
-    dropout: DropoutSettings = DropoutSettings()
-    loop: LoopSettings = LoopSettings(steps=10_000, warmup=300, ema_decay=0.995, accumulate=2)
+    dropout: DropoutSettings = DropoutSettings(share=1.0, known=1.0)
+    loop: LoopSettings = LoopSettings(steps=10_000, warmup=300, ema_decay=0.995)
     segmenter: str = "slic"
     encoder: str = "tiny"
     masks: Path | None = None
     side: int = 160
+    alone: float = 0.15
     unknown: tuple[float, float] = (0.05, 0.9)
     absolute_weight: float = 1.0
     rate: float = 2e-4
@@ -413,8 +416,8 @@ class MattingSettings:
     calm: share of frames whose ground is smooth, as skies are: there least is seen first.
     blurred: share of objects whose border is blurred.
     compressed: share of frames that pass through JPEG.
-    decomposed: share of frames whose object is picked among elements, as users do; the others have
-        its own mask, half of them with a border that is somewhat off.
+    decomposed: share of frames whose object is picked by a click; the others have its own mask,
+        half of them with a border that is somewhat off.
     rate: highest learning rate.
     batches: of :class:`DecoderSettings`.
     start: weights (safetensors) to start from, as far as their tensors fit.
@@ -431,7 +434,7 @@ class MattingSettings:
     calm: float = 0.25
     blurred: float = 0.6
     compressed: float = 0.4
-    decomposed: float = 0.7
+    decomposed: float = 0.4
     segmenter: str = "tiny"
     rate: float = 1e-3
     batches: int | None = None

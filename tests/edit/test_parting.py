@@ -173,10 +173,11 @@ def test_parts_have_the_affinity_of_their_whole_but_none_with_each_other(
 
 
 def test_what_is_crossed_by_a_few_pixels_stays_whole(quilt: ElementSet) -> None:
-    for columns in (1, CELL - 1):
-        assert part(quilt, square(0, 0, HEIGHT, columns)) is quilt
+    few = square(0, 0, LEAST - 1, 1)
+    assert part(quilt, few) is quilt
+    assert part(quilt, ~few) is quilt
     assert part(quilt, square(0, 0, HEIGHT, CELL)) is quilt
-    assert len(part(quilt, square(0, 0, HEIGHT, 2))) == len(quilt) + ROWS
+    assert len(part(quilt, square(0, 0, LEAST, 1))) == len(quilt) + 1
 
 
 def test_embeddings_of_parted_sources_are_left_out(quilt: ElementSet, other_file: str) -> None:

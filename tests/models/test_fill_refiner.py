@@ -84,6 +84,46 @@ def test_it_sees_what_is_known_far_away(features) -> None:
     assert (one[..., 10:30, 12:40] - two[..., 10:30, 12:40]).abs().max() > 1e-4
 
 
+SEVERAL: dict[str, Any] = {**SMALL, "fills": 3}
+
+
+def other_fills(picture: torch.Tensor, known: torch.Tensor) -> list[torch.Tensor]:
+    """The picture with its hole mirrored, and with it grey."""
+    return [torch.where(known > 0, picture, fill) for fill in (picture.flip(3), 0 * picture)]
+
+
+def test_untrained_it_takes_a_little_of_other_fills(features) -> None:
+    torch.manual_seed(0)
+    several = FillRefiner(**SEVERAL).eval()
+    alone = small()
+    alone.load_state_dict(several.state_dict(), strict=False)
+    picture, known = photo(64, 96), with_hole(64, 96)
+    others = other_fills(picture, known)
+    expected = LoadedRefiner(alone, features)(picture, known)
+    little = torch.tensor(-3.0).sigmoid()
+    for other in others:
+        expected = expected + little * (other - picture)
+    made = LoadedRefiner(several, features)(picture, known, others)
+    assert torch.allclose(made, expected.clamp(-1, 1), atol=1e-5)
+
+
+def test_missing_fills_are_the_best_again_and_more_are_left_out(features) -> None:
+    torch.manual_seed(0)
+    model = FillRefiner(**SEVERAL).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    refiner = LoadedRefiner(model, features)
+    picture, known = photo(64, 64), with_hole(64, 64)
+    one, two = other_fills(picture, known)
+    alone = refiner(picture, known)
+    assert torch.equal(alone, refiner(picture, known, [picture, picture]))
+    both = refiner(picture, known, [one, two])
+    assert torch.equal(both, refiner(picture, known, [one, two, picture]))
+    differ = [alone, refiner(picture, known, [one]), both, refiner(picture, known, [two, one])]
+    for index, made in enumerate(differ):
+        assert all((made - other).abs().max() > 1e-4 for other in differ[:index])
+
+
 @pytest.mark.parametrize("deviation", DEVIATIONS)
 def test_averaging_is_a_gaussian(deviation: float) -> None:
     picture = photo(48, 40)
@@ -101,11 +141,13 @@ def test_features_have_a_mean_square_of_one(features) -> None:
         assert torch.allclose(level.square().mean(dim=1), torch.ones(()), atol=1e-3)
 
 
-def test_saved_and_loaded(features, tmp_path) -> None:
-    model = small()
+@pytest.mark.parametrize("config", [SMALL, SEVERAL])
+def test_saved_and_loaded(features, tmp_path, config) -> None:
+    torch.manual_seed(0)
+    model = FillRefiner(**config).eval()
     torch.nn.init.normal_(model.head.weight, std=0.1)
     model = model.half().float()  # what is saved
-    save_plain(model, tmp_path / FOLDER, SMALL)
+    save_plain(model, tmp_path / FOLDER, config)
     loaded = load_refiner(tmp_path)
     picture, known = photo(64, 64), with_hole(64, 64)
     ours = LoadedRefiner(model, features)(picture, known)

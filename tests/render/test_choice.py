@@ -1,4 +1,4 @@
-"""Which of several fills of a hole is taken."""
+"""The order of several fills of a hole."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from skimage import data
 from eie.models.feature_distance import load_feature_distance
 from eie.render import choice
 from eie.render.anchored import Scene, stage
-from eie.render.choice import CONTEXTS, guesses
+from eie.render.choice import CONTEXTS, fills_of, guesses
 from eie.render.classical import ClassicalDecoder
 from eie.render.exemplar import is_available
 from eie.render.pictures import Window
@@ -52,29 +52,35 @@ def test_every_hole_has_the_fill_of_one_context(channels) -> None:
     squares = ((20, 20, 50), (200, 300, 40))
     scene = scene_of(*squares, channels=channels)
     [guess] = guesses(scene, 1, seed=3)
-    assert_array_equal(guess.picture[~scene.hole], scene.picture[~scene.hole])
     fills = [filled(scene, context, seed=3) for context in CONTEXTS]
-    for square in squares:
-        assert any(same(guess.picture, fill, square) for fill in fills)
+    assert len(guess) == len(fills)
+    for ranked in guess:
+        assert_array_equal(ranked.picture[~scene.hole], scene.picture[~scene.hole])
+    for square in squares:  # as many equal ones among the fills as among the ranked
+        for fill in fills:
+            among = [sum(same(fill, other, square) for other in fills)]
+            among.append(sum(same(fill, ranked.picture, square) for ranked in guess))
+            assert among[0] == among[1] >= 1
 
 
-def test_the_likest_is_taken(monkeypatch) -> None:
-    """Each hole takes the fill with the least measure, whatever the others take."""
+def test_the_likest_comes_first(monkeypatch) -> None:
+    """Each hole's fills are ordered by the measure, whatever the order of the others."""
     squares = ((20, 20, 50), (200, 300, 40))
     scene = scene_of(*squares)
     contexts = (0.25, 0.5, 1.0)
     fills = [filled(scene, context) for context in contexts]
-    best = {20: 2, 300: 1}  # left border of the square ⇒ which fill is to win
+    order = {20: [2, 0, 1], 300: [1, 2, 0]}  # left border of the square ⇒ which fills are best
 
     def unlike(_network, picture, _holes, window: Window, own) -> float:
         left = window.left + int(np.flatnonzero(own.any(axis=0))[0])
         [square] = [square for square in squares if square[1] == left]
-        return 0.0 if same(picture, fills[best[left]], square) else 1.0
+        return float([same(picture, fills[index], square) for index in order[left]].index(True))
 
     monkeypatch.setattr(choice, "_unlikeness", unlike)
     [guess] = guesses(scene, 1, seed=0, contexts=contexts)
     for square in squares:
-        assert same(guess.picture, fills[best[square[1]]], square)
+        for scene, index in zip(guess, order[square[1]], strict=True):
+            assert same(scene.picture, fills[index], square)
 
 
 def test_what_continues_the_surroundings_is_likest() -> None:
@@ -100,7 +106,7 @@ def test_a_hole_without_surroundings_is_unlike_nothing() -> None:
 
 def test_without_a_choice_it_is_the_classical_fill() -> None:
     scene = scene_of((20, 20, 50))
-    [guess] = guesses(scene, 1, seed=0, contexts=[0.5])
+    [[guess]] = guesses(scene, 1, seed=0, contexts=[0.5])
     assert_array_equal(guess.picture, filled(scene, 0.5))
 
 
@@ -111,13 +117,21 @@ def test_narrow_holes_are_filled_once(monkeypatch) -> None:
         raise AssertionError
 
     monkeypatch.setattr(choice, "_unlikeness", never)
-    [guess] = guesses(scene, 1, seed=0)
+    [[guess]] = guesses(scene, 1, seed=0)
     assert_array_equal(guess.picture, filled(scene, CONTEXTS[0]))
 
 
 def test_every_guess_has_its_own_seed() -> None:
     scene = scene_of((60, 90, 90))
-    one, other = guesses(scene, 2, seed=0)
-    [again] = guesses(scene, 1, seed=1)
+    (one, *_), (other, *_) = guesses(scene, 2, seed=0)
+    [[again, *_]] = guesses(scene, 1, seed=1)
     assert (one.picture != other.picture).any()
     assert_array_equal(other.picture, again.picture)
+
+
+def test_a_photo_s_holes_are_filled_as_a_scene_s() -> None:
+    scene = scene_of((20, 20, 50), (200, 300, 40))
+    [guess] = guesses(scene, 1, seed=2)
+    fills = fills_of(np.asarray(scene.source), scene.hole, seed=2)
+    for ranked, fill in zip(guess, fills, strict=True):
+        assert_array_equal(ranked.picture, fill)

@@ -84,7 +84,7 @@ def test_every_variation_has_a_guess_of_its_own(tmp_path) -> None:
     elements = with_rows(make_set(noise(96, 96, 3), blocks(96, 96, 3, 3)), [4], visible=False)
     decoder = fast(str(model), temperature=0.0, seed=2)
     made = [r.photo.pixels for r in variations(elements, 2, decoder=decoder)]
-    plain = [scene.picture for scene in guesses(stage(elements), 2, 2, CONTEXTS[:2])]
+    plain = [best.picture for best, *_ in guesses(stage(elements), 2, 2, CONTEXTS[:2])]
     hole = stage(elements).hole
     differ = np.abs(plain[0].astype(int) - plain[1])[hole]
     assert differ.mean() > 5
