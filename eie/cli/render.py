@@ -54,7 +54,7 @@ def command(
             max=SEAM,
             help="How far around what is taken away the photo is made anew where it still shows "
             "it; 0 leaves all pixels but those of edited elements as they were.",
-            show_default="4 % of the photo's side, at most 32",
+            show_default="4 % of the photo's side, at most 32; around a mask .6 %, at most 8",
         ),
     ] = None,
     model: Model = None,

@@ -7,6 +7,9 @@ in every state of the history, becomes two, one in and one out of the mask. The 
 the id. So undoing an edit brings back what was seen before it, and leaves elements parted. (Where
 edited elements of one z-order overlap, the one with the higher id is nearer: there a new part comes
 to the front.)
+
+What is in the mask and what is out of it are two things: elements have no affinity across its
+border. Rendering takes that for a border that is known (:func:`eie.render.anchored.seam_of`).
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ patch, and hardly seen."""
 
 
 def part(elements: ElementSet, white: NDArray[np.bool_]) -> ElementSet:
-    """The set with the visible elements parted that a mask's border crosses.
+    """The set with the visible elements parted that a mask's border crosses, and told apart.
 
     Embeddings of sources that have parted patches are left out: they are of other patches.
 
@@ -44,24 +47,58 @@ def part(elements: ElementSet, white: NDArray[np.bool_]) -> ElementSet:
         UsageError: there would be too many elements.
     """
     inside: dict[Patch, NDArray[np.bool_]] = {}
-    for row in _crossed(elements, white):
+    visible, covered = _seen(elements, white)
+    for row in _crossed(elements, visible, covered):
         patch = (int(elements.table.source[row]), int(elements.table.patch[row]))
         if patch not in inside:
             own, under = _under(elements, row, white)
             if 0 < np.count_nonzero(under) < np.count_nonzero(own):
                 inside[patch] = under
-    return _parted(elements, inside) if inside else elements
+    if inside:
+        elements = _parted(elements, inside)
+        visible, covered = _seen(elements, white)
+    return _told_apart(elements, within=2 * covered > visible, seen=visible > 0)
 
 
-def _crossed(elements: ElementSet, white: NDArray[np.bool_]) -> Rows:
+def _seen(
+    elements: ElementSet, white: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(N,) visible pixels of each element, and (N,) those under a mask."""
+    front = rows_on_canvas(elements, elements.table.visible)  # (H, W)
+    return areas(front, len(elements)), areas(np.where(white, front, -1), len(elements))
+
+
+def _crossed(elements: ElementSet, visible: NDArray[np.int64], covered: NDArray[np.int64]) -> Rows:
     """Rows of the elements that are visible both in and out of a mask."""
-    table = elements.table
-    front = rows_on_canvas(elements, table.visible)  # (H, W)
-    visible = areas(front, len(elements))
-    covered = areas(np.where(white, front, -1), len(elements))
     with_pixels = np.array([source.pixels is not None for source in elements.sources])
     crossed = np.minimum(covered, visible - covered) >= LEAST
-    return np.flatnonzero(crossed & with_pixels[table.source])
+    return np.flatnonzero(crossed & with_pixels[elements.table.source])
+
+
+def _told_apart(
+    elements: ElementSet, within: NDArray[np.bool_], seen: NDArray[np.bool_]
+) -> ElementSet:
+    """The set without affinity between what is seen in and what is seen out of a mask.
+
+    Args:
+        within, seen: (N,) bool. A patch that is seen both in and out is left as it is.
+    """
+    if not within.any():
+        return elements
+    sources = list(elements.sources)
+    table = elements.table
+    for index, source in enumerate(sources):
+        own = seen & (table.source == index)
+        one, other = (np.unique(table.patch[own & side]) for side in (within, ~within))
+        both = np.intersect1d(one, other)
+        one, other = (np.setdiff1d(patches, both) for patches in (one, other))
+        if source.affinity is None or not len(one) or not len(other):
+            continue
+        affinity = source.affinity.copy()  # (P, P)
+        affinity[np.ix_(one, other)] = 0
+        affinity[np.ix_(other, one)] = 0
+        sources[index] = replace(source, affinity=affinity)
+    return replace(elements, sources=tuple(sources))
 
 
 def _window(source: Source, patch: int) -> tuple[slice, slice]:
@@ -120,10 +157,7 @@ def _parted(elements: ElementSet, inside: Mapping[Patch, NDArray[np.bool_]]) -> 
 def _finer_source(
     source: Source, inside: Mapping[int, NDArray[np.bool_]], child: NDArray[np.int32]
 ) -> Source:
-    """A source with patches parted; parts have the affinity of what they were part of.
-
-    The two parts of one patch have none with each other: the mask says that they are two things.
-    """
+    """A source with patches parted; parts have the affinity of what they were part of."""
     label_map = source.label_map.copy()  # (H, W)
     for patch, mask in inside.items():
         label_map[_window(source, patch)][mask] = child[patch]
@@ -133,7 +167,6 @@ def _finer_source(
         parents = np.flatnonzero(child >= 0)
         all_of = np.concatenate([np.arange(source.patches), parents])
         affinity = affinity[np.ix_(all_of, all_of)]
-        affinity[parents, child[parents]] = affinity[child[parents], parents] = 0
     return replace(
         source,
         label_map=label_map,

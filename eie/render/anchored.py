@@ -106,9 +106,33 @@ class PixelsOfSources:
 
 
 def seam_of(elements: ElementSet) -> int:
-    """Width of the seam for a canvas, in pixels: what blur and compression spoil grows with it."""
+    """Width of the seam for a canvas, in pixels: what blur and compression spoil grows with it.
+
+    Around what a mask has outlined it is narrow: what lies beyond is hardly the object's.
+    """
     side = np.sqrt(elements.canvas.height * elements.canvas.width)
+    if _is_outlined(elements):
+        return int(np.clip(round(side / 170), 2, 8))
     return int(np.clip(round(side / 25), 8, SEAM))
+
+
+def _is_outlined(elements: ElementSet) -> bool:
+    """Whether what is gone from the photo has no affinity with what is left of it.
+
+    Segmenters are never as sure of it; :mod:`eie.edit.parting` is where someone gave a mask.
+    """
+    source, kept = elements.sources[0], _kept(elements)
+    if source.affinity is None or kept.all() or not kept.any():
+        return False
+    across = (source.affinity[~kept][:, kept], source.affinity[kept][:, ~kept])
+    return not any(affinity.any() for affinity in across)
+
+
+def _kept(elements: ElementSet) -> NDArray[np.bool_]:
+    """(P,) bool, the patches of source 0 that are where they were."""
+    table, source = elements.table, elements.sources[0]
+    kept: NDArray[np.bool_] = patch_members(table.patch[elements.untouched], source.patches)
+    return kept
 
 
 def stage(elements: ElementSet, seam: int | None = None) -> Scene:
@@ -171,7 +195,7 @@ def _revealed(elements: ElementSet, pixels: Picture, seam: int) -> Plane:
         pixels: (H, W, C) uint8 of source 0.
     """
     source = elements.sources[0]
-    kept = patch_members(elements.table.patch[elements.untouched], source.patches)
+    kept = _kept(elements)
     revealed = np.zeros(elements.canvas, dtype=np.uint8)
     if kept.all():
         return revealed

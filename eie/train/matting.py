@@ -200,7 +200,7 @@ def _picked(
         elements = eie.decompose(pixels, segmenter=segmenter, elements=settings.elements)
         if elements.sources[0].affinity is not None and (alpha > 0.5).any():
             return _clicked(elements, alpha > 0.5)
-    mask: Mask = alpha > rng.choice([0.0, 0.1, 0.5, 0.5, 0.5, 0.9])
+    mask: Mask = alpha > rng.choice([0.0, 0.1, 0.5, 0.9])
     if rng.random() < 0.5:
         return mask
     inside, outside = (

@@ -434,7 +434,7 @@ class MattingSettings:
     calm: float = 0.25
     blurred: float = 0.6
     compressed: float = 0.4
-    decomposed: float = 0.4
+    decomposed: float = 0.8
     segmenter: str = "tiny"
     rate: float = 1e-3
     batches: int | None = None

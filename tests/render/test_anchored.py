@@ -275,3 +275,22 @@ def test_a_seam_of_zero_changes_nothing_beside_the_element():
 def test_a_seam_out_of_range_is_refused(seam):
     with pytest.raises(UsageError, match="seam"):
         stage(make_set(noise(20, 20, 3), blocks(20, 20, 2, 2)), seam=seam)
+
+
+def test_the_seam_is_narrow_around_what_a_mask_outlined(tmp_path):
+    import eie
+    from eie.edit import Delete, edit
+    from eie.files.images import Photo, write_photo
+
+    elements = eie.decompose(noise(340, 340, 3), segmenter="slic", elements=64)
+    white = np.zeros((340, 340, 1), np.uint8)
+    white[83:171, 90:211] = 255
+    write_photo(Photo(white), tmp_path / "m.png")
+    outlined = edit(elements, [Delete(f"mask:'{tmp_path}/m.png'")])
+    assert_array_equal(stage(outlined, seam=0).revealed, white[..., 0])
+    assert seam_of(outlined) == 2
+    assert stage(outlined).seam == 2
+    # Together with something else, and of elements picked otherwise, borders are not sure.
+    assert seam_of(edit(outlined, [Delete("@20,20")])) == 14
+    assert seam_of(edit(elements, [Delete("box:83,90,171,211")])) == 14
+    assert seam_of(elements) == 14
