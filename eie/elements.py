@@ -4,8 +4,9 @@
 
 An :class:`ElementSet` holds one or more *sources* (a photo cut into patches by its label map) and a
 *table* of elements. An element shows one patch of one source in a box on the canvas; editing
-changes the table and never a source, so every edit can be taken back. Everything here is an
-immutable value: operations return a changed copy (`dataclasses.replace`).
+changes the table and never what a source shows, so every edit can be taken back; a mask may part
+patches (:mod:`eie.edit.parting`). Everything here is an immutable value: operations return a
+changed copy (`dataclasses.replace`).
 
 Boxes are (cx, cy, w, h) in pixels; :mod:`eie.geometry` states the coordinate frame.
 """
@@ -73,7 +74,8 @@ class Source:
         pixels: (H, W, C) uint8 in [0, 255], C = 1 grey, 2 grey+alpha, 3 RGB, 4 RGBA with straight
             alpha; None when the file was made with --no-pixels.
         affinity: (P, P) float32 in [0, 1]: entry (n, k) is the mean probability, over the pixels of
-            patch k, of belonging to one object with the query point of patch n; None if unknown.
+            patch k, of belonging to one object with the query point of patch n, and 0 where a mask
+            has told them apart; None if unknown.
         embeddings: the patches' appearance, or None before `encode`.
         icc: the photo's ICC profile, or None.
         exif: the photo's EXIF block with its orientation already applied, or None.
