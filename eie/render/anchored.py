@@ -23,10 +23,14 @@ from eie.errors import UsageError
 from eie.geometry import common_box, corners
 from eie.render.layers import Layer, layers_of, paint, patch_members
 from eie.render.pictures import Mask, Picture, Plane, Window, bounds
-from eie.render.seam import margin, spoilt
+from eie.render.seam import margin, share_beyond, spoilt
 
 SEAM = 32
 """Most pixels beyond the old and new place of an element that rendering may change."""
+
+TRUSTED = 0.1
+"""Share of the pixels right outside of a mask that may show the object if the mask is taken for
+exact. It was below .09 for 27 of 30 exact masks, above .17 for 27 of 30 that were 8 pixels off."""
 
 
 Progress = Callable[[int, int], None]
@@ -106,14 +110,18 @@ class PixelsOfSources:
 
 
 def seam_of(elements: ElementSet) -> int:
-    """Width of the seam for a canvas, in pixels: what blur and compression spoil grows with it.
+    """Width of the seam for a canvas, in pixels: what blur and compression spoil grows with it."""
+    return int(np.clip(round(_side(elements) / 25), 8, SEAM))
 
-    Around what a mask has outlined it is narrow: what lies beyond is hardly the object's.
-    """
-    side = np.sqrt(elements.canvas.height * elements.canvas.width)
-    if _is_outlined(elements):
-        return int(np.clip(round(side / 170), 2, 8))
-    return int(np.clip(round(side / 25), 8, SEAM))
+
+def outlined_seam_of(elements: ElementSet) -> int:
+    """The same around what a mask has outlined: what lies beyond is hardly the object's."""
+    return int(np.clip(round(_side(elements) / 170), 2, 8))
+
+
+def _side(elements: ElementSet) -> float:
+    """Side in pixels of a square as large as the canvas."""
+    return float(np.sqrt(elements.canvas.height * elements.canvas.width))
 
 
 def _is_outlined(elements: ElementSet) -> bool:
@@ -145,15 +153,17 @@ def stage(elements: ElementSet, seam: int | None = None) -> Scene:
     Raises:
         UsageError: a source that is shown has no pixels, or a seam that is too wide.
     """
-    seam = seam_of(elements) if seam is None else seam
-    if not 0 <= seam <= SEAM:
+    if seam is not None and not 0 <= seam <= SEAM:
         raise UsageError(f"a seam of {seam} pixels", hint=f"0 to {SEAM} are possible")
     pixels = PixelsOfSources(elements)
     source = pixels(0)
     layers = layers_of(elements)
     picture = source.copy()
     opaque = paint(picture, layers, elements, pixels)
-    revealed = _revealed(elements, source, seam)
+    if seam is None:
+        seam, revealed = _suggested(elements, source)
+    else:
+        revealed = _revealed(elements, source, seam)
     hole = (revealed > 0) & ~opaque
     return Scene(elements, source, picture, revealed, hole, layers, pixels, seam)
 
@@ -186,6 +196,22 @@ def compose(scene: Scene, fill: Picture | None) -> Picture:
 def _mix(under: Picture, over: Picture, share: NDArray[np.floating]) -> Picture:
     """(n, C) colours, `share` of them from `over`."""
     return np.asarray(np.rint(under * (1 - share) + over * share), dtype=np.uint8)
+
+
+def _suggested(elements: ElementSet, pixels: Picture) -> tuple[int, Plane]:
+    """Width of a seam, and what is revealed with it.
+
+    It is narrow around what a mask has outlined, unless the object is seen to go on beyond: then
+    the mask is a rough one.
+    """
+    seam = seam_of(elements)
+    revealed = _revealed(elements, pixels, seam)
+    if _is_outlined(elements):
+        narrow = outlined_seam_of(elements)
+        gone = ~_kept(elements)[elements.sources[0].label_map]
+        if share_beyond(revealed, gone, narrow) <= TRUSTED:
+            return narrow, _revealed(elements, pixels, narrow)
+    return seam, revealed
 
 
 def _revealed(elements: ElementSet, pixels: Picture, seam: int) -> Plane:

@@ -119,6 +119,19 @@ def spoilt(source: Picture, gone: Mask, seam: int) -> Plane:
     return plane
 
 
+def share_beyond(plane: Plane, gone: Mask, narrow: int) -> float:
+    """How much of what is right outside of a narrow seam, up to three times as far, is spoilt.
+
+    Args:
+        plane: (H, W) uint8, as :func:`spoilt` gives it for a wide seam.
+        gone: (H, W) bool, what is taken away.
+        narrow: width of the narrow seam in pixels.
+    """
+    distance = _distance(gone)
+    beyond = (distance > narrow) & (distance <= 3 * narrow)
+    return float((plane[beyond] >= 128).mean()) if beyond.any() else 0.0
+
+
 def step_width(seam: int) -> int:
     """Pixels by which the seam is gone through at a time."""
     return -(-seam // STEPS)
