@@ -9,7 +9,7 @@ edited elements of one z-order overlap, the one with the higher id is nearer: th
 to the front.)
 
 What is in the mask and what is out of it are two things: elements have no affinity across its
-border. Rendering takes that for a border that is known (:func:`eie.render.anchored.seam_of`).
+border. Rendering takes that for a border that is known (:mod:`eie.render.anchored`).
 """
 
 from __future__ import annotations

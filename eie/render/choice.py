@@ -83,7 +83,7 @@ def guesses(
 
 
 def ranked(fills: Sequence[Picture], holes: Mask) -> list[Picture]:
-    """The pictures with every hole's fills in order, the best in the first.
+    """The pictures with every hole's fills in order, the best in the first, in place.
 
     Args:
         fills: (H, W, C) uint8 each, equal but for the holes.
@@ -94,12 +94,14 @@ def ranked(fills: Sequence[Picture], holes: Mask) -> list[Picture]:
     from eie.models.feature_distance import load_feature_distance
 
     network = load_feature_distance()
-    pictures = [fill.copy() for fill in fills]
-    for window, own in separate_holes(holes, _MARGIN, _SHARE):
-        unlike = [_unlikeness(network, fill, holes, window, own) for fill in fills]
-        for picture, index in zip(pictures, np.argsort(unlike, kind="stable"), strict=True):
-            picture[window.slices][own] = fills[index][window.slices][own]
-    return pictures
+    windows = list(separate_holes(holes, _MARGIN, _SHARE))
+    # Before any fill is moved, as windows may overlap.
+    unlike = [[_unlikeness(network, fill, holes, *window) for fill in fills] for window in windows]
+    for (window, own), values in zip(windows, unlike, strict=True):
+        parts = [fill[window.slices][own] for fill in fills]  # (n, C) each
+        for fill, index in zip(fills, np.argsort(values, kind="stable"), strict=True):
+            fill[window.slices][own] = parts[index]
+    return list(fills)
 
 
 def fills_of(
