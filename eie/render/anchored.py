@@ -28,7 +28,7 @@ from eie.render.seam import margin, share_beyond, spoilt
 SEAM = 32
 """Most pixels beyond the old and new place of an element that rendering may change."""
 
-TRUSTED = 0.1
+TRUSTED = 0.15
 """Share of the pixels right outside of a mask that may show the object if the mask is taken for
 exact. It was below .09 for 27 of 30 exact masks, above .17 for 27 of 30 that were 8 pixels off."""
 

@@ -84,7 +84,7 @@ edits = st.lists(
     st.sampled_from(
         [
             Move("all", "7,-3"),
-            Scale("9-11", "0.5"),
+            Scale("9-11", "0.37,0.61"),
             Scale("all", "2,1"),
             Flip("all", "h"),
             Copy("4-8", "60,0"),
