@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -113,9 +113,7 @@ class DecoderStage:
         prepared: Path | None = None,
     ) -> None:
         self.settings = settings
-        draw = drawn_batch(
-            photos, masks, settings, filled=settings.corrects, patches=not settings.freeze
-        )
+        draw = partial(_batch, photos, masks, settings)
         self.batch = repeated(DecoderBatch, draw, prepared, settings.batches)
         self.vae = load_vae(settings.vae)
         self.channel_weight = channel_weights(self.vae, settings.channel_power)  # (C,)
@@ -429,28 +427,22 @@ def square_about(unknown: Tensor, side: int, jitter: int = 0) -> tuple[int, int]
     return top, left
 
 
-def drawn_batch(
-    photos: EncodedPhotos | ShardedPhotos,
-    masks: MaskDatabase | None,
-    settings: DecoderSettings | RefinerSettings,
-    filled: bool = True,
-    patches: bool = False,
-) -> Callable[[int], DecoderBatch]:
-    """What draws the batch of a step; `filled` and `patches` as of :func:`draw_batch`."""
-    return partial(_batch, photos, masks, settings, filled, patches)
-
-
 def _batch(
     photos: EncodedPhotos | ShardedPhotos,
     masks: MaskDatabase | None,
-    settings: DecoderSettings | RefinerSettings,
-    filled: bool,
-    patches: bool,
+    settings: DecoderSettings,
     step: int,
 ) -> DecoderBatch:
-    # Step −1 draws the batch that sample pictures are made of.
-    seed = (settings.loop.seed, step + 1)
-    return draw_batch(photos, masks, settings.crops, settings.dropout, seed, filled, patches)
+    return draw_batch(
+        photos,
+        masks,
+        settings.crops,
+        settings.dropout,
+        # Step −1 draws the batch that sample pictures are made of.
+        (settings.loop.seed, step + 1),
+        filled=settings.corrects,
+        patches=not settings.freeze,
+    )
 
 
 def encoded_photos(

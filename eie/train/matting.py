@@ -198,8 +198,7 @@ def _picked(
     """(crop, crop) bool, what a user takes for the object."""
     if rng.random() < settings.decomposed:
         elements = eie.decompose(pixels, segmenter=segmenter, elements=settings.elements)
-        if elements.sources[0].affinity is not None and (alpha > 0.5).any():
-            return _clicked(elements, alpha > 0.5)
+        return _elements_of(rng, elements, alpha > 0.5)
     mask: Mask = alpha > rng.choice([0.0, 0.1, 0.5, 0.9])
     if rng.random() < 0.5:
         return mask
@@ -212,15 +211,26 @@ def _picked(
     return np.asarray(inside - outside + off > 0.5)
 
 
+def _elements_of(rng: np.random.Generator, elements: ElementSet, mask: Mask) -> Mask:
+    """The pixels of elements that lie mostly in a mask, or of the object about its middle."""
+    label_map = elements.sources[0].label_map
+    count = elements.sources[0].patches
+    within = np.bincount(label_map[mask], minlength=count)
+    members = within > 0.5 * np.bincount(label_map.ravel(), minlength=count)  # (P,) by patch
+    if rng.random() < 0.5 and elements.sources[0].affinity is not None and mask.any():
+        members = _clicked(elements, mask)
+    return np.asarray(members[label_map])
+
+
 def _clicked(elements: ElementSet, mask: Mask) -> Mask:
-    """The pixels of the elements that a click takes, at the pixel farthest from a mask's border."""
+    """(P,) bool, patches of the object at the pixel farthest from a mask's border."""
     depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
     patch = elements.sources[0].label_map.ravel()[int(depth.argmax())]
     row = int(np.flatnonzero(elements.table.patch == patch)[0])
     rows = object_around(elements, row, np.ones(len(elements), dtype=bool))
     members = np.zeros(elements.sources[0].patches, dtype=bool)
     members[elements.table.patch[rows]] = True
-    return np.asarray(members[elements.sources[0].label_map])
+    return members
 
 
 def _parts(

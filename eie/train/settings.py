@@ -416,8 +416,8 @@ class MattingSettings:
     calm: share of frames whose ground is smooth, as skies are: there least is seen first.
     blurred: share of objects whose border is blurred.
     compressed: share of frames that pass through JPEG.
-    decomposed: share of frames whose object is picked by a click; the others have its own mask,
-        half of them with a border that is somewhat off.
+    decomposed: share of frames whose object is picked among elements, as users do; the others have
+        its own mask, half of them with a border that is somewhat off.
     rate: highest learning rate.
     batches: of :class:`DecoderSettings`.
     start: weights (safetensors) to start from, as far as their tensors fit.
@@ -434,7 +434,7 @@ class MattingSettings:
     calm: float = 0.25
     blurred: float = 0.6
     compressed: float = 0.4
-    decomposed: float = 0.8
+    decomposed: float = 0.7
     segmenter: str = "tiny"
     rate: float = 1e-3
     batches: int | None = None
