@@ -437,6 +437,14 @@ def refiner(
             min=0.0, help="Highest learning rate.", show_default=str(RefinerSettings.rate)
         ),
     ] = None,
+    side: Annotated[
+        int | None,
+        typer.Option(
+            min=32,
+            help="Side in pixels of a crop's part about its hole that is seen, a multiple of 32.",
+            show_default=str(RefinerSettings.side),
+        ),
+    ] = None,
     batches: Batches = None,
     seed: Seed = None,
     precision: PrecisionOption = None,
@@ -467,7 +475,9 @@ def refiner(
         default,
         loop=replace(default.loop, **_loop(steps, seed, precision, workers, accumulate)),
         crops=replace(default.crops, **typed(batch=batch)),
-        **typed(masks=masks, segmenter=segmenter, rate=rate, batches=batches, start=start),
+        **typed(
+            masks=masks, segmenter=segmenter, side=side, rate=rate, batches=batches, start=start
+        ),
     )
     folders = [Folder.parse(folder) for folder in data]
     options = train_refiner(folders, output, settings, dry_run)
