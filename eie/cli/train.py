@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,6 +40,21 @@ DATA_HELP = (
 )
 
 
+def _count(text: str, default: int) -> Any:
+    """An option that takes a whole number from 1 up."""
+    return typer.Option(min=1, help=text, show_default=str(default))
+
+
+def _amount(text: str, default: float) -> Any:
+    """An option that takes a number from 0 up."""
+    return typer.Option(min=0.0, help=text, show_default=str(default))
+
+
+def _share(text: str, default: float) -> Any:
+    """An option that takes a number from 0 to 1."""
+    return typer.Option(min=0.0, max=1.0, help=text, show_default=str(default))
+
+
 Data = Annotated[list[str], typer.Argument(metavar="DATA...", help=DATA_HELP)]
 
 RunFolder = Annotated[
@@ -47,7 +63,7 @@ RunFolder = Annotated[
 
 Steps = Annotated[
     int | None,
-    typer.Option(min=1, help="Length of the run.", show_default=str(LoopSettings.steps)),
+    _count("Length of the run.", LoopSettings.steps),
 ]
 
 Seed = Annotated[int | None, typer.Option(min=0, show_default=str(LoopSettings.seed))]
@@ -92,11 +108,7 @@ Start = Annotated[
 
 Accumulate = Annotated[
     int | None,
-    typer.Option(
-        min=1,
-        help="Batches whose gradients make one step.",
-        show_default=str(LoopSettings.accumulate),
-    ),
+    _count("Batches whose gradients make one step.", LoopSettings.accumulate),
 ]
 
 Masks = Annotated[
@@ -133,6 +145,14 @@ def _loop(
     )
 
 
+def _tell(options: Mapping[str, Any], dry_run: bool, made: Path) -> None:
+    """Print the options of a dry run, else what was trained."""
+    if dry_run:
+        typer.echo(json.dumps(options, indent=2, default=str))
+    else:
+        note(f"trained: {made}")
+
+
 @app.callback()
 def train() -> None:
     """Train the embedded models; the same command resumes an interrupted run."""
@@ -145,7 +165,7 @@ def segmenter(
     steps: Steps = None,
     batch: Annotated[
         int | None,
-        typer.Option(min=1, help="Crops in a batch.", show_default=str(SceneSettings.batch)),
+        _count("Crops in a batch.", SceneSettings.batch),
     ] = None,
     crop: Annotated[
         int | None,
@@ -153,59 +173,36 @@ def segmenter(
     ] = None,
     segmented: Annotated[
         float | None,
-        typer.Option(
-            min=0.0,
-            max=1.0,
-            help="Share of crops of photos that people segmented.",
-            show_default=str(SceneSettings.segmented),
-        ),
+        _share("Share of crops of photos that people segmented.", SceneSettings.segmented),
     ] = None,
     pasted: Annotated[
         float | None,
-        typer.Option(
-            min=0.0,
-            max=1.0,
-            help="Share of these that get objects pasted on, as all others do.",
-            show_default=str(SceneSettings.pasted),
+        _share(
+            "Share of these that get objects pasted on, as all others do.", SceneSettings.pasted
         ),
     ] = None,
     objects: Annotated[
         int | None,
-        typer.Option(
-            min=1, help="Most objects on a crop.", show_default=str(SceneSettings.objects)
-        ),
+        _count("Most objects on a crop.", SceneSettings.objects),
     ] = None,
     affinity_weight: Annotated[
         float | None,
-        typer.Option(
-            min=0.0,
-            help="Weight of the affinity's cross-entropy: of whole objects against elements.",
-            show_default=str(SegmenterSettings.affinity_weight),
+        _amount(
+            "Weight of the affinity's cross-entropy: of whole objects against elements.",
+            SegmenterSettings.affinity_weight,
         ),
     ] = None,
     dice_weight: Annotated[
         float | None,
-        typer.Option(
-            min=0.0,
-            help="Weight of the affinity's overlap.",
-            show_default=str(SegmenterSettings.dice_weight),
-        ),
+        _amount("Weight of the affinity's overlap.", SegmenterSettings.dice_weight),
     ] = None,
     head_rate: Annotated[
         float | None,
-        typer.Option(
-            min=0.0,
-            help="Highest learning rate but for the backbone.",
-            show_default=str(SegmenterSettings.head_rate),
-        ),
+        _amount("Highest learning rate but for the backbone.", SegmenterSettings.head_rate),
     ] = None,
     backbone_rate: Annotated[
         float | None,
-        typer.Option(
-            min=0.0,
-            help="Highest learning rate of the backbone.",
-            show_default=str(SegmenterSettings.backbone_rate),
-        ),
+        _amount("Highest learning rate of the backbone.", SegmenterSettings.backbone_rate),
     ] = None,
     seed: Seed = None,
     precision: PrecisionOption = None,
@@ -241,10 +238,7 @@ def segmenter(
     )
     folders = [Folder.parse(folder) for folder in data]
     options = train_segmenter(folders, output, settings, dry_run)
-    if dry_run:
-        typer.echo(json.dumps(options, indent=2, default=str))
-    else:
-        note(f"trained: {output / WEIGHTS_NAME}")
+    _tell(options, dry_run, output / WEIGHTS_NAME)
 
 
 @app.command(name="encoder")
@@ -263,7 +257,7 @@ def encoder(
     steps: Steps = None,
     batch: Annotated[
         int | None,
-        typer.Option(min=1, help="Crops in a batch.", show_default=str(CropSettings.batch)),
+        _count("Crops in a batch.", CropSettings.batch),
     ] = None,
     crop: Annotated[
         int | None,
@@ -310,10 +304,7 @@ def encoder(
     )
     folders = [Folder.parse(folder) for folder in data]
     options = train_encoder(folders, output, settings, dry_run)
-    if dry_run:
-        typer.echo(json.dumps(options, indent=2, default=str))
-    else:
-        note(f"trained: {output}")
+    _tell(options, dry_run, output)
 
 
 @app.command(name="autoencoder")
@@ -323,7 +314,7 @@ def autoencoder(
     steps: Steps = None,
     batch: Annotated[
         int | None,
-        typer.Option(min=1, help="Crops in a batch.", show_default=str(PhotoCropSettings.batch)),
+        _count("Crops in a batch.", PhotoCropSettings.batch),
     ] = None,
     crop: Annotated[
         int | None,
@@ -356,10 +347,7 @@ def autoencoder(
     )
     folders = [Folder.parse(folder) for folder in data]
     options = train_autoencoder(folders, output, settings, dry_run)
-    if dry_run:
-        typer.echo(json.dumps(options, indent=2, default=str))
-    else:
-        note(f"trained: {output / FOLDER}")
+    _tell(options, dry_run, output / FOLDER)
 
 
 @app.command(name="masks")
@@ -421,21 +409,15 @@ def refiner(
     segmenter: Annotated[str | None, _segmenter(RefinerSettings.segmenter)] = None,
     steps: Annotated[
         int | None,
-        typer.Option(
-            min=1, help="Length of the run.", show_default=str(RefinerSettings().loop.steps)
-        ),
+        _count("Length of the run.", RefinerSettings().loop.steps),
     ] = None,
     batch: Annotated[
         int | None,
-        typer.Option(
-            min=1, help="Crops in a batch.", show_default=str(RefinerSettings().crops.batch)
-        ),
+        _count("Crops in a batch.", RefinerSettings().crops.batch),
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option(
-            min=0.0, help="Highest learning rate.", show_default=str(RefinerSettings.rate)
-        ),
+        _amount("Highest learning rate.", RefinerSettings.rate),
     ] = None,
     side: Annotated[
         int | None,
@@ -451,11 +433,7 @@ def refiner(
     workers: Workers = None,
     accumulate: Annotated[
         int | None,
-        typer.Option(
-            min=1,
-            help="Batches whose gradients make one step.",
-            show_default=str(RefinerSettings().loop.accumulate),
-        ),
+        _count("Batches whose gradients make one step.", RefinerSettings().loop.accumulate),
     ] = None,
     start: Start = None,
     dry_run: DryRun = False,
@@ -481,10 +459,7 @@ def refiner(
     )
     folders = [Folder.parse(folder) for folder in data]
     options = train_refiner(folders, output, settings, dry_run)
-    if dry_run:
-        typer.echo(json.dumps(options, indent=2, default=str))
-    else:
-        note(f"trained: {output / FOLDER}")
+    _tell(options, dry_run, output / FOLDER)
 
 
 @app.command(name="matting")
@@ -494,19 +469,15 @@ def matting(
     segmenter: Annotated[str | None, _segmenter(MattingSettings.segmenter)] = None,
     steps: Annotated[
         int | None,
-        typer.Option(
-            min=1, help="Length of the run.", show_default=str(MattingSettings().loop.steps)
-        ),
+        _count("Length of the run.", MattingSettings().loop.steps),
     ] = None,
     batch: Annotated[
         int | None,
-        typer.Option(min=1, help="Frames in a batch.", show_default=str(MattingSettings.batch)),
+        _count("Frames in a batch.", MattingSettings.batch),
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option(
-            min=0.0, help="Highest learning rate.", show_default=str(MattingSettings.rate)
-        ),
+        _amount("Highest learning rate.", MattingSettings.rate),
     ] = None,
     batches: Batches = None,
     seed: Seed = None,
@@ -531,10 +502,7 @@ def matting(
         **typed(segmenter=segmenter, batch=batch, rate=rate, batches=batches, start=start),
     )
     options = train_matting([Folder.parse(folder) for folder in data], output, settings, dry_run)
-    if dry_run:
-        typer.echo(json.dumps(options, indent=2, default=str))
-    else:
-        note(f"trained: {output / FOLDER}")
+    _tell(options, dry_run, output / FOLDER)
 
 
 @app.command(name="decoder")
@@ -554,15 +522,11 @@ def decoder(
     segmenter: Annotated[str | None, _segmenter(DecoderSettings.segmenter)] = None,
     steps: Annotated[
         int | None,
-        typer.Option(
-            min=1, help="Length of the run.", show_default=str(DecoderSettings().loop.steps)
-        ),
+        _count("Length of the run.", DecoderSettings().loop.steps),
     ] = None,
     batch: Annotated[
         int | None,
-        typer.Option(
-            min=1, help="Crops in a batch.", show_default=str(DecoderSettings().crops.batch)
-        ),
+        _count("Crops in a batch.", DecoderSettings().crops.batch),
     ] = None,
     crop: Annotated[
         int | None,
@@ -576,11 +540,7 @@ def decoder(
     ] = None,
     min_snr: Annotated[
         float | None,
-        typer.Option(
-            min=0.0,
-            help="γ of min-SNR loss weights; 0 for none.",
-            show_default=str(DecoderSettings.min_snr),
-        ),
+        _amount("γ of min-SNR loss weights; 0 for none.", DecoderSettings.min_snr),
     ] = None,
     freeze: Annotated[
         bool | None,
@@ -625,40 +585,34 @@ def decoder(
     ] = None,
     guess_deviation: Annotated[
         float | None,
-        typer.Option(
-            min=0.0,
-            help="Make what is to be added to a first guess, the light decoder's picture or the "
+        _amount(
+            "Make what is to be added to a first guess, the light decoder's picture or the "
             "classical decoder's fill: the standard deviation, in latents, of what an untrained "
             "U-Net adds. 0 makes everything, as in the paper. Only with a light picture and "
             "v_prediction.",
-            show_default=str(DecoderSettings.guess_deviation),
+            DecoderSettings.guess_deviation,
         ),
     ] = None,
     feature_weight: Annotated[
         float | None,
-        typer.Option(
-            min=0.0,
-            help="Weight of the distance in ImageNet features in the loss; 0 for none, as in the "
-            "paper.",
-            show_default=str(DecoderSettings.feature_weight),
+        _amount(
+            "Weight of the distance in ImageNet features in the loss; 0 for none, as in the paper.",
+            DecoderSettings.feature_weight,
         ),
     ] = None,
     last_share: Annotated[
         float | None,
-        typer.Option(
-            min=0.0,
-            max=1.0,
-            help="Share of crops at the noise schedule's last step, where all is to be told from "
+        _share(
+            "Share of crops at the noise schedule's last step, where all is to be told from "
             "what is known.",
-            show_default=str(DecoderSettings.last_share),
+            DecoderSettings.last_share,
         ),
     ] = None,
     temperature: Annotated[
         float | None,
-        typer.Option(
-            min=0.0,
-            help="How far from what it expects most the model is to be used.",
-            show_default=str(DecoderSettings.temperature),
+        _amount(
+            "How far from what it expects most the model is to be used.",
+            DecoderSettings.temperature,
         ),
     ] = None,
     refiner: Annotated[
@@ -675,9 +629,7 @@ def decoder(
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option(
-            min=0.0, help="Highest learning rate.", show_default=str(DecoderSettings.rate)
-        ),
+        _amount("Highest learning rate.", DecoderSettings.rate),
     ] = None,
     batches: Batches = None,
     seed: Seed = None,
@@ -730,10 +682,7 @@ def decoder(
     )
     folders = [Folder.parse(folder) for folder in data]
     options = train_decoder(folders, output, settings, dry_run)
-    if dry_run:
-        typer.echo(json.dumps(options, indent=2, default=str))
-    else:
-        note(f"trained: {output}")
+    _tell(options, dry_run, output)
 
 
 if __name__ == "__main__":

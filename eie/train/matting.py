@@ -41,6 +41,12 @@ _TRIES = 20
 _LEAST_SEEN = 64
 """Pixels that an object must have."""
 
+_SHORT = 12.0
+"""Pixels by which a mask that is off may end within its object."""
+
+_CLICKS = 0.75
+"""Share of objects picked among elements that a click takes."""
+
 
 @dataclass(frozen=True, eq=False)
 class MattingBatch:
@@ -144,6 +150,8 @@ def _frame(
     for _ in range(_TRIES):
         ground = _ground(rng, images, settings)
         layer = placed(rng, images.cutouts[rng.integers(len(images.cutouts))], settings.scenes)
+        if rng.random() < settings.plain:
+            layer[..., :3] = layer[..., 3:] * rng.integers(256, size=3)
         if rng.random() < settings.blurred:
             layer = np.asarray(cv2.GaussianBlur(layer, (0, 0), rng.uniform(0.3, 1.6)))
         alpha = layer[..., 3]
@@ -206,7 +214,8 @@ def _picked(
         cv2.distanceTransform(plane.astype(np.uint8), cv2.DIST_L2, 5) for plane in (mask, ~mask)
     )
     cells = int(rng.integers(8, 33))
-    coarse = rng.normal(rng.uniform(-2, 1), rng.uniform(0.5, 3), (cells, cells)).astype(np.float32)
+    mean = rng.uniform(-2, 1) if rng.random() < 0.5 else rng.uniform(-_SHORT, -2)
+    coarse = rng.normal(mean, rng.uniform(0.5, 3), (cells, cells)).astype(np.float32)
     off = cv2.resize(coarse, mask.shape[::-1], interpolation=cv2.INTER_CUBIC)  # pixels
     return np.asarray(inside - outside + off > 0.5)
 
@@ -217,7 +226,7 @@ def _elements_of(rng: np.random.Generator, elements: ElementSet, mask: Mask) -> 
     count = elements.sources[0].patches
     within = np.bincount(label_map[mask], minlength=count)
     members = within > 0.5 * np.bincount(label_map.ravel(), minlength=count)  # (P,) by patch
-    if rng.random() < 0.5 and elements.sources[0].affinity is not None and mask.any():
+    if rng.random() < _CLICKS and elements.sources[0].affinity is not None and mask.any():
         members = _clicked(elements, mask)
     return np.asarray(members[label_map])
 

@@ -414,6 +414,7 @@ class MattingSettings:
     seam: pixels beyond the mask that are judged.
     visible: levels of 255 by which a pixel must differ from what is behind the object to show it.
     calm: share of frames whose ground is smooth, as skies are: there least is seen first.
+    plain: share of objects of one colour.
     blurred: share of objects whose border is blurred.
     compressed: share of frames that pass through JPEG.
     decomposed: share of frames whose object is picked among elements, as users do; the others have
@@ -432,6 +433,7 @@ class MattingSettings:
     seam: int = 8
     visible: float = 6.0
     calm: float = 0.25
+    plain: float = 0.1
     blurred: float = 0.6
     compressed: float = 0.4
     decomposed: float = 0.7
