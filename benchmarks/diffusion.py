@@ -157,7 +157,7 @@ def save_tiny(folder: Path, encoder_hash: str) -> None:
     from eie.models.diffusion import save_diffusion_model
     from eie.models.element_attention import ElementAttention
     from eie.models.latent_autoencoder import LatentAutoencoder
-    from eie.train.decoder import build_unet, training_scheduler
+    from eie.train.decoder_parts import build_unet, training_scheduler
     from eie.train.settings import AutoencoderConfig, DecoderConfig, DecoderSettings
 
     sizes = DecoderConfig()

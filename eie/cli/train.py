@@ -29,6 +29,7 @@ from eie.train.settings import (
     RefinerSettings,
     SceneSettings,
     SegmenterSettings,
+    settings_for,
 )
 
 app = typer.Typer(no_args_is_help=True)
@@ -101,6 +102,18 @@ Encoder = Annotated[
     ),
 ]
 
+Base = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="DIR|HUB_ID",
+        help="Element model to train on, as eie models init makes of Stable Diffusion: its U-Net, "
+        "autoencoder, text encoder and content encoder, with the paper's settings. Captions are "
+        "read from PHOTO.txt beside the photos.",
+        show_default="a new, tiny one",
+    ),
+]
+
 Start = Annotated[
     Path | None,
     typer.Option(metavar="WEIGHTS", help="Safetensors file to start from, as far as it fits."),
@@ -143,6 +156,11 @@ def _loop(
     return typed(
         steps=steps, seed=seed, precision=precision, workers=workers, accumulate=accumulate
     )
+
+
+def _decoder_defaults(base: str | None) -> DecoderSettings:
+    """The settings of stage 2: the paper's for an element model that is trained on."""
+    return settings_for(base) if base else DecoderSettings()
 
 
 def _tell(options: Mapping[str, Any], dry_run: bool, made: Path) -> None:
@@ -380,6 +398,7 @@ def shards(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the shards.")
     ],
+    base: Base = None,
     encoder: Encoder = None,
     segmenter: Annotated[str | None, _segmenter(DecoderSettings.segmenter)] = None,
     of_shard: Annotated[
@@ -391,11 +410,12 @@ def shards(
     \b
       eie train shards photos -o shards
       eie train decoder shards/*.tar -o runs/decoder
+      eie train shards photos --from models/sd15 -o shards
     """
     from eie.train.decoder import train_shards
     from eie.train.images import Folder
 
-    settings = replace(DecoderSettings(), **typed(encoder=encoder, segmenter=segmenter))
+    settings = replace(_decoder_defaults(base), **typed(encoder=encoder, segmenter=segmenter))
     folders = [Folder.parse(folder) for folder in data]
     written = train_shards(folders, output, settings, **typed(of_shard=of_shard))
     note(f"{len(written)} shards: {output}")
@@ -509,6 +529,7 @@ def matting(
 def decoder(
     data: Data,
     output: RunFolder,
+    base: Base = None,
     masks: Masks = None,
     encoder: Encoder = None,
     vae: Annotated[
@@ -646,11 +667,13 @@ def decoder(
     \b
       eie train decoder photos:20 --masks runs/masks.npz --vae runs/autoencoder -o runs/decoder
       eie render --decoder diffusion --model runs/decoder photo.h5 -o photo.png
+      eie models init sd15 --from STABLE_DIFFUSION -o models/sd15
+      accelerate launch -m eie train decoder shards/*.tar --from models/sd15 -o runs/sd15
     """
     from eie.train.decoder import train_decoder
     from eie.train.images import Folder
 
-    default = DecoderSettings()
+    default = _decoder_defaults(base)
     share = 0.0 if dropout is False else None
     settings = replace(
         default,

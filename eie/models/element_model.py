@@ -22,6 +22,8 @@ from eie.models.hub import first_line, model_folder
 from eie.models.weight_hash import file_hash
 
 if TYPE_CHECKING:
+    import torch
+
     from eie.models.pipeline import ImageElementsPipeline
 
 INDEX = "model_index.json"
@@ -53,12 +55,16 @@ def element_model_folder(model: str | Path = TINY) -> Path:
     return EMBEDDED / TINY if model == TINY else model_folder(model)
 
 
-def load_element_model(model: str | Path = TINY, device: str | None = None) -> ElementModel:
+def load_element_model(
+    model: str | Path = TINY, device: str | None = None, precision: torch.dtype | None = None
+) -> ElementModel:
     """Load a diffusion decoder.
 
     Args:
         model: "tiny" (embedded), a folder as above, or the id of such a folder on the hub.
         device: as :func:`eie.models.devices.choose_device`.
+        precision: of all but the autoencoder, which has float32; None for what the device is fast
+            in.
 
     Raises:
         MissingModelError: it is not there, damaged, or of another kind.
@@ -76,10 +82,10 @@ def load_element_model(model: str | Path = TINY, device: str | None = None) -> E
         )
     place = choose_device(device)
     # The autoencoder's pixels would show half precision's steps.
-    precision = {"default": half_precision(place), "vae": torch.float32}
+    precisions = {"default": precision or half_precision(place), "vae": torch.float32}
     try:
         with quiet_loading():
-            pipeline = ImageElementsPipeline.from_pretrained(folder, torch_dtype=precision)
+            pipeline = ImageElementsPipeline.from_pretrained(folder, torch_dtype=precisions)
     except Exception as error:  # damaged files and foreign kinds raise all sorts
         raise MissingModelError(
             f"no diffusion decoder could be loaded: {first_line(error)}",

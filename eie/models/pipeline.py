@@ -38,6 +38,7 @@ from eie.models.feature_distance import STRIDES, load_feature_distance
 
 # diffusers finds the classes of a saved pipeline's parts among the modules that are imported.
 from eie.models.latent_autoencoder import DOWNSCALE
+from eie.models.text import encode_texts
 
 GUIDANCE = 3.0
 """The paper's guidance scale, for text and elements alike."""
@@ -326,14 +327,7 @@ class ImageElementsPipeline(DiffusionPipeline):
             dim = self.unet.config.cross_attention_dim
             text = torch.zeros(len(texts), 1, dim, device=self._execution_device)
         else:
-            tokens = self.tokenizer(
-                texts,
-                padding="max_length",
-                max_length=self.tokenizer.model_max_length,
-                truncation=True,
-                return_tensors="pt",
-            )
-            text = self.text_encoder(tokens.input_ids.to(self._execution_device))[0]
+            text = encode_texts(self.tokenizer, self.text_encoder, texts, self._execution_device)
         return text.to(self.unet.dtype).repeat_interleave(batch, dim=0)
 
     def encode_elements(

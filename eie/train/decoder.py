@@ -17,7 +17,6 @@ from eie.errors import UsageError
 from eie.models.conditioning import (
     Scaling,
     condition_channels,
-    conditioned_channels,
     corrected,
     decode_latents,
     denoised,
@@ -28,13 +27,15 @@ from eie.models.conditioning import (
 from eie.models.content import DECODER_FOLDER as LIGHT_FOLDER
 from eie.models.content import ENCODER_FOLDER, WEIGHTS_FILE, load_content_encoder
 from eie.models.content_encoder import ContentEncoder
-from eie.models.diffusion import load_vae, save_diffusion_model
-from eie.models.element_attention import ElementAttention, attend_to_elements
+from eie.models.diffusion import save_diffusion_model
+from eie.models.element_attention import ElementAttention
 from eie.models.element_model import element_model_folder
 from eie.models.feature_distance import FeatureDistance, load_feature_distance
 from eie.models.fill_refiner import FOLDER as REFINER_FOLDER
 from eie.models.fill_refiner import load_refiner
+from eie.models.text import encode_texts
 from eie.models.weight_hash import file_hash
+from eie.train.decoder_parts import decoder_parts
 from eie.train.dropout import DecoderBatch, draw_batch
 from eie.train.element_crops import DecomposedPhotos
 from eie.train.encoded_photos import EncodedPhotos
@@ -44,7 +45,7 @@ from eie.train.loop import averaged_weights, load_fitting, run_options, train
 from eie.train.masks import MaskDatabase
 from eie.train.pictures import side_by_side
 from eie.train.prepared import repeated
-from eie.train.settings import DecoderConfig, DecoderSettings, RefinerSettings
+from eie.train.settings import DecoderSettings, RefinerSettings
 from eie.train.shards import ShardedPhotos, is_shard, write_shards
 
 SAMPLE_STEPS = 12
@@ -72,16 +73,19 @@ class DiffusionDecoderModel(nn.Module):
         appearance: Tensor,
         box: Tensor,
         present: Tensor,
+        text: Tensor | None = None,
     ) -> Tensor:
         """Predict the objective.
 
         Args:
             noisy: (B, C, h, w) latents.
             step: (B,) of the noise schedule.
-            extra: (B, C + F + 2, h, w) further channels.
+            extra: (B, C + F + 2, h, w) further channels, which a U-Net with as many input channels
+                as latents have is not given.
             appearance: (B, N, D) embeddings or, with an encoder, (B, N, 4, S, S) patches.
             box: (B, N, 4) in shares of the crop.
             present: (B, N) bool.
+            text: (B, L, T) what is read of the text; None for nothing.
 
         Returns:
             (B, C, h, w).
@@ -91,9 +95,11 @@ class DiffusionDecoderModel(nn.Module):
             patches = appearance.flatten(0, 1)  # (B·N, 4, S, S)
             embeddings = self.content_encoder(patches).unflatten(0, present.shape)  # (B, N, D)
         context = self.element_attention(embeddings, box, present)
-        text = noisy.new_zeros(len(noisy), 1, self.unet.config.cross_attention_dim)
+        if text is None:
+            text = noisy.new_zeros(len(noisy), 1, self.unet.config.cross_attention_dim)
+        told = self.unet.config.in_channels > noisy.shape[1]
         return self.unet(
-            torch.cat([noisy, extra], dim=1), step, text,
+            torch.cat([noisy, extra], dim=1) if told else noisy, step, text,
             cross_attention_kwargs={"elements": context},
         ).sample  # fmt: skip
 
@@ -115,33 +121,18 @@ class DecoderStage:
         self.settings = settings
         draw = partial(_batch, photos, masks, settings)
         self.batch = repeated(DecoderBatch, draw, prepared, settings.batches)
-        self.vae = load_vae(settings.vae)
+        encoder = load_content_encoder(settings.encoder, "cpu")
+        parts = decoder_parts(settings, encoder)
+        self.vae, self.scheduler = parts.vae, parts.scheduler
+        self.tokenizer, self.text_encoder = parts.tokenizer, parts.text_encoder
+        self.sees_picture = parts.unet.config.in_channels > self.vae.config.latent_channels
         self.channel_weight = channel_weights(self.vae, settings.channel_power)  # (C,)
-        self.scheduler = training_scheduler(settings)
         self.features: FeatureDistance | None = None
         if settings.feature_weight or settings.sees_features:
             self.features = load_feature_distance().to(memory_format=torch.channels_last)
         self.refiner = load_refiner(settings.refiner) if settings.refiner else None
-        torch.manual_seed(settings.loop.seed)
-        unet = build_unet(settings.model, self.vae.config.latent_channels, settings.sees_features)
-        loaded = load_content_encoder(settings.encoder, "cpu")
-        attention = ElementAttention.for_unet(
-            unet,
-            embedding_dim=loaded.model.config.embedding_dim,
-            token_dim=settings.model.token_dim,
-            hidden_dim=settings.model.hidden_dim,
-            frequencies=settings.model.frequencies,
-            geometry_bias=settings.model.geometry_bias,
-            encoder_hash=loaded.weight_hash,
-        )
-        attend_to_elements(unet)
-        if settings.corrects:  # an untrained U-Net gives back the guess
-            for parameter in unet.conv_out.parameters():
-                nn.init.zeros_(parameter)
-        if settings.checkpointing:
-            unet.enable_gradient_checkpointing()
-        encoder = None if settings.freeze else _trained_encoder(loaded.model, settings)
-        model = DiffusionDecoderModel(unet, attention, encoder)
+        trained = None if settings.freeze else _trained_encoder(encoder.model, settings)
+        model = DiffusionDecoderModel(parts.unet, parts.attention, trained)
         if settings.start:
             load_fitting(model, settings.start)
         self.model = model.to(memory_format=torch.channels_last)
@@ -158,10 +149,11 @@ class DecoderStage:
         step = self._steps(count, device)
         noisy = self.scheduler.add_noise(latents, noise, step)
         appearance, box, present = self._elements(batch, device)
-        # Guidance's unconditional side: now and then the set is the null set.
+        # Guidance's unconditional side: now and then the set is the null set, and the text none.
         null = torch.rand(count, 1, device=device) < self.settings.text_dropout
-        elements = (appearance, box, present & ~null)
-        predicted, scale = self._predict(model, noisy, step, extra, elements)
+        text = self._text(batch, device, self.settings.text_dropout)
+        conditions = (appearance, box, present & ~null, text)
+        predicted, scale = self._predict(model, noisy, step, extra, conditions)
 
         with torch.autocast(device.type, enabled=False):
             if self.settings.objective == "v_prediction":
@@ -190,7 +182,7 @@ class DecoderStage:
         device = _device(model)
         target, picture = self._pixels(batch, device)
         latents, extra, _ = self._latents(batch, target, picture)
-        elements = self._elements(batch, device)
+        conditions = (*self._elements(batch, device), self._text(batch, device))
         scheduler = DDIMScheduler.from_config(self.scheduler.config)
         scheduler.set_timesteps(SAMPLE_STEPS)
         random = torch.Generator().manual_seed(0)
@@ -198,7 +190,7 @@ class DecoderStage:
         expected = torch.zeros_like(sample)
         for index, step in enumerate(scheduler.timesteps):
             steps = step.expand(len(latents)).to(device)
-            predicted, _ = self._predict(model, sample, steps, extra, elements)
+            predicted, _ = self._predict(model, sample, steps, extra, conditions)
             if not index:
                 signal = self._signal(steps)
                 expected = denoised(predicted, sample, signal, self.settings.objective)
@@ -223,14 +215,14 @@ class DecoderStage:
         noisy: Tensor,
         step: Tensor,
         extra: Tensor,
-        elements: tuple[Tensor, Tensor, Tensor],
+        conditions: tuple[Tensor, Tensor, Tensor, Tensor | None],
     ) -> tuple[Tensor, Tensor]:
         """The objective (B, C, h, w), and the scale of the network's part in it (B, 1, 1, 1)."""
         signal = self._signal(step)
         if not self.settings.corrects:
-            return model(noisy, step, extra, *elements).float(), torch.ones_like(signal)
+            return model(noisy, step, extra, *conditions).float(), torch.ones_like(signal)
         scaling = Scaling.at(signal, self.settings.guess_deviation)
-        made = model(scaling.scale * noisy, step, extra, *elements).float()
+        made = model(scaling.scale * noisy, step, extra, *conditions).float()
         return scaling.kept * noisy + scaling.scale * made, scaling.scale
 
     def _signal(self, step: Tensor) -> Tensor:
@@ -303,8 +295,11 @@ class DecoderStage:
             self.vae.to(device)
             known, covered = batch.known.to(device).float(), batch.covered.to(device)
             covered = self._if_guessed(covered)
-            extra = condition_channels(self.vae, picture, known, covered, seen)
             latents = encode_pixels(self.vae, target)
+            if self.sees_picture:
+                extra = condition_channels(self.vae, picture, known, covered, seen)
+            else:  # what is known is nothing to the U-Net
+                extra = torch.cat([torch.zeros_like(latents), torch.zeros_like(latents[:, :2])], 1)
             latents = latents - self._guess(extra)
             return latents, extra, extra[:, -2:-1]
 
@@ -333,41 +328,15 @@ class DecoderStage:
             appearance = appearance.float() / 255
         return appearance, box, present
 
-
-def build_unet(
-    config: DecoderConfig, latent_channels: int, sees_features: bool = False
-) -> UNet2DConditionModel:
-    """An untrained U-Net of Stable Diffusion's class at the tiny decoder's sizes.
-
-    Args:
-        sees_features: it is told of the picture's ImageNet features.
-    """
-    deeper = len(config.block_out_channels) - 1
-    return UNet2DConditionModel(
-        in_channels=conditioned_channels(latent_channels, sees_features),
-        out_channels=latent_channels,
-        down_block_types=("DownBlock2D", *["CrossAttnDownBlock2D"] * deeper),
-        up_block_types=(*["CrossAttnUpBlock2D"] * deeper, "UpBlock2D"),
-        block_out_channels=tuple(config.block_out_channels),
-        layers_per_block=config.layers_per_block,
-        cross_attention_dim=config.text_dim,
-        attention_head_dim=config.heads,  # diffusers' name for the number of heads
-    )
-
-
-def training_scheduler(settings: DecoderSettings) -> DDIMScheduler:
-    """Stable Diffusion's noise schedule, ending in pure noise."""
-    return DDIMScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        clip_sample=False,
-        set_alpha_to_one=False,
-        prediction_type=settings.objective,
-        # A signal of exactly zero leaves ε nothing to learn from.
-        rescale_betas_zero_snr=settings.objective == "v_prediction",
-        timestep_spacing="trailing",
-    )
+    @torch.no_grad()
+    def _text(
+        self, batch: DecoderBatch, device: torch.device, dropout: float = 0.0
+    ) -> Tensor | None:
+        """(B, L, T) of the captions, some left out; None for a U-Net that reads none."""
+        if self.text_encoder is None:
+            return None
+        kept = [caption if torch.rand(()) >= dropout else "" for caption in batch.captions()]
+        return encode_texts(self.tokenizer, self.text_encoder.to(device), kept, device)
 
 
 def loss_weight(signal: Tensor, settings: DecoderSettings) -> Tensor:
@@ -530,6 +499,10 @@ def train_decoder(
             "the light decoder cannot read the embeddings of an encoder that is trained on",
             hint="add --no-light-picture",
         )
+    if settings.base and settings.vae != DecoderSettings.vae:
+        raise UsageError(
+            "an element model has a latent autoencoder of its own", hint="leave out --vae"
+        )
     photos = encoded_photos(folders, run.parent, settings)
     options = run_options("decoder", folders, len(photos), settings)
     masks = MaskDatabase.load(settings.masks) if settings.masks else None
@@ -563,6 +536,8 @@ def _hand_out(run: Path, stage: DecoderStage) -> None:
         model.element_attention,
         stage.vae,
         stage.scheduler,
+        text_encoder=stage.text_encoder,
+        tokenizer=stage.tokenizer,
         guidance_scale=settings.guidance,
         temperature=settings.temperature,
         window=settings.crops.crop,

@@ -40,6 +40,7 @@ class DecoderBatch:
             that is trained along.
         box: (B, N, 4) float32 (cx, cy, w, h) in shares of the crop.
         present: (B, N) bool, False for dropped elements and for padding.
+        caption: (B, L) uint8, what the photo's text file says in UTF-8, with zeros after it.
     """
 
     target: Tensor
@@ -50,6 +51,11 @@ class DecoderBatch:
     appearance: Tensor
     box: Tensor
     present: Tensor
+    caption: Tensor
+
+    def captions(self) -> list[str]:
+        """The photos' texts, empty for photos without one."""
+        return [bytes(row.tolist()).rstrip(b"\0").decode() for row in self.caption]
 
 
 def draw_batch(
@@ -78,6 +84,9 @@ def draw_batch(
         for name in ("appearance", "box", "present"):
             crop[name] = np.pad(crop[name], [(0, missing)] + [(0, 0)] * (crop[name].ndim - 1))
         crop["box"][most - missing :] = 1.0  # a size that can be divided by
+    longest = max(len(crop["caption"]) for crop in drawn)
+    for crop in drawn:
+        crop["caption"] = np.pad(crop["caption"], (0, longest - len(crop["caption"])))
     return DecoderBatch(
         **{
             field.name: torch.from_numpy(np.stack([crop[field.name] for crop in drawn]))
@@ -100,11 +109,14 @@ def _draw_crop(
     Crops are not mirrored: a mirrored patch has another embedding.
     """
     crop = crops.crop
-    photo, view, factor, dropped, hole, known = _draw_hole(photos, masks, crops, dropout, random)
+    photo, view, factor, dropped, hole, known, caption = _draw_hole(
+        photos, masks, crops, dropout, random
+    )
     values = _pictures(photo, view, crop) | {
         "covered": ~hole[None],
         "guessed": ~hole[None],
         "known": known[None],
+        "caption": np.frombuffer(caption.encode() + b"\0", dtype=np.uint8),
     }
     if filled and known.any():
         values |= {"guess": _filled(values["target"], known), "guessed": np.ones_like(known)[None]}
@@ -125,12 +137,13 @@ def draw_hole(
         (3, crop, crop) uint8 and (crop, crop) bool; the second is False throughout where nothing
         is known, and True throughout where nothing was dropped.
     """
-    photo, view, _, _, _, known = _draw_hole(photos, masks, crops, dropout, random)
-    return _pictures(photo, view, crops.crop)["target"], known
+    drawn = _draw_hole(photos, masks, crops, dropout, random)
+    return _pictures(drawn.photo, drawn.view, crops.crop)["target"], drawn.known
 
 
 class _Hole(NamedTuple):
-    """A crop's photo, view of it and scale; its dropped elements, their pixels, what is known."""
+    """A crop's photo, view of it and scale; its dropped elements, their pixels, what is known, and
+    the photo's caption."""
 
     photo: EncodedPhoto
     view: tuple[slice, slice]
@@ -138,6 +151,7 @@ class _Hole(NamedTuple):
     dropped: NDArray[np.bool_]
     hole: Mask
     known: Mask
+    caption: str
 
 
 def _draw_hole(
@@ -161,7 +175,7 @@ def _draw_hole(
     hole = dropped[labels]
     anchored = dropping and random.random() < dropout.known
     known = _eroded(~hole, random) if anchored else np.zeros_like(hole)
-    return _Hole(photo, view, factor, dropped, hole, known)
+    return _Hole(photo, view, factor, dropped, hole, known, photos.caption(index))
 
 
 def _pictures(photo: EncodedPhoto, view: tuple[slice, slice], crop: int) -> dict[str, NDArray[Any]]:

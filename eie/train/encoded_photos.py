@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from eie.errors import BadInputError
 from eie.train.element_crops import DecomposedPhotos
 
 if TYPE_CHECKING:
@@ -75,6 +76,10 @@ class EncodedPhotos:
         with np.load(self._encoded(index, foreign), allow_pickle=False) as entry:
             return EncodedPhoto(**{name: entry[name] for name in entry.files})
 
+    def caption(self, index: int) -> str:
+        """What the text file beside a photo says, PHOTO.txt; nothing without one."""
+        return read_caption(self.photos.files[index])
+
     def read(self, index: int, foreign: bool) -> bytes:
         """The bytes of a photo's entry, an `.npz` of :class:`EncodedPhoto`'s arrays."""
         return self._encoded(index, foreign).read_bytes()
@@ -125,6 +130,21 @@ class EncodedPhotos:
                 embeddings=embeddings.numpy(),
                 light=light.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy(),
             )
+
+
+def read_caption(photo: Path) -> str:
+    """The text beside a photo, its ends stripped; nothing without one.
+
+    Raises:
+        BadInputError: it cannot be read or is no UTF-8.
+    """
+    path = photo.with_suffix(".txt")
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError(f"the caption cannot be read: {error}", where=str(path)) from error
 
 
 def _laid_over(label_map: NDArray[np.uint16], shape: tuple[int, ...]) -> NDArray[np.uint16]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -281,13 +281,16 @@ Objective = Literal["epsilon", "v_prediction"]
 class DecoderSettings:
     """Everything but the photos that determines a training of stage 2.
 
+    base: folder or hub id of an element model to train on, as `eie models init` makes; None for
+        new networks. Its U-Net, element attention, autoencoder, schedule and text encoder are
+        taken; `model` and `vae` are then of no use.
     encoder: model folder of stage 1, or "tiny".
     vae: folder of the latent autoencoder, or "tiny".
     masks: file of object masks made by `eie train masks`; None for ellipses.
     objective: what the U-Net predicts.
     min_snr: γ of min-SNR loss weights; 0 for none.
-    text_dropout: share of crops without text; elements are dropped as often, on their own, so
-        that guidance has its unconditional side.
+    text_dropout: share of captions that are left out; elements are dropped as often, on their
+        own, so that guidance has its unconditional side.
     light_picture: give the U-Net the light decoder's picture as extra input channels.
     picture_features: give it that picture's ImageNet features, too; only with a light picture.
     guess_deviation: let the U-Net make what is to be added to a first guess, the light decoder's
@@ -318,6 +321,7 @@ class DecoderSettings:
     """
 
     model: DecoderConfig = DecoderConfig()
+    base: str | None = None
     crops: CropSettings = DECODER_CROPS
     dropout: DropoutSettings = DropoutSettings()
     loop: LoopSettings = LoopSettings(steps=4000, warmup=200)
@@ -395,6 +399,29 @@ class RefinerSettings:
     rate: float = 2e-4
     batches: int | None = None
     start: Path | None = None
+
+
+PAPER_DECODER = DecoderSettings(
+    crops=CropSettings(crop=512, batch=4, elements=(256,), zoom=1.25, stretch=1.15),
+    dropout=DropoutSettings(known=0.0),
+    loop=LoopSettings(steps=180_000, warmup=1000, ema_decay=0.9999),
+    objective="epsilon",
+    light_picture=False,
+    picture_features=False,
+    guess_deviation=0.0,
+    feature_weight=0.0,
+    known_weight=1.0,
+    channel_power=0.0,
+    rate=1e-5,
+    checkpointing=True,
+    guidance=3.0,
+)
+"""Stage 2 of the paper: the plain ε loss, nothing seen but elements and text."""
+
+
+def settings_for(base: str) -> DecoderSettings:
+    """The paper's settings for training an element model on, with its own content encoder."""
+    return replace(PAPER_DECODER, base=base, encoder=base)
 
 
 MATTING_SCENES = SceneSettings(crop=384, object_side=(0.15, 0.8), zoom=(0.6, 1.6))

@@ -3,9 +3,9 @@
     photos ⇒ decomposed, encoded, lightly decoded ⇒ NAME-00000.tar, NAME-00001.tar …
 
 A shard is an uncompressed tar file. A sample is what shares a key: KEY.npz, cut by the photo's own
-label map, and KEY.foreign.npz, cut by another's (paper §3.4). Shards are read at random, through an
-index of where their members lie, so that batches follow from the seed and the step as everywhere
-else. A shard may lie on a network drive; nothing is unpacked.
+label map, KEY.foreign.npz, cut by another's (paper §3.4), and KEY.txt if it has a caption. Shards
+are read at random, through an index of where their members lie, so that batches follow from the
+seed and the step as everywhere else. A shard may lie on a network drive; nothing is unpacked.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from eie.errors import BadInputError
 from eie.train.encoded_photos import EncodedPhoto, EncodedPhotos
 
-OWN, FOREIGN = ".npz", ".foreign.npz"
+OWN, FOREIGN, CAPTION = ".npz", ".foreign.npz", ".txt"
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,12 @@ class ShardedPhotos:
     """
 
     def __init__(self, shards: Sequence[Path]) -> None:
-        found: dict[str, dict[bool, Member]] = {}
+        found: dict[str, dict[str, Member]] = {}
         for shard in shards:
             for name, member in _members(shard):
-                foreign = name.endswith(FOREIGN)
-                key = name.removesuffix(FOREIGN if foreign else OWN)
-                found.setdefault(f"{shard}/{key}", {})[foreign] = member
-        incomplete = [key for key, members in found.items() if len(members) < 2]
+                key, dot, kind = name.partition(".")
+                found.setdefault(f"{shard}/{key}", {})[dot + kind] = member
+        incomplete = [key for key, members in found.items() if not {OWN, FOREIGN} <= set(members)]
         if incomplete or not found:
             raise BadInputError(
                 "no whole sample" if not found else "a sample lacks one of its partitions",
@@ -64,15 +63,20 @@ class ShardedPhotos:
 
     def get(self, index: int, foreign: bool) -> EncodedPhoto:
         """As :meth:`eie.train.encoded_photos.EncodedPhotos.get`."""
-        member = self._samples[index][foreign]
+        member = self._samples[index][FOREIGN if foreign else OWN]
         try:
-            with member.shard.open("rb") as file:
-                file.seek(member.offset)
-                content = file.read(member.size)
-            with np.load(io.BytesIO(content), allow_pickle=False) as entry:
+            with np.load(io.BytesIO(_content(member)), allow_pickle=False) as entry:
                 return EncodedPhoto(**{f.name: entry[f.name] for f in fields(EncodedPhoto)})
         except (OSError, ValueError, KeyError) as error:
             raise BadInputError(f"damaged shard: {error}", where=str(member.shard)) from error
+
+    def caption(self, index: int) -> str:
+        """As :meth:`eie.train.encoded_photos.EncodedPhotos.caption`."""
+        member = self._samples[index].get(CAPTION)
+        try:
+            return _content(member).decode() if member else ""
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInputError(f"damaged shard: {error}", where=str(member)) from error
 
 
 def write_shards(photos: EncodedPhotos, output: Path, of_shard: int) -> Iterator[Path]:
@@ -94,11 +98,19 @@ def write_shards(photos: EncodedPhotos, output: Path, of_shard: int) -> Iterator
                 for index in range(first, min(first + of_shard, len(photos))):
                     for foreign, suffix in ((False, OWN), (True, FOREIGN)):
                         _add(tar, f"{index:09d}{suffix}", photos.read(index, foreign))
+                    if caption := photos.caption(index):
+                        _add(tar, f"{index:09d}{CAPTION}", caption.encode())
         yield path
 
 
 def is_shard(path: Path) -> bool:
     return path.suffix == ".tar"
+
+
+def _content(member: Member) -> bytes:
+    with member.shard.open("rb") as file:
+        file.seek(member.offset)
+        return file.read(member.size)
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
@@ -112,7 +124,7 @@ def _members(shard: Path) -> Iterator[tuple[str, Member]]:
     try:
         with tarfile.open(shard, mode="r:") as tar:
             for member in tar:
-                if member.isfile() and member.name.endswith(OWN):
+                if member.isfile() and member.name.endswith((OWN, CAPTION)):
                     yield member.name, Member(shard, member.offset_data, member.size)
     except (OSError, tarfile.TarError) as error:
         raise BadInputError(

@@ -28,8 +28,8 @@ from eie.train.decoder import (
     loss_weight,
     train_decoder,
     train_shards,
-    training_scheduler,
 )
+from eie.train.decoder_parts import training_scheduler
 from eie.train.dropout import draw_batch
 from eie.train.element_crops import DecomposedPhotos
 from eie.train.encoded_photos import EncodedPhotos
@@ -332,7 +332,7 @@ def test_known_latents_count_less(photos, vae, tmp_path) -> None:
             super().__init__()
             self.weight = torch.nn.Parameter(perfect)
 
-        def forward(self, noisy, step, extra, embeddings, box, present):
+        def forward(self, noisy, step, extra, embeddings, box, present, text):
             wrong = extra[:, -2:-1]
             return self.truth + wrong
 

@@ -1,0 +1,156 @@
+"""Stage 2 from Stable Diffusion: an element model of random weights is trained on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from eie.cli import main
+from eie.errors import BadInputError, UsageError
+from eie.models.element_model import load_element_model
+from eie.models.init import init_model
+from eie.train.decoder import DecoderStage, encoded_photos, train_decoder, train_shards
+from eie.train.images import Folder
+from eie.train.loop import averaged_weights
+from eie.train.settings import CropSettings, DecoderSettings, settings_for
+from eie.train.shards import ShardedPhotos
+from tests.random_diffusion import save_random_stable_diffusion
+
+from .conftest import LOOP
+
+CAPTION = "a cat"
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Two photos, the first with a caption."""
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for index in range(2):
+        coarse = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((120, 104), Image.BICUBIC).save(folder / f"{index}.png")
+    (folder / "0.txt").write_text(f"{CAPTION}\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    save_random_stable_diffusion(folder / "sd")
+    init_model(folder / "sd", folder / "base")
+    return str(folder / "base")
+
+
+def settings_of(base: str) -> DecoderSettings:
+    """The paper's, for small photos and few steps."""
+    crops = CropSettings(crop=64, batch=2, working_size=96, elements=(16,))
+    return replace(settings_for(base), crops=crops, loop=LOOP, rate=1e-3)
+
+
+def stage_of(photos, cache, settings: DecoderSettings) -> DecoderStage:
+    return DecoderStage(settings, encoded_photos([Folder(photos)], cache, settings), None)
+
+
+def test_a_run_trains_unet_and_element_attention_and_keeps_the_rest(photos, base, tmp_path) -> None:
+    run = tmp_path / "run"
+    train_decoder([Folder(photos)], run, settings_of(base))
+    before, after = (load_element_model(m, "cpu", torch.float32).pipeline for m in (base, run))
+    assert after.config.guidance_scale == 3.0
+    assert (
+        after.element_attention.config.encoder_hash == before.element_attention.config.encoder_hash
+    )
+    for part in ("unet", "element_attention"):
+        weights = [getattr(pipe, part).state_dict() for pipe in (before, after)]
+        changes = [(weights[0][k] - weights[1][k]).abs().max() for k in weights[0]]
+        assert max(changes) > 1e-3
+    for part in ("vae", "text_encoder"):
+        weights = [getattr(pipe, part).state_dict() for pipe in (before, after)]
+        for name, value in weights[0].items():
+            torch.testing.assert_close(weights[1][name], value, atol=2e-3, rtol=2e-3)
+    assert after.scheduler.config.prediction_type == "epsilon"
+    average = averaged_weights(run)
+    finished = train_decoder([Folder(photos)], run, settings_of(base))
+    assert finished["base"] == base
+    assert all(torch.equal(averaged_weights(run)[name], value) for name, value in average.items())
+
+
+def test_untrained_it_predicts_what_its_unet_does_from_the_captions(photos, base, tmp_path) -> None:
+    settings = replace(settings_of(base), text_dropout=0.0)
+    stage = stage_of(photos, tmp_path, settings)
+    batch = stage.batch(0)
+    assert set(batch.captions()) <= {CAPTION, ""}
+    noisy, step = torch.randn(2, 4, 8, 8), torch.tensor([500, 20])
+    text = stage._text(batch, torch.device("cpu"))
+    pipeline = load_element_model(base, "cpu", torch.float32).pipeline
+    expected_text = torch.cat([pipeline.encode_prompt(c, "", False) for c in batch.captions()])
+    torch.testing.assert_close(text, expected_text)
+    with torch.no_grad():
+        elements = stage._elements(batch, torch.device("cpu"))
+        made = stage.model.eval()(noisy, step, torch.zeros(2, 6, 8, 8), *elements, text)
+        plain = pipeline.unet(noisy, step, expected_text).sample
+    torch.testing.assert_close(made, plain, atol=1e-4, rtol=1e-4)
+
+
+def test_captions_are_left_out_now_and_then(photos, base, tmp_path) -> None:
+    stage = stage_of(photos, tmp_path, settings_of(base))
+    batch = replace(stage.batch(0), caption=torch.tensor([[97, 0, 0], [98, 99, 0]]).byte())
+    assert batch.captions() == ["a", "bc"]
+    device = torch.device("cpu")
+    empty = stage._text(replace(batch, caption=torch.zeros(2, 1).byte()), device)
+    whole, none = (stage._text(batch, device, dropout=share) for share in (0.0, 1.0))
+    assert torch.equal(none, empty) and (whole != empty).any(dim=2).any(dim=1).all()
+
+
+def test_captions_go_into_shards(photos, base, tmp_path) -> None:
+    settings = settings_of(base)
+    [shard] = train_shards([Folder(photos)], tmp_path / "shards", settings)
+    sharded = ShardedPhotos([shard])
+    assert [sharded.caption(index) for index in range(2)] == [CAPTION, ""]
+    stage = DecoderStage(settings, sharded, None)
+    from_folder = stage_of(photos, tmp_path / "cache", settings)
+    for name, value in vars(from_folder.batch(3)).items():
+        assert torch.equal(vars(stage.batch(3))[name], value)
+
+
+def test_a_caption_that_is_no_text_is_named(photos, base, tmp_path) -> None:
+    Image.open(photos / "0.png").save(tmp_path / "p.png")
+    (tmp_path / "p.txt").write_bytes(b"\xff\xfe\xfd")
+    stage = stage_of(tmp_path, tmp_path / "cache", settings_of(base))
+    with pytest.raises(BadInputError, match="caption") as failure:
+        stage.batch(0)
+    assert str(tmp_path / "p.txt") in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"objective": "v_prediction"}, "predicts epsilon"),
+        ({"light_picture": True}, "takes 4 channels"),
+        ({"encoder": "tiny"}, "another encoder"),
+        ({"vae": "elsewhere"}, "autoencoder of its own"),
+    ],
+)
+def test_settings_that_do_not_fit_the_model(photos, base, tmp_path, changes, message) -> None:
+    if "encoder" in changes:
+        from tests.random_diffusion import save_random_content_model
+
+        save_random_content_model(tmp_path / "content")
+        changes = {"encoder": str(tmp_path / "content")}
+    with pytest.raises(UsageError, match=message):
+        train_decoder([Folder(photos)], tmp_path / "run", replace(settings_of(base), **changes))
+
+
+def test_the_command_takes_the_papers_settings(photos, base, tmp_path, capsys) -> None:
+    words = ["train", "decoder", str(photos), "--from", base, "-o", str(tmp_path / "run")]
+    with pytest.raises(SystemExit) as left:
+        main([*words, "--steps", "7", "--dry-run"])
+    assert left.value.code == 0
+    options = json.loads(capsys.readouterr().out)
+    assert options["base"] == options["encoder"] == base
+    assert options["loop"]["steps"] == 7 and options["objective"] == "epsilon"
+    assert options["crops"]["crop"] == 512 and not options["light_picture"]
