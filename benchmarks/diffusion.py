@@ -237,13 +237,14 @@ def with_elements(unet: Any) -> Callable[[Callable[..., Any]], None]:
 
     from eie.models.element_attention import ElementAttention
     from eie.models.pipeline import ImageElementsPipeline
+    from eie.models.text import ReadText
 
     attention = ElementAttention.for_unet(unet, EMBEDDING).to(PRECISION)
     vae = AutoencoderKL(block_out_channels=(32,) * 4, latent_channels=4)
     pipeline = ImageElementsPipeline(unet, vae, attention, DDIMScheduler())
     pipeline.set_progress_bar_config(disable=True)
     text = torch.randn(2, 77, 768, dtype=PRECISION)
-    pipeline.encode_prompt = lambda *_: text
+    pipeline.encode_prompt = lambda *_: ReadText(text)
 
     def step(callback: Callable[..., Any]) -> None:
         pipeline(

@@ -12,6 +12,7 @@ from diffusers import (
     DDIMScheduler,
     StableDiffusionInpaintPipeline,
     StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
 
@@ -126,9 +127,14 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def random_text_encoder(dim: int = 8) -> dict[str, Any]:
+def random_text_encoder(dim: int = 8, projects: bool = False) -> dict[str, Any]:
     """CLIP with random weights that reads letters: the parts `text_encoder` and `tokenizer`."""
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+    from transformers import (
+        CLIPTextConfig,
+        CLIPTextModel,
+        CLIPTextModelWithProjection,
+        CLIPTokenizer,
+    )
 
     letters = list(string.ascii_lowercase)
     words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
@@ -137,6 +143,7 @@ def random_text_encoder(dim: int = 8) -> dict[str, Any]:
     )
     torch.manual_seed(5)
     config = CLIPTextConfig(
+        projection_dim=dim,
         vocab_size=len(words),
         hidden_size=dim,
         intermediate_size=16,
@@ -147,7 +154,8 @@ def random_text_encoder(dim: int = 8) -> dict[str, Any]:
         eos_token_id=len(words) - 1,
         pad_token_id=len(words) - 1,
     )
-    return {"text_encoder": CLIPTextModel(config).eval(), "tokenizer": tokenizer}
+    kind = CLIPTextModelWithProjection if projects else CLIPTextModel
+    return {"text_encoder": kind(config).eval(), "tokenizer": tokenizer}
 
 
 def save_random_content_model(folder: Path) -> str:
@@ -209,3 +217,34 @@ def save_random_inpainting(folder: Path) -> Path:
         **random_text_encoder(),
     ).save_pretrained(folder)
     return folder
+
+
+def random_stable_diffusion_xl() -> StableDiffusionXLPipeline:
+    """Stable Diffusion XL's kind of model: two text encoders, a U-Net that is told of sizes."""
+    second = random_text_encoder(8, projects=True)
+    torch.manual_seed(6)
+    unet = UNet2DConditionModel(
+        sample_size=8,
+        block_out_channels=(32, 64),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=(2, 4),
+        transformer_layers_per_block=(1, 2),
+        use_linear_projection=True,
+        cross_attention_dim=16,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=4,
+        projection_class_embeddings_input_dim=8 + 6 * 4,
+    )
+    return quiet(
+        StableDiffusionXLPipeline(
+            vae=random_autoencoder_kl(),
+            unet=unet.eval(),
+            scheduler=sd_scheduler(),
+            text_encoder_2=second["text_encoder"],
+            tokenizer_2=second["tokenizer"],
+            add_watermarker=False,
+            **random_text_encoder(8),
+        )
+    )

@@ -29,7 +29,7 @@ def models() -> None:
 @app.command(name="init")
 def init(
     preset: Annotated[
-        Scale, typer.Argument(metavar="sd15", help="sd15: Stable Diffusion 1.x or 2.x.")
+        Scale, typer.Argument(metavar="sd15", help="sd15: Stable Diffusion 1.x, 2.x or XL.")
     ],
     source: Annotated[
         str,

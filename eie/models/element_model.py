@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from eie.models.pipeline import ImageElementsPipeline
 
 INDEX = "model_index.json"
-PARTS = ("unet", "element_attention", "vae", "text_encoder", "light_decoder", "refiner")
+PARTS = (
+    "unet",
+    "element_attention",
+    "vae",
+    "text_encoder",
+    "text_encoder_2",
+    "light_decoder",
+    "refiner",
+)
 """The parts whose weights determine a picture, as far as a model has them."""
 
 

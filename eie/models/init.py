@@ -14,6 +14,9 @@ INDEX = "model_index.json"
 TAKEN = ("unet", "vae", "scheduler", "text_encoder", "tokenizer")
 """The parts of a Stable Diffusion folder that an element model goes on with."""
 
+SECOND = ("text_encoder_2", "tokenizer_2")
+"""Those that Stable Diffusion XL has besides."""
+
 CONTENT = ("content_encoder", "light_decoder")
 
 TWICE = ("*.fp16.*", "*.bf16.*", "*non_ema*", "*.ckpt", "*.msgpack", "*.h5", "*.onnx", "*.xml")
@@ -28,7 +31,7 @@ def init_model(
     Weights are copied as they are; only θ_S is new.
 
     Args:
-        source: folder or hub id of a Stable Diffusion 1.x or 2.x pipeline in diffusers' layout.
+        source: folder or hub id of a Stable Diffusion 1.x, 2.x or XL pipeline in diffusers' layout.
         output: the model folder to make; must not exist.
         encoder: "tiny", or a model folder or hub id that has a content encoder.
         seed: of the new weights.
@@ -62,7 +65,7 @@ def init_model(
         output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as draft:
             made = Path(draft) / output.name
-            for part in TAKEN:
+            for part in (name for name in (*TAKEN, *SECOND) if name in index):
                 _copy_part(folder / part, made / part)
             for part in CONTENT:
                 shutil.copytree(content / part, made / part)
@@ -90,16 +93,14 @@ def _index(folder: Path, source: str) -> dict[str, Any]:
             hint="a single .safetensors or .ckpt file has to be converted by diffusers first",
         )
     index = _json(folder / INDEX)
-    for part in TAKEN:
-        if not (folder / part).is_dir() or not isinstance(index.get(part), list):
-            raise MissingModelError(f"it has no {part}", where=source)
-    unet, vae = _json(folder / "unet" / "config.json"), _json(folder / "vae" / "config.json")
+    _check_parts(folder, index, TAKEN, source)
+    unet, vae = (_json(folder / part / "config.json") for part in ("unet", "vae"))
+    second = SECOND if unet.get("addition_embed_type") == "text_time" else ()
+    _check_parts(folder, index, second, source)
     kind = index.get("_class_name", "a model")
-    if "text_encoder_2" in index or unet.get("addition_embed_type"):
+    if index.get("requires_aesthetics_score"):
         raise MissingModelError(
-            f"{kind} has two text encoders; element models read one",
-            where=source,
-            hint="use Stable Diffusion 1.x or 2.x",
+            f"{kind} only refines pictures", where=source, hint="use the base model beside it"
         )
     if unet.get("_class_name") != "UNet2DConditionModel":
         raise MissingModelError(f"{kind} has no U-Net of Stable Diffusion's kind", where=source)
@@ -110,12 +111,19 @@ def _index(folder: Path, source: str) -> dict[str, Any]:
             where=source,
             hint="use a text-to-image model; inpainting models serve --decoder inpaint as they are",
         )
-    return {part: index[part] for part in TAKEN} | {
+    return {part: index[part] for part in (*TAKEN, *second)} | {
         "_class_name": "ImageElementsPipeline",
         "_diffusers_version": index.get("_diffusers_version"),
         "element_attention": ["eie.models.element_attention", "ElementAttention"],
         "guidance_scale": GUIDANCE,
     }
+
+
+def _check_parts(folder: Path, index: dict[str, Any], parts: tuple[str, ...], source: str) -> None:
+    """Raise a MissingModelError if the folder lacks a part."""
+    for part in parts:
+        if not (folder / part).is_dir() or not isinstance(index.get(part), list):
+            raise MissingModelError(f"it has no {part}", where=source)
 
 
 def _new_attention(unet: Path, embedding_dim: int, encoder_hash: str, seed: int) -> Any:

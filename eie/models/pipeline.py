@@ -38,7 +38,7 @@ from eie.models.feature_distance import STRIDES, load_feature_distance
 
 # diffusers finds the classes of a saved pipeline's parts among the modules that are imported.
 from eie.models.latent_autoencoder import DOWNSCALE
-from eie.models.text import encode_texts
+from eie.models.text import PARTS, ReadText, TextReader
 
 GUIDANCE = 3.0
 """The paper's guidance scale, for text and elements alike."""
@@ -89,16 +89,18 @@ class Conditions:
     """What every denoising step of a render is told; B pictures, G = 2 with guidance, else 1.
 
     Attributes:
-        text: (G · B, L, C), the unconditional rows first.
+        text: of G · B texts, the unconditional ones first.
         elements: of B sets, with guidance behind B null sets.
         channels: (B, c + F + 2, h, w) further input channels, or None.
         guidance: weight of the conditional prediction; at most 1 turns guidance off.
+        added: what else Stable Diffusion XL's U-Net is told, or None.
     """
 
-    text: Tensor
+    text: ReadText
     elements: ElementContext
     channels: Tensor | None
     guidance: float
+    added: Mapping[str, Tensor] | None = None
 
 
 class ImageElementsPipeline(DiffusionPipeline):
@@ -113,6 +115,7 @@ class ImageElementsPipeline(DiffusionPipeline):
         element_attention: the θ_S of this U-Net.
         scheduler: any of diffusers' schedulers.
         text_encoder, tokenizer: CLIP's, or None for a model that reads no text.
+        text_encoder_2, tokenizer_2: Stable Diffusion XL's second ones.
         guidance_scale, temperature: defaults of every call.
         guess_deviation: 0 for latents of pictures, as in the paper. Otherwise the U-Net denoises
             what is to be added to the latents of the picture it sees; see
@@ -121,10 +124,10 @@ class ImageElementsPipeline(DiffusionPipeline):
             less of its surroundings.
     """
 
-    model_cpu_offload_seq = "text_encoder->unet->vae"
+    model_cpu_offload_seq = "text_encoder->text_encoder_2->unet->vae"
     # Its layers work in the midst of the U-Net's.
     _exclude_from_cpu_offload = ["element_attention"]  # noqa: RUF012 - diffusers' attribute
-    _optional_components = ["text_encoder", "tokenizer"]  # noqa: RUF012
+    _optional_components = list(PARTS)  # noqa: RUF012
     _callback_tensor_inputs = ["latents"]  # noqa: RUF012
 
     unet: Any
@@ -133,6 +136,8 @@ class ImageElementsPipeline(DiffusionPipeline):
     scheduler: Any
     text_encoder: Any
     tokenizer: Any
+    text_encoder_2: Any
+    tokenizer_2: Any
 
     def __init__(
         self,
@@ -146,6 +151,8 @@ class ImageElementsPipeline(DiffusionPipeline):
         guess_deviation: float = 0.0,
         temperature: float = 1.0,
         window: int = WINDOW,
+        text_encoder_2: Any = None,
+        tokenizer_2: Any = None,
     ) -> None:
         super().__init__()
         self.register_modules(
@@ -155,6 +162,8 @@ class ImageElementsPipeline(DiffusionPipeline):
             scheduler=scheduler,
             text_encoder=text_encoder,
             tokenizer=tokenizer,
+            text_encoder_2=text_encoder_2,
+            tokenizer_2=tokenizer_2,
         )
         self.register_to_config(
             guidance_scale=guidance_scale,
@@ -291,8 +300,10 @@ class ImageElementsPipeline(DiffusionPipeline):
             embeddings, box, present, width / height, guidance > 1, num_images
         )
         batch = len(embeddings) * num_images
+        text = self.encode_prompt(prompt, negative_prompt, guidance > 1, batch)
         conditions = Conditions(
-            text=self.encode_prompt(prompt, negative_prompt, guidance > 1, batch),
+            text=text,
+            added=text.added((height, width)),
             elements=elements,
             channels=anchor.channels if anchor and self.sees_picture else None,
             guidance=guidance,
@@ -318,17 +329,18 @@ class ImageElementsPipeline(DiffusionPipeline):
 
     def encode_prompt(
         self, prompt: str, negative_prompt: str, guided: bool, batch: int = 1
-    ) -> Tensor:
-        """Texts ⇒ (G · batch, L, C): the negative prompt's rows if guided, then the prompt's."""
+    ) -> ReadText:
+        """What is read of G · batch texts: the negative prompt first if guided, then the prompt."""
         texts = [negative_prompt, prompt] if guided else [prompt]
-        if self.text_encoder is None:
-            if any(texts):
-                raise ValueError("this model reads no text")
-            dim = self.unet.config.cross_attention_dim
-            text = torch.zeros(len(texts), 1, dim, device=self._execution_device)
+        reader = TextReader(self)
+        if reader:
+            text = reader(texts, self._execution_device)
+        elif any(texts):
+            raise ValueError("this model reads no text")
         else:
-            text = encode_texts(self.tokenizer, self.text_encoder, texts, self._execution_device)
-        return text.to(self.unet.dtype).repeat_interleave(batch, dim=0)
+            dim = self.unet.config.cross_attention_dim
+            text = ReadText(torch.zeros(len(texts), 1, dim, device=self._execution_device))
+        return text.repeated(batch, self.unet.dtype)
 
     def encode_elements(
         self,
@@ -437,7 +449,8 @@ class ImageElementsPipeline(DiffusionPipeline):
         prediction = self.unet(
             sample.to(self.unet.dtype),
             timestep,
-            encoder_hidden_states=conditions.text,
+            encoder_hidden_states=conditions.text.states,
+            added_cond_kwargs=conditions.added,
             cross_attention_kwargs={ARGUMENT: conditions.elements},
             return_dict=False,
         )[0].float()

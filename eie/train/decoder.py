@@ -33,7 +33,7 @@ from eie.models.element_model import element_model_folder
 from eie.models.feature_distance import FeatureDistance, load_feature_distance
 from eie.models.fill_refiner import FOLDER as REFINER_FOLDER
 from eie.models.fill_refiner import load_refiner
-from eie.models.text import encode_texts
+from eie.models.text import ReadText
 from eie.models.weight_hash import file_hash
 from eie.train.decoder_parts import decoder_parts
 from eie.train.dropout import DecoderBatch, draw_batch
@@ -50,6 +50,10 @@ from eie.train.shards import ShardedPhotos, is_shard, write_shards
 
 SAMPLE_STEPS = 12
 """Denoising steps of the sample pictures."""
+
+
+Conditions = tuple[Tensor, Tensor, Tensor, Tensor | None, dict[str, Tensor] | None]
+"""Appearance, box, present, text and added, as :meth:`DiffusionDecoderModel.forward` takes them."""
 
 
 class DiffusionDecoderModel(nn.Module):
@@ -74,6 +78,7 @@ class DiffusionDecoderModel(nn.Module):
         box: Tensor,
         present: Tensor,
         text: Tensor | None = None,
+        added: dict[str, Tensor] | None = None,
     ) -> Tensor:
         """Predict the objective.
 
@@ -86,6 +91,7 @@ class DiffusionDecoderModel(nn.Module):
             box: (B, N, 4) in shares of the crop.
             present: (B, N) bool.
             text: (B, L, T) what is read of the text; None for nothing.
+            added: what else Stable Diffusion XL's U-Net is told.
 
         Returns:
             (B, C, h, w).
@@ -100,7 +106,7 @@ class DiffusionDecoderModel(nn.Module):
         told = self.unet.config.in_channels > noisy.shape[1]
         return self.unet(
             torch.cat([noisy, extra], dim=1) if told else noisy, step, text,
-            cross_attention_kwargs={"elements": context},
+            cross_attention_kwargs={"elements": context}, added_cond_kwargs=added,
         ).sample  # fmt: skip
 
 
@@ -124,7 +130,7 @@ class DecoderStage:
         encoder = load_content_encoder(settings.encoder, "cpu")
         parts = decoder_parts(settings, encoder)
         self.vae, self.scheduler = parts.vae, parts.scheduler
-        self.tokenizer, self.text_encoder = parts.tokenizer, parts.text_encoder
+        self.text = parts.text
         self.sees_picture = parts.unet.config.in_channels > self.vae.config.latent_channels
         self.channel_weight = channel_weights(self.vae, settings.channel_power)  # (C,)
         self.features: FeatureDistance | None = None
@@ -148,11 +154,7 @@ class DecoderStage:
         noise = torch.randn_like(latents)
         step = self._steps(count, device)
         noisy = self.scheduler.add_noise(latents, noise, step)
-        appearance, box, present = self._elements(batch, device)
-        # Guidance's unconditional side: now and then the set is the null set, and the text none.
-        null = torch.rand(count, 1, device=device) < self.settings.text_dropout
-        text = self._text(batch, device, self.settings.text_dropout)
-        conditions = (appearance, box, present & ~null, text)
+        conditions = self._conditions(batch, device, self.settings.text_dropout)
         predicted, scale = self._predict(model, noisy, step, extra, conditions)
 
         with torch.autocast(device.type, enabled=False):
@@ -182,7 +184,7 @@ class DecoderStage:
         device = _device(model)
         target, picture = self._pixels(batch, device)
         latents, extra, _ = self._latents(batch, target, picture)
-        conditions = (*self._elements(batch, device), self._text(batch, device))
+        conditions = self._conditions(batch, device)
         scheduler = DDIMScheduler.from_config(self.scheduler.config)
         scheduler.set_timesteps(SAMPLE_STEPS)
         random = torch.Generator().manual_seed(0)
@@ -215,7 +217,7 @@ class DecoderStage:
         noisy: Tensor,
         step: Tensor,
         extra: Tensor,
-        conditions: tuple[Tensor, Tensor, Tensor, Tensor | None],
+        conditions: Conditions,
     ) -> tuple[Tensor, Tensor]:
         """The objective (B, C, h, w), and the scale of the network's part in it (B, 1, 1, 1)."""
         signal = self._signal(step)
@@ -328,15 +330,34 @@ class DecoderStage:
             appearance = appearance.float() / 255
         return appearance, box, present
 
+    def _conditions(
+        self, batch: DecoderBatch, device: torch.device, dropout: float = 0.0
+    ) -> Conditions:
+        """Elements and text as the model takes them.
+
+        Args:
+            dropout: share of null sets, and of texts that are left out, each on its own: guidance's
+                unconditional side.
+        """
+        appearance, box, present = self._elements(batch, device)
+        null = torch.rand(len(box), 1, device=device) < dropout
+        text = self._text(batch, device, dropout)
+        if text is None:
+            return appearance, box, present & ~null, None, None
+        height, width = batch.target.shape[-2:]
+        return appearance, box, present & ~null, text.states, text.added((height, width))
+
     @torch.no_grad()
     def _text(
         self, batch: DecoderBatch, device: torch.device, dropout: float = 0.0
-    ) -> Tensor | None:
-        """(B, L, T) of the captions, some left out; None for a U-Net that reads none."""
-        if self.text_encoder is None:
+    ) -> ReadText | None:
+        """What is read of the captions, some left out; None for a U-Net that reads none."""
+        if self.text is None:
             return None
         kept = [caption if torch.rand(()) >= dropout else "" for caption in batch.captions()]
-        return encode_texts(self.tokenizer, self.text_encoder.to(device), kept, device)
+        for encoder in self.text.encoders:
+            encoder.to(device)
+        return self.text(kept, device)
 
 
 def loss_weight(signal: Tensor, settings: DecoderSettings) -> Tensor:
@@ -536,8 +557,7 @@ def _hand_out(run: Path, stage: DecoderStage) -> None:
         model.element_attention,
         stage.vae,
         stage.scheduler,
-        text_encoder=stage.text_encoder,
-        tokenizer=stage.tokenizer,
+        **(stage.text.parts if stage.text else {}),
         guidance_scale=settings.guidance,
         temperature=settings.temperature,
         window=settings.crops.crop,

@@ -15,6 +15,7 @@ from eie.models.content import LoadedEncoder
 from eie.models.diffusion import load_vae
 from eie.models.element_attention import ElementAttention, attend_to_elements
 from eie.models.element_model import load_element_model
+from eie.models.text import TextReader
 from eie.train.settings import DecoderConfig, DecoderSettings
 
 
@@ -26,15 +27,14 @@ class DecoderParts:
         unet, attention: float32, to be trained.
         vae: frozen.
         scheduler: of the noise.
-        tokenizer, text_encoder: CLIP's, frozen; None for a U-Net that reads no text.
+        text: reads captions, frozen; None for a U-Net that reads none.
     """
 
     unet: UNet2DConditionModel
     attention: ElementAttention
     vae: Any
     scheduler: DDIMScheduler
-    tokenizer: Any = None
-    text_encoder: Any = None
+    text: TextReader | None = None
 
 
 def decoder_parts(settings: DecoderSettings, encoder: LoadedEncoder) -> DecoderParts:
@@ -105,16 +105,15 @@ def _of_model(base: str, settings: DecoderSettings, encoder: LoadedEncoder) -> D
             where=base,
             hint="--light-picture and --picture-features must be as in its own training",
         )
-    for part in (pipeline.vae, pipeline.text_encoder):
-        if part is not None:
-            part.requires_grad_(False).eval()
+    text = TextReader(pipeline)
+    for part in (pipeline.vae, *text.encoders):
+        part.requires_grad_(False).eval()
     return DecoderParts(
         pipeline.unet.requires_grad_(True),
         pipeline.element_attention.requires_grad_(True),
         pipeline.vae,
         scheduler,
-        pipeline.tokenizer,
-        pipeline.text_encoder,
+        text or None,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from io import BytesIO
 
@@ -16,6 +17,7 @@ import eie
 from eie.edit import Delete
 from tests.random_diffusion import (
     CHANNELS,
+    random_stable_diffusion_xl,
     random_unet,
     save_random_content_model,
     save_random_inpainting,
@@ -159,9 +161,15 @@ def test_models_init_refuses_what_is_no_stable_diffusion(run, tmp_path) -> None:
     assert code == 4 and "takes 9 channels" in message and "--decoder inpaint" in message
     folder = save_random_stable_diffusion(tmp_path / "sd", unet=random_unet(CHANNELS))
     index = json.loads((folder / "model_index.json").read_text())
-    (folder / "model_index.json").write_text(json.dumps(index | {"text_encoder_2": ["a", "b"]}))
+    (folder / "model_index.json").write_text(
+        json.dumps(index | {"requires_aesthetics_score": True})
+    )
     code, message = init(folder)
-    assert code == 4 and "two text encoders" in message
+    assert code == 4 and "only refines" in message
+    random_stable_diffusion_xl().save_pretrained(tmp_path / "xl")
+    shutil.rmtree(tmp_path / "xl" / "tokenizer_2")
+    code, message = init(tmp_path / "xl")
+    assert code == 4 and "no tokenizer_2" in message
     (folder / "model_index.json").write_text("{")
     assert init(folder)[0] == 3
 

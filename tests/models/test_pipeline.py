@@ -13,6 +13,7 @@ from torch import Tensor
 from eie.models.conditioning import FEATURE_CHANNELS, Scaling
 from eie.models.element_attention import ElementAttention, ElementLayer
 from eie.models.pipeline import ImageElementsPipeline
+from eie.models.text import PARTS
 from tests.random_diffusion import (
     CHANNELS,
     EMBEDDING,
@@ -20,6 +21,7 @@ from tests.random_diffusion import (
     random_autoencoder_kl,
     random_elements,
     random_sd_pipeline,
+    random_stable_diffusion_xl,
     random_text_encoder,
     random_tiny_pipeline,
     random_unet,
@@ -80,6 +82,24 @@ def test_before_training_it_is_stable_diffusion() -> None:
     assert torch.equal(latents_of(ours, **options, height=64, width=64), expected)
     other = latents_of(ours, **options | {"prompt": "a dog"}, height=64, width=64)
     assert not torch.equal(other, expected)
+
+
+def test_before_training_it_is_stable_diffusion_xl() -> None:
+    stock = random_stable_diffusion_xl()
+    noise = torch.randn(1, CHANNELS, 8, 8, generator=seeded())
+    options = {"prompt": "a cat", "negative_prompt": "blurred", "latents": noise}
+    size = {"height": 64, "width": 64}
+    expected = stock(
+        **options, **size, guidance_scale=3.0, num_inference_steps=3, output_type="latent"
+    ).images
+    parts = {name: getattr(stock, name) for name in PARTS}
+    attention = ElementAttention.for_unet(stock.unet, EMBEDDING)
+    ours = random_sd_pipeline(unet=stock.unet, element_attention=attention, **parts)
+    # Both texts are read at once, which rounds otherwise.
+    made = latents_of(ours, **options, **size)
+    torch.testing.assert_close(made, expected, atol=1e-4, rtol=1e-4)
+    other = latents_of(ours, **options | {"prompt": "a dog"}, **size)
+    assert (other - expected).abs().max() > 1e-3
 
 
 def test_keys_and_values_are_computed_once_a_render(monkeypatch) -> None:

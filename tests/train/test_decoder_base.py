@@ -19,7 +19,7 @@ from eie.train.images import Folder
 from eie.train.loop import averaged_weights
 from eie.train.settings import CropSettings, DecoderSettings, settings_for
 from eie.train.shards import ShardedPhotos
-from tests.random_diffusion import save_random_stable_diffusion
+from tests.random_diffusion import random_stable_diffusion_xl, save_random_stable_diffusion
 
 from .conftest import LOOP
 
@@ -38,10 +38,13 @@ def photos(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
+@pytest.fixture(scope="module", params=["1.x", "XL"])
+def base(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
-    save_random_stable_diffusion(folder / "sd")
+    if request.param == "XL":
+        random_stable_diffusion_xl().save_pretrained(folder / "sd")
+    else:
+        save_random_stable_diffusion(folder / "sd")
     init_model(folder / "sd", folder / "base")
     return str(folder / "base")
 
@@ -68,7 +71,9 @@ def test_a_run_trains_unet_and_element_attention_and_keeps_the_rest(photos, base
         weights = [getattr(pipe, part).state_dict() for pipe in (before, after)]
         changes = [(weights[0][k] - weights[1][k]).abs().max() for k in weights[0]]
         assert max(changes) > 1e-3
-    for part in ("vae", "text_encoder"):
+    for part in ("vae", "text_encoder", "text_encoder_2"):
+        if getattr(before, part) is None:
+            continue
         weights = [getattr(pipe, part).state_dict() for pipe in (before, after)]
         for name, value in weights[0].items():
             torch.testing.assert_close(weights[1][name], value, atol=2e-3, rtol=2e-3)
@@ -80,20 +85,22 @@ def test_a_run_trains_unet_and_element_attention_and_keeps_the_rest(photos, base
 
 
 def test_untrained_it_predicts_what_its_unet_does_from_the_captions(photos, base, tmp_path) -> None:
-    settings = replace(settings_of(base), text_dropout=0.0)
-    stage = stage_of(photos, tmp_path, settings)
+    stage = stage_of(photos, tmp_path, replace(settings_of(base), text_dropout=0.0))
     batch = stage.batch(0)
     assert set(batch.captions()) <= {CAPTION, ""}
     noisy, step = torch.randn(2, 4, 8, 8), torch.tensor([500, 20])
-    text = stage._text(batch, torch.device("cpu"))
+    conditions = stage._conditions(batch, torch.device("cpu"))
     pipeline = load_element_model(base, "cpu", torch.float32).pipeline
-    expected_text = torch.cat([pipeline.encode_prompt(c, "", False) for c in batch.captions()])
-    torch.testing.assert_close(text, expected_text)
-    with torch.no_grad():
-        elements = stage._elements(batch, torch.device("cpu"))
-        made = stage.model.eval()(noisy, step, torch.zeros(2, 6, 8, 8), *elements, text)
-        plain = pipeline.unet(noisy, step, expected_text).sample
-    torch.testing.assert_close(made, plain, atol=1e-4, rtol=1e-4)
+    for row, caption in enumerate(batch.captions()):
+        text = pipeline.encode_prompt(caption, "", guided=False)
+        torch.testing.assert_close(conditions[3][row], text.states[0])
+        one = slice(row, row + 1)
+        with torch.no_grad():
+            expected = pipeline.unet(
+                noisy[one], step[one], text.states, added_cond_kwargs=text.added((64, 64))
+            ).sample
+            made = stage.model.eval()(noisy, step, torch.zeros(2, 6, 8, 8), *conditions)[one]
+        torch.testing.assert_close(made, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_captions_are_left_out_now_and_then(photos, base, tmp_path) -> None:
@@ -101,8 +108,8 @@ def test_captions_are_left_out_now_and_then(photos, base, tmp_path) -> None:
     batch = replace(stage.batch(0), caption=torch.tensor([[97, 0, 0], [98, 99, 0]]).byte())
     assert batch.captions() == ["a", "bc"]
     device = torch.device("cpu")
-    empty = stage._text(replace(batch, caption=torch.zeros(2, 1).byte()), device)
-    whole, none = (stage._text(batch, device, dropout=share) for share in (0.0, 1.0))
+    empty = stage._text(replace(batch, caption=torch.zeros(2, 1).byte()), device).states
+    whole, none = (stage._text(batch, device, dropout=share).states for share in (0.0, 1.0))
     assert torch.equal(none, empty) and (whole != empty).any(dim=2).any(dim=1).all()
 
 
