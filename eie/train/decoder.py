@@ -301,7 +301,8 @@ class DecoderStage:
             if self.sees_picture:
                 extra = condition_channels(self.vae, picture, known, covered, seen)
             else:  # what is known is nothing to the U-Net
-                extra = torch.cat([torch.zeros_like(latents), torch.zeros_like(latents[:, :2])], 1)
+                count, channels, *size = latents.shape
+                extra = latents.new_zeros(count, channels + 2, *size)
             latents = latents - self._guess(extra)
             return latents, extra, extra[:, -2:-1]
 
