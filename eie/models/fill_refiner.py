@@ -202,6 +202,10 @@ class LoadedRefiner:
     def __call__(self, picture: Tensor, known: Tensor, others: Sequence[Tensor] = ()) -> Tensor:
         """Refine what is not known of a picture.
 
+        The answer is the mean of those to the picture and to its mirror image, which err
+        differently (Timofte et al., "Seven Ways to Improve Example-Based Single Image
+        Super-Resolution", CVPR 2016).
+
         Args:
             picture: (B, 3, H, W) in [−1, 1], any size, the photo where known, else the guess.
             known: (B, 1, H, W), 1 or 0.
@@ -214,12 +218,16 @@ class LoadedRefiner:
         multiple = STRIDES[-1]
         padding = (0, -width % multiple, 0, -height % multiple)
         place = next(self.model.parameters())
-        fills = [
-            F.pad((fill + 1) / 2, padding, mode="replicate").to(place.device)
-            for fill in (picture, *others)
-        ]
-        whole = F.pad(known, padding, mode="replicate").to(place.device)
-        refined = refine(self.model, self.model.fills, self.features, fills, whole)
+
+        def both(plane: Tensor) -> Tensor:
+            """Padded, and mirrored: (2B, ·, H', W')."""
+            whole = F.pad(plane, padding, mode="replicate").to(place.device)
+            return torch.cat([whole, whole.flip(3)])
+
+        fills = [both((fill + 1) / 2) for fill in (picture, *others)]
+        made = refine(self.model, self.model.fills, self.features, fills, both(known))
+        one, mirrored = made.chunk(2)  # (B, 3, H', W') each
+        refined = (one + mirrored.flip(3)) / 2
         refined = refined[..., :height, :width].clamp(0, 1).to(picture) * 2 - 1
         return torch.where(known > 0, picture, refined)
 
