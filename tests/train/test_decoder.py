@@ -332,7 +332,7 @@ def test_known_latents_count_less(photos, vae, tmp_path) -> None:
             super().__init__()
             self.weight = torch.nn.Parameter(perfect)
 
-        def forward(self, noisy, step, extra, embeddings, box, present, text):
+        def forward(self, noisy, step, extra, embeddings, box, present, text, added):
             wrong = extra[:, -2:-1]
             return self.truth + wrong
 
