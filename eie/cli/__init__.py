@@ -6,6 +6,7 @@ errors go to stderr.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import sys
 from collections.abc import Sequence
@@ -75,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     gc.set_threshold(*_GARBAGE)
+    atexit.register(gc.freeze)  # nor is there anything to find in a second's look at the end
     try:
         with nullcontext() if traceback_wanted(arguments) else quiet_libraries():
             # Evaluations record the command that made them: the root context's object is its words.
