@@ -219,17 +219,19 @@ class LoadedRefiner:
         padding = (0, -width % multiple, 0, -height % multiple)
         place = next(self.model.parameters())
 
-        def both(plane: Tensor) -> Tensor:
-            """Padded, and mirrored: (2B, ·, H', W')."""
-            whole = F.pad(plane, padding, mode="replicate").to(place.device)
-            return torch.cat([whole, whole.flip(3)])
+        def whole(plane: Tensor) -> Tensor:
+            return F.pad(plane, padding, mode="replicate").to(place.device)
 
-        fills = [both((fill + 1) / 2) for fill in (picture, *others)]
-        made = refine(self.model, self.model.fills, self.features, fills, both(known))
-        one, mirrored = made.chunk(2)  # (B, 3, H', W') each
-        refined = (one + mirrored.flip(3)) / 2
+        fills, where = [whole((fill + 1) / 2) for fill in (picture, *others)], whole(known)
+        # One after the other, as windows are large.
+        refined = self._answer(fills, where) / 2
+        refined += self._answer([fill.flip(3) for fill in fills], where.flip(3)).flip(3) / 2
         refined = refined[..., :height, :width].clamp(0, 1).to(picture) * 2 - 1
         return torch.where(known > 0, picture, refined)
+
+    def _answer(self, fills: Sequence[Tensor], known: Tensor) -> Tensor:
+        """As :func:`refine`."""
+        return refine(self.model, self.model.fills, self.features, fills, known)
 
 
 def averaged(picture: Tensor, deviation: float) -> Tensor:
