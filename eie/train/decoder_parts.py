@@ -95,11 +95,10 @@ def _of_model(base: str, settings: DecoderSettings, encoder: LoadedEncoder) -> D
             where=base,
             hint=f"add --objective {objective}",
         )
-    latent_channels = pipeline.latent_channels
-    wanted = conditioned_channels(latent_channels, settings.sees_features)
-    if pipeline.sees_picture != settings.light_picture or (
-        pipeline.sees_picture and pipeline.unet.config.in_channels != wanted
-    ):
+    given = pipeline.latent_channels
+    if settings.light_picture:
+        given = conditioned_channels(given, settings.sees_features)
+    if pipeline.unet.config.in_channels != given:
         raise UsageError(
             f"its U-Net takes {pipeline.unet.config.in_channels} channels",
             where=base,

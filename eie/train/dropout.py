@@ -109,14 +109,14 @@ def _draw_crop(
     Crops are not mirrored: a mirrored patch has another embedding.
     """
     crop = crops.crop
-    photo, view, factor, dropped, hole, known, caption = _draw_hole(
+    index, photo, view, factor, dropped, hole, known = _draw_hole(
         photos, masks, crops, dropout, random
     )
     values = _pictures(photo, view, crop) | {
         "covered": ~hole[None],
         "guessed": ~hole[None],
         "known": known[None],
-        "caption": np.frombuffer(caption.encode() + b"\0", dtype=np.uint8),
+        "caption": np.frombuffer(photos.caption(index).encode() + b"\0", dtype=np.uint8),
     }
     if filled and known.any():
         values |= {"guess": _filled(values["target"], known), "guessed": np.ones_like(known)[None]}
@@ -142,16 +142,15 @@ def draw_hole(
 
 
 class _Hole(NamedTuple):
-    """A crop's photo, view of it and scale; its dropped elements, their pixels, what is known, and
-    the photo's caption."""
+    """A crop's photo, view of it and scale; its dropped elements, their pixels, what is known."""
 
+    index: int
     photo: EncodedPhoto
     view: tuple[slice, slice]
     factor: NDArray[np.float64]
     dropped: NDArray[np.bool_]
     hole: Mask
     known: Mask
-    caption: str
 
 
 def _draw_hole(
@@ -175,7 +174,7 @@ def _draw_hole(
     hole = dropped[labels]
     anchored = dropping and random.random() < dropout.known
     known = _eroded(~hole, random) if anchored else np.zeros_like(hole)
-    return _Hole(photo, view, factor, dropped, hole, known, photos.caption(index))
+    return _Hole(index, photo, view, factor, dropped, hole, known)
 
 
 def _pictures(photo: EncodedPhoto, view: tuple[slice, slice], crop: int) -> dict[str, NDArray[Any]]:

@@ -47,8 +47,9 @@ class ShardedPhotos:
         found: dict[str, dict[str, Member]] = {}
         for shard in shards:
             for name, member in _members(shard):
-                key, dot, kind = name.partition(".")
-                found.setdefault(f"{shard}/{key}", {})[dot + kind] = member
+                folder, _, file = name.rpartition("/")
+                key, dot, kind = file.partition(".")
+                found.setdefault(f"{shard}/{folder}/{key}", {})[dot + kind] = member
         incomplete = [key for key, members in found.items() if not {OWN, FOREIGN} <= set(members)]
         if incomplete or not found:
             raise BadInputError(
@@ -73,10 +74,12 @@ class ShardedPhotos:
     def caption(self, index: int) -> str:
         """As :meth:`eie.train.encoded_photos.EncodedPhotos.caption`."""
         member = self._samples[index].get(CAPTION)
+        if member is None:
+            return ""
         try:
-            return _content(member).decode() if member else ""
+            return _content(member).decode()
         except (OSError, UnicodeDecodeError) as error:
-            raise BadInputError(f"damaged shard: {error}", where=str(member)) from error
+            raise BadInputError(f"damaged shard: {error}", where=str(member.shard)) from error
 
 
 def write_shards(photos: EncodedPhotos, output: Path, of_shard: int) -> Iterator[Path]:
