@@ -109,14 +109,14 @@ def _draw_crop(
     Crops are not mirrored: a mirrored patch has another embedding.
     """
     crop = crops.crop
-    index, photo, view, factor, dropped, hole, known = _draw_hole(
+    number, photo, view, factor, dropped, hole, known = _draw_hole(
         photos, masks, crops, dropout, random
     )
     values = _pictures(photo, view, crop) | {
         "covered": ~hole[None],
         "guessed": ~hole[None],
         "known": known[None],
-        "caption": np.frombuffer(photos.caption(index).encode() + b"\0", dtype=np.uint8),
+        "caption": np.frombuffer(photos.caption(number).encode() + b"\0", dtype=np.uint8),
     }
     if filled and known.any():
         values |= {"guess": _filled(values["target"], known), "guessed": np.ones_like(known)[None]}
@@ -142,9 +142,10 @@ def draw_hole(
 
 
 class _Hole(NamedTuple):
-    """A crop's photo, view of it and scale; its dropped elements, their pixels, what is known."""
+    """A crop's photo by number and itself, view of it and scale; its dropped elements, their
+    pixels, what is known."""
 
-    index: int
+    number: int
     photo: EncodedPhoto
     view: tuple[slice, slice]
     factor: NDArray[np.float64]
