@@ -14,6 +14,8 @@ neighbourhood, at
 
 and is spoilt if that can be seen: more than a few levels, and far more than the surroundings vary
 by themselves.
+
+Around a mask that takes in all that shows the object, only what surely does is made anew.
 """
 
 from __future__ import annotations
@@ -29,9 +31,17 @@ from eie.render.pictures import Mask, Picture, Plane, Window, split_alpha, to_ch
 if TYPE_CHECKING:
     from eie.models.seam_matting import LoadedSeamMatting
 
-CLEAN, SPOILT = 0.3, 0.5
-"""Likelihood of showing the object up to which a pixel is kept, and from which on it is made anew;
-in between it is mixed."""
+
+class Doubt(NamedTuple):
+    """Likelihood of showing the object up to which a pixel is kept, and from which on it is made
+    anew; in between it is mixed."""
+
+    clean: float
+    spoilt: float
+
+
+DOUBTED, TRUSTED = Doubt(0.3, 0.5), Doubt(0.7, 0.9)
+"""Around elements, whose borders are the segmenter's, and around generous masks."""
 
 STEPS = 4
 """In how many steps the seam is gone through."""
@@ -49,8 +59,8 @@ _REACH = 2
 """Half the side of a neighbourhood, as a multiple of the seam."""
 
 _COHERENT = 5
-"""Side in pixels of the square over which t is averaged: what spoils a seam goes along it, grain
-and texture do not."""
+"""Side in pixels of the square over whose remaining pixels t is averaged: what spoils a seam goes
+along it, grain and texture do not."""
 
 _FEW = 6
 """Pixels that are not followed."""
@@ -80,7 +90,7 @@ def margin(seam: int) -> int:
     return seam + max((_REACH + 1) * step_width(seam), _CONTEXT)
 
 
-def spoilt(source: Picture, gone: Mask, seam: int) -> Plane:
+def spoilt(source: Picture, gone: Mask, seam: int, doubt: Doubt = DOUBTED) -> Plane:
     """(H, W) uint8, how far a pixel must be made anew: 255 where it is gone, 0 outside the seam.
 
     The seam is gone through in steps: what is around a pixel is only asked if that pixel surely
@@ -90,6 +100,7 @@ def spoilt(source: Picture, gone: Mask, seam: int) -> Plane:
         source: (H, W, C) uint8.
         gone: (H, W) bool, what is taken away.
         seam: its greatest width in pixels.
+        doubt: when a pixel is kept.
 
     Raises:
         MissingModelError: the network's weights are not there.
@@ -106,7 +117,7 @@ def spoilt(source: Picture, gone: Mask, seam: int) -> Plane:
         distance = _distance(new)  # (H, W)
         beside = (distance <= step) & ~reached
         found = np.zeros_like(plane)
-        _add_likely(found, source, reached, beside, likelihood)
+        _add_likely(found, source, reached, beside, likelihood, doubt)
         if left == seam:
             _add_seen(found, source, distance, step)
         fading = ((step + 1 - distance[beside]) / max(1, step // 2)).clip(0, 1)  # (K,)
@@ -119,17 +130,17 @@ def spoilt(source: Picture, gone: Mask, seam: int) -> Plane:
     return plane
 
 
-def share_beyond(plane: Plane, gone: Mask, narrow: int) -> float:
-    """How much of what is right outside of a narrow seam, up to three times as far, is spoilt.
+def share_around(plane: Plane, gone: Mask, nearest: int, farthest: int) -> float:
+    """How much is spoilt of what lies between two distances from what is gone.
 
     Args:
         plane: (H, W) uint8, as :func:`spoilt` gives it for a wide seam.
         gone: (H, W) bool, what is taken away.
-        narrow: width of the narrow seam in pixels.
+        nearest, farthest: in pixels; the first is excluded.
     """
     distance = _distance(gone)
-    beyond = (distance > narrow) & (distance <= 3 * narrow)
-    return float((plane[beyond] >= 128).mean()) if beyond.any() else 0.0
+    around = (distance > nearest) & (distance <= farthest)
+    return float((plane[around] >= 128).mean()) if around.any() else 0.0
 
 
 def step_width(seam: int) -> int:
@@ -146,14 +157,20 @@ def _distance(mask: Mask) -> NDArray[np.float32]:
 
 
 def _add_likely(
-    plane: Plane, source: Picture, gone: Mask, beside: Mask, likelihood: LoadedSeamMatting
+    plane: Plane,
+    source: Picture,
+    gone: Mask,
+    beside: Mask,
+    likelihood: LoadedSeamMatting,
+    doubt: Doubt,
 ) -> None:
     """Set `beside` to what the network says, in place."""
     for tile in _tiles(beside):
         around = tile.grown(_CONTEXT).clipped(Window.of(gone))
         colour, _ = split_alpha(source[around.slices])
         likely = likelihood(to_channels(colour, 3), gone[around.slices])
-        share = ((likely[tile.within(around).slices] - CLEAN) / (SPOILT - CLEAN)).clip(0, 1)
+        within = likely[tile.within(around).slices]
+        share = ((within - doubt.clean) / (doubt.spoilt - doubt.clean)).clip(0, 1)
         chosen = beside[tile.slices]
         plane[tile.slices][chosen] = np.rint(share[chosen] * 255)
 
@@ -195,12 +212,20 @@ def _seen(source: Picture, distance: NDArray[np.float32], seam: int) -> Mask:
     way = taken.value - around  # (h, w, C)
     length = np.sqrt(np.square(way).sum(axis=2))  # (h, w)
     along = ((colour - around) * way).sum(axis=2) / np.maximum(length, 1e-3)  # (h, w)
-    along = cv2.blur(along, (_COHERENT, _COHERENT))
+    left = (~gone).astype(np.float32)
+    along = _blurred(along * left) / np.maximum(_blurred(left), 1e-3)  # (h, w)
     seen = along > np.maximum(VISIBLE, VARYING * np.sqrt(variance))
     # Specks are grain; what spoils hangs together with what is taken away.
     seen = cv2.medianBlur((seen & ~outside | gone).astype(np.uint8), 3) > 0
     unknown = share <= 0.02  # nobody can tell
     return np.asarray((seen | unknown) & ~gone & ~outside)
+
+
+def _blurred(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(h, w) averaged over the square in which what spoils a seam is coherent."""
+    import cv2
+
+    return np.asarray(cv2.blur(plane, (_COHERENT, _COHERENT)), dtype=np.float32)
 
 
 def _local_mean(values: NDArray[np.float32], chosen: Mask, seam: int) -> LocalMean:

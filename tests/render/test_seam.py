@@ -11,7 +11,7 @@ from skimage import data
 
 from eie.render import seam as module
 from eie.render.anchored import SEAM as WIDEST
-from eie.render.seam import spoilt
+from eie.render.seam import TRUSTED, spoilt
 
 SEAM = 20
 
@@ -47,6 +47,15 @@ def test_a_rim_of_the_object_is_made_anew(rim: int) -> None:
     pixels, gone = disc(rim)
     plane = spoilt(pixels, gone, SEAM)
     assert (plane[ring(30, 30 + rim)] >= 128).mean() > 0.9
+
+
+def test_a_generous_mask_is_trusted_more_but_not_blindly() -> None:
+    pixels, gone = disc(blur=2.0)
+    doubted, trusted = spoilt(pixels, gone, 4), spoilt(pixels, gone, 4, TRUSTED)
+    assert (trusted <= doubted).all() and (trusted < doubted).any()
+    rimmed, gone = disc(rim=2)
+    plane = spoilt(rimmed, gone, 2, TRUSTED)
+    assert (plane[ring(30, 31.5)] >= 128).mean() > 0.8
 
 
 def test_blur_is_made_anew() -> None:
