@@ -447,6 +447,13 @@ def refiner(
             show_default=str(RefinerSettings.side),
         ),
     ] = None,
+    objects: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER[:K]",
+            help="Cut-outs that are pasted on crops and have to go; every K-th is left out.",
+        ),
+    ] = None,
     batches: Batches = None,
     seed: Seed = None,
     precision: PrecisionOption = None,
@@ -461,7 +468,7 @@ def refiner(
     """Train the network of --decoder refined, which changes the classical decoder's fill.
 
     \b
-      eie train refiner photos:20 --masks runs/masks.npz -o runs/refiner
+      eie train refiner photos:20 --masks runs/masks.npz --objects objects:10 -o runs/refiner
       eie train decoder photos:20 --masks runs/masks.npz --refiner runs/refiner -o runs/decoder
     """
     from eie.models.fill_refiner import FOLDER
@@ -474,7 +481,13 @@ def refiner(
         loop=replace(default.loop, **_loop(steps, seed, precision, workers, accumulate)),
         crops=replace(default.crops, **typed(batch=batch)),
         **typed(
-            masks=masks, segmenter=segmenter, side=side, rate=rate, batches=batches, start=start
+            masks=masks,
+            segmenter=segmenter,
+            side=side,
+            rate=rate,
+            objects=objects,
+            batches=batches,
+            start=start,
         ),
     )
     folders = [Folder.parse(folder) for folder in data]

@@ -14,10 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-import eie
 from eie.decompose import SLIC
-from eie.edit.growth import object_around
-from eie.elements import ElementSet
 from eie.errors import BadInputError
 from eie.models.feature_distance import features_of, load_feature_distance
 from eie.models.plain import save_plain
@@ -25,6 +22,14 @@ from eie.models.seam_matting import FOLDER, SeamMatting
 from eie.models.segmenter import Segmenter, load_segmenter
 from eie.train.images import Folder, Pixels, TrainingImages, read_training_images
 from eie.train.loop import averaged_weights, load_fitting, run_options, train
+from eie.train.objects import (
+    Mask,
+    compressed,
+    draw_object,
+    pasted,
+    picked_elements,
+    rough_mask,
+)
 from eie.train.pictures import side_by_side
 from eie.train.prepared import repeated
 from eie.train.scenes import degraded, jittered_colours, placed, random_view
@@ -33,19 +38,11 @@ from eie.train.settings import MattingSettings
 MAX_PHOTO_SIDE = 800
 """Long side to which photos are scaled down when they are read."""
 
-Mask = NDArray[np.bool_]
-
 _TRIES = 20
 """Objects that are tried until one can be seen and picked."""
 
 _LEAST_SEEN = 64
 """Pixels that an object must have."""
-
-_SHORT = 12.0
-"""Pixels by which a mask that is off may end within its object."""
-
-_CLICKS = 0.75
-"""Share of objects picked among elements that a click takes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,14 +146,9 @@ def _frame(
     """A photo with an object on it (crop, crop, 3), what is picked of it, and where it shows."""
     for _ in range(_TRIES):
         ground = _ground(rng, images, settings)
-        layer = placed(rng, images.cutouts[rng.integers(len(images.cutouts))], settings.scenes)
-        if rng.random() < settings.plain:
-            layer[..., :3] = layer[..., 3:] * rng.integers(256, size=3)
-        if rng.random() < settings.blurred:
-            layer = np.asarray(cv2.GaussianBlur(layer, (0, 0), rng.uniform(0.3, 1.6)))
+        layer = draw_object(rng, images.cutouts, settings.scenes, settings.plain, settings.blurred)
         alpha = layer[..., 3]
-        pixels = (ground * (1 - alpha[..., None]) + layer[..., :3]).round().clip(0, 255)
-        pixels = pixels.astype(np.uint8)
+        pixels = pasted(ground, layer)
         difference = np.abs(pixels.astype(np.int16) - ground).max(axis=2)
         shown = (difference >= settings.visible) & (alpha > 0)
         pixels = _compressed(rng, degraded(rng, pixels), settings)
@@ -175,8 +167,7 @@ def _ground(rng: np.random.Generator, images: TrainingImages, settings: MattingS
     pixels = jittered_colours(rng, pixels)
     for _ in range(int(rng.integers(settings.scenes.objects))):
         other = placed(rng, images.cutouts[rng.integers(len(images.cutouts))], settings.scenes)
-        mixed = pixels * (1 - other[..., 3:]) + other[..., :3]
-        pixels = mixed.round().clip(0, 255).astype(np.uint8)
+        pixels = pasted(pixels, other)
     return _calmed(rng, pixels) if rng.random() < settings.calm else pixels
 
 
@@ -190,10 +181,7 @@ def _calmed(rng: np.random.Generator, pixels: Pixels) -> Pixels:
 def _compressed(rng: np.random.Generator, pixels: Pixels, settings: MattingSettings) -> Pixels:
     if rng.random() >= settings.compressed:
         return pixels
-    quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(55, 97))]
-    _, coded = cv2.imencode(".jpg", pixels[..., ::-1], quality)
-    decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
-    return np.ascontiguousarray(np.asarray(decoded, dtype=np.uint8)[..., ::-1])
+    return compressed(pixels, int(rng.integers(55, 97)))
 
 
 def _picked(
@@ -205,41 +193,8 @@ def _picked(
 ) -> Mask:
     """(crop, crop) bool, what a user takes for the object."""
     if rng.random() < settings.decomposed:
-        elements = eie.decompose(pixels, segmenter=segmenter, elements=settings.elements)
-        return _elements_of(rng, elements, alpha > 0.5)
-    mask: Mask = alpha > rng.choice([0.0, 0.1, 0.5, 0.9])
-    if rng.random() < 0.5:
-        return mask
-    inside, outside = (
-        cv2.distanceTransform(plane.astype(np.uint8), cv2.DIST_L2, 5) for plane in (mask, ~mask)
-    )
-    cells = int(rng.integers(8, 33))
-    mean = rng.uniform(-2, 1) if rng.random() < 0.5 else rng.uniform(-_SHORT, -2)
-    coarse = rng.normal(mean, rng.uniform(0.5, 3), (cells, cells)).astype(np.float32)
-    off = cv2.resize(coarse, mask.shape[::-1], interpolation=cv2.INTER_CUBIC)  # pixels
-    return np.asarray(inside - outside + off > 0.5)
-
-
-def _elements_of(rng: np.random.Generator, elements: ElementSet, mask: Mask) -> Mask:
-    """The pixels of elements that lie mostly in a mask, or of the object about its middle."""
-    label_map = elements.sources[0].label_map
-    count = elements.sources[0].patches
-    within = np.bincount(label_map[mask], minlength=count)
-    members = within > 0.5 * np.bincount(label_map.ravel(), minlength=count)  # (P,) by patch
-    if rng.random() < _CLICKS and elements.sources[0].affinity is not None and mask.any():
-        members = _clicked(elements, mask)
-    return np.asarray(members[label_map])
-
-
-def _clicked(elements: ElementSet, mask: Mask) -> Mask:
-    """(P,) bool, patches of the object at the pixel farthest from a mask's border."""
-    depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
-    patch = elements.sources[0].label_map.ravel()[int(depth.argmax())]
-    row = int(np.flatnonzero(elements.table.patch == patch)[0])
-    rows = object_around(elements, row, np.ones(len(elements), dtype=bool))
-    members = np.zeros(elements.sources[0].patches, dtype=bool)
-    members[elements.table.patch[rows]] = True
-    return members
+        return picked_elements(rng, pixels, alpha > 0.5, segmenter, settings.elements)
+    return rough_mask(rng, alpha)
 
 
 def _parts(

@@ -2,32 +2,45 @@
 
 A crop's hole is filled several times, as rendering does; the refiner sees all fills. Sometimes it
 sees but one, as where fills are alike, or in a decoder's training.
+
+Some crops have an object that has to go, by its exact mask or picked as users pick: then the hole
+takes along some of what is behind it, or leaves some of it beside the hole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from eie.decompose import SLIC
+from eie.errors import BadInputError
 from eie.models.feature_distance import load_feature_distance
 from eie.models.fill_refiner import FOLDER, FillRefiner, refine
 from eie.models.plain import save_plain
+from eie.models.segmenter import load_segmenter
 from eie.render.choice import fills_of
+from eie.render.seam import spoilt
 from eie.train.decoder import encoded_photos, square_about
 from eie.train.dropout import draw_hole
 from eie.train.encoded_photos import EncodedPhotos
 from eie.train.feature_loss import feature_loss, mean_over
-from eie.train.images import Folder
+from eie.train.images import Folder, Pixels, read_training_images
 from eie.train.loop import averaged_weights, load_fitting, run_options, train
 from eie.train.masks import MaskDatabase
+from eie.train.objects import (
+    Mask,
+    compressed,
+    draw_object,
+    pasted,
+    picked_elements,
+    rough_mask,
+)
 from eie.train.pictures import side_by_side
 from eie.train.prepared import repeated
 from eie.train.settings import RefinerSettings
@@ -36,6 +49,12 @@ from eie.train.shards import ShardedPhotos
 JITTER = 24
 """Pixels by which a hole may lie beside the middle of the part that the loss is taken of."""
 
+
+OUTLINED, PICKED = 3, 20
+"""Width in pixels of the seam around masks and around elements, at the photos' working size."""
+
+_LEAST_SEEN = 64
+"""Pixels that an object must have."""
 
 _TRIES = 8
 """Crops drawn for each of a batch, at most, to find one with a hole."""
@@ -46,7 +65,7 @@ class RefinerBatch:
     """Crops with a hole, filled K times.
 
     Attributes:
-        target: (B, 3, crop, crop) uint8, the photo.
+        target: (B, 3, crop, crop) uint8, the photo, with an object's remains where known.
         fills: (B, K, 3, crop, crop) uint8, every hole's best fill in the first.
         known: (B, 1, crop, crop) bool, where the photo's pixels are known.
     """
@@ -56,36 +75,86 @@ class RefinerBatch:
     known: Tensor
 
 
-def draw_batch(
-    photos: EncodedPhotos | ShardedPhotos,
-    masks: MaskDatabase | None,
-    settings: RefinerSettings,
-    step: int,
-) -> RefinerBatch:
-    """The batch of a step; a pure function of it and the settings.
+class RefinerBatches:
+    """Draws the batch of a step, a pure function of it and the settings.
 
-    Crops without a hole are passed over, unless there are hardly others.
+    Crops without a hole are passed over, unless there are hardly others. Step −1 is that of sample
+    pictures.
     """
-    # Step −1 draws the batch that sample pictures are made of.
-    random = np.random.default_rng((settings.loop.seed, step + 1))
-    size = settings.crops.batch
-    drawn: list[tuple[NDArray[np.uint8], NDArray[np.bool_]]] = []
-    for tries in range(_TRIES * size):
-        crop = draw_hole(photos, masks, settings.crops, settings.dropout, random)
-        missing, left = size - len(drawn), _TRIES * size - tries
-        if crop[1].any() and (missing == left or not crop[1].all()):
-            drawn.append(crop)
-        if len(drawn) == size:
-            break
-    fills = [
-        fills_of(np.ascontiguousarray(np.moveaxis(target, 0, 2)), ~known, step % 2)
-        for target, known in drawn
-    ]
-    return RefinerBatch(
-        target=torch.from_numpy(np.stack([target for target, _ in drawn])).contiguous(),
-        fills=torch.from_numpy(np.array(fills)).movedim(4, 2).contiguous(),
-        known=torch.from_numpy(np.stack([known[None] for _, known in drawn])),
-    )
+
+    def __init__(
+        self,
+        photos: EncodedPhotos | ShardedPhotos,
+        masks: MaskDatabase | None,
+        settings: RefinerSettings,
+        cutouts: Sequence[Pixels] = (),
+    ) -> None:
+        self.photos, self.masks, self.settings, self.cutouts = photos, masks, settings, cutouts
+        name = settings.picking
+        self.segmenter = name if name == SLIC or not cutouts else load_segmenter(name, "cpu")
+
+    def __call__(self, step: int) -> RefinerBatch:
+        random = np.random.default_rng((self.settings.loop.seed, step + 1))
+        size = self.settings.crops.batch
+        drawn: list[_Crop] = []
+        for tries in range(_TRIES * size):
+            crop = self._draw(random)
+            missing, left = size - len(drawn), _TRIES * size - tries
+            if crop.known.any() and (missing == left or not crop.known.all()):
+                drawn.append(crop)
+            if len(drawn) == size:
+                break
+        fills = [fills_of(crop.shown, ~crop.known, step % 2) for crop in drawn]
+        target = np.stack([crop.target for crop in drawn])  # (B, crop, crop, 3)
+        return RefinerBatch(
+            target=torch.from_numpy(target).movedim(3, 1).contiguous(),
+            fills=torch.from_numpy(np.array(fills)).movedim(4, 2).contiguous(),
+            known=torch.from_numpy(np.stack([crop.known[None] for crop in drawn])),
+        )
+
+    def _draw(self, random: np.random.Generator) -> _Crop:
+        settings = self.settings
+        drawn, known = draw_hole(self.photos, self.masks, settings.crops, settings.dropout, random)
+        photo = np.ascontiguousarray(np.moveaxis(drawn, 0, 2))  # (crop, crop, 3)
+        if self.cutouts and random.random() < settings.covered:
+            return self._with_object(random, photo)
+        return _Crop(photo, photo, known)
+
+    def _with_object(self, random: np.random.Generator, photo: Pixels) -> _Crop:
+        settings = self.settings
+        scenes = replace(settings.scenes, crop=settings.crops.crop)
+        layer = draw_object(random, self.cutouts, scenes, plain=0.1, blurred=0.5)
+        alpha = layer[..., 3]  # (crop, crop)
+        shown = pasted(photo, layer)
+        if random.random() < settings.compressed:
+            quality = int(random.integers(55, 97))
+            photo, shown = compressed(photo, quality), compressed(shown, quality)
+        if random.random() < settings.exact:
+            gone, seam = np.rint(alpha * 255) > 0, 0
+        elif random.random() < settings.decomposed:
+            gone = picked_elements(random, shown, alpha > 0.5, self.segmenter, settings.elements)
+            seam = PICKED
+        else:
+            gone, seam = rough_mask(random, alpha), OUTLINED
+        hole = spoilt(shown, gone, seam) > 0  # (crop, crop)
+        if hole.sum() < _LEAST_SEEN or hole.all():
+            hole = np.zeros_like(hole)
+        target = np.where(hole[..., None], photo, shown)
+        return _Crop(target, shown, ~hole)
+
+
+@dataclass(frozen=True, eq=False)
+class _Crop:
+    """A crop.
+
+    target: (crop, crop, 3) uint8, as in :class:`RefinerBatch`.
+    shown: the same with the object that has to go, if there is one.
+    known: (crop, crop) bool.
+    """
+
+    target: Pixels
+    shown: Pixels
+    known: Mask
 
 
 class RefinerStage:
@@ -93,6 +162,7 @@ class RefinerStage:
 
     Args:
         prepared: folder that batches are kept in, if they are to come again.
+        cutouts: (h, w, 4) uint8 each, straight alpha, of the objects on some crops.
     """
 
     def __init__(
@@ -101,9 +171,10 @@ class RefinerStage:
         photos: EncodedPhotos | ShardedPhotos,
         masks: MaskDatabase | None,
         prepared: Path | None = None,
+        cutouts: Sequence[Pixels] = (),
     ) -> None:
         self.settings = settings
-        draw = partial(draw_batch, photos, masks, settings)
+        draw = RefinerBatches(photos, masks, settings, cutouts)
         self.batch = repeated(RefinerBatch, draw, prepared, settings.batches)
         features = load_feature_distance()
         self.features = features.to(memory_format=torch.channels_last)
@@ -201,10 +272,25 @@ def train_refiner(
     photos = encoded_photos(folders, run.parent, settings)
     options = run_options("refiner", folders, len(photos), settings)
     masks = MaskDatabase.load(settings.masks) if settings.masks else None
+    cutouts = cutouts_of(settings.objects) if settings.objects else ()
     if dry_run:
         return options
-    stage = RefinerStage(settings, photos, masks, run / "batches")
+    stage = RefinerStage(settings, photos, masks, run / "batches", cutouts)
     train(stage, settings.loop, run, options)
     stage.model.load_state_dict(averaged_weights(run))
     save_plain(stage.model, run / FOLDER, asdict(settings.model))
     return options
+
+
+def cutouts_of(folder: str) -> tuple[Pixels, ...]:
+    """(h, w, 4) uint8 each, the cut-outs of `FOLDER` or `FOLDER:K`.
+
+    Raises:
+        BadInputError: there are none, or one cannot be read.
+    """
+    cutouts = read_training_images([Folder.parse(folder)], 1).cutouts
+    if not cutouts:
+        raise BadInputError(
+            "no cut-outs with an alpha channel", where=folder, hint="objects are RGBA images"
+        )
+    return cutouts

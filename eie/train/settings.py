@@ -382,6 +382,14 @@ class RefinerSettings:
     unknown: range of the share of that part that its hole takes; others are passed over.
     absolute_weight: weight of the absolute error against the distance in ImageNet features.
     rate: highest learning rate.
+    objects: `FOLDER` or `FOLDER:K` of cut-outs, all but every K-th of which are pasted on crops.
+    covered: share of crops with an object that has to go, if there are cut-outs.
+    scenes: how objects are placed, their crop's side apart.
+    compressed: share of these crops that pass through JPEG.
+    exact: share of them whose hole is all that the object changes.
+    decomposed: share of the others whose object is picked among elements, as users do; the rest
+        have a mask, half of them with a border that is somewhat off.
+    elements, picking: how many there are then, and the segmenter that makes them.
     start: weights (safetensors) to start from, as far as their tensors fit.
     """
 
@@ -394,10 +402,18 @@ class RefinerSettings:
     masks: Path | None = None
     side: int = 160
     alone: float = 0.15
-    unknown: tuple[float, float] = (0.05, 0.9)
+    unknown: tuple[float, float] = (0.01, 0.9)
     absolute_weight: float = 1.0
     rate: float = 2e-4
     batches: int | None = None
+    objects: str | None = None
+    covered: float = 0.6
+    scenes: SceneSettings = SceneSettings(object_side=(0.2, 0.85))
+    compressed: float = 0.3
+    exact: float = 0.4
+    decomposed: float = 0.7
+    elements: int = 64
+    picking: str = "tiny"
     start: Path | None = None
 
 

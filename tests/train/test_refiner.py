@@ -9,12 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
+from eie.errors import BadInputError
 from eie.models.fill_refiner import load_refiner
 from eie.models.plain import WEIGHTS_FILE
 from eie.train.feature_loss import SHIFT, feature_loss, mean_over
 from eie.train.images import Folder
 from eie.train.loop import averaged_weights
-from eie.train.refiner import RefinerStage, train_refiner
+from eie.train.refiner import RefinerStage, cutouts_of, train_refiner
 from eie.train.settings import CropSettings, RefinerConfig, RefinerSettings
 
 from .conftest import LOOP, losses_of
@@ -86,6 +87,50 @@ def test_crops_have_holes_filled_several_times(photos, tmp_path) -> None:
         assert changed[:, ~known[0]].float().mean() > 0.5 or known.all()
     again = stage.batch(0)
     assert all(torch.equal(vars(batch)[name], vars(again)[name]) for name in vars(batch))
+
+
+def with_objects(photos, cache, data, **changes) -> RefinerStage:
+    from eie.train.decoder import encoded_photos
+
+    changes = {"covered": 1.0, "compressed": 0.0, "picking": "slic", "elements": 16} | changes
+    settings = replace(SMALL, objects=str(data / "objects"), **changes)
+    photos = encoded_photos([Folder(photos)], cache, settings)
+    return RefinerStage(settings, photos, None, cutouts=cutouts_of(settings.objects))
+
+
+@pytest.mark.parametrize("exact", [0.0, 1.0])
+def test_what_has_to_go_is_gone_from_the_hole_and_its_remains_are_kept(
+    photos, tmp_path, data, exact
+) -> None:
+    stage = with_objects(photos, tmp_path, data, exact=exact)
+    remains = 0
+    for step in range(4):
+        batch = stage.batch(step)
+        known = batch.known.expand_as(batch.target)
+        assert (~batch.known).any(dim=3).any(dim=2).all()
+        assert all(torch.equal(fill[known], batch.target[known]) for fill in batch.fills.unbind(1))
+        assert object_pixels(batch, ~batch.known) == 0
+        remains += object_pixels(batch, batch.known)
+    assert (remains == 0) == (exact == 1.0)
+
+
+def object_pixels(batch, where) -> int:
+    """Pixels that show the cut-outs' noise; the photos are smooth."""
+    rough = (batch.target[..., 1:].int() - batch.target[..., :-1]).abs().amax(dim=1) > 90
+    return int((rough & where[:, 0, :, 1:] & where[:, 0, :, :-1]).sum())
+
+
+def test_clicks_and_masks_pick_objects(photos, tmp_path, data) -> None:
+    for decomposed in (0.0, 1.0):
+        stage = with_objects(photos, tmp_path, data, exact=0.0, decomposed=decomposed)
+        assert not stage.batch(0).known.all()
+        assert torch.equal(stage.batch(0).known, stage.batch(0).known)
+
+
+def test_a_folder_without_cutouts_is_told(photos, tmp_path) -> None:
+    settings = replace(SMALL, objects=str(photos))
+    with pytest.raises(BadInputError, match="no cut-outs"):
+        train_refiner([Folder(photos)], tmp_path / "run", settings, dry_run=True)
 
 
 def test_where_nothing_is_dropped_a_batch_is_whole(photos, tmp_path) -> None:
