@@ -132,7 +132,8 @@ def render(
             the sources are used.
         seam: pixels about the border of what is taken away that may be made anew, too, where they
             show it; 0 changes nothing but edited elements; None for what the canvas suggests, up
-            to :data:`eie.render.anchored.SEAM`, and less around a mask. Not for `free`.
+            to :data:`eie.render.anchored.SEAM`, and less around a mask or part of an object. Not
+            for `free`.
         progress: called with (steps done, all steps) by decoders that work in steps.
         options: settings of the decoder that `decoder` names, such as `model` and `device`.
 

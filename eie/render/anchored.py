@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from eie.edit.growth import object_around
 from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.geometry import common_box, corners
@@ -25,8 +26,17 @@ from eie.render.layers import Layer, layers_of, paint, patch_members
 from eie.render.pictures import Mask, Picture, Plane, Window, bounds
 from eie.render.seam import DOUBTED, TRUSTED, Doubt, margin, share_around, spoilt
 
-SEAM = 32
+SEAM = 64
 """Most pixels beyond the old and new place of an element that rendering may change."""
+
+_WIDE = 0.11
+"""Width of the seam around whole objects, as a part of the canvas' side."""
+
+_UNKNOWN = 0.4
+"""How much of its object is taken to be gone where elements have no affinity."""
+
+_OBJECTS = 4
+"""How many objects are looked at for that, the largest first."""
 
 ROUGH = 0.15
 """Share of the pixels right outside of a mask's seam from which on the mask is a rough one. It was
@@ -115,8 +125,18 @@ class PixelsOfSources:
 
 
 def seam_of(elements: ElementSet) -> int:
-    """Width of the seam for a canvas, in pixels: what blur and compression spoil grows with it."""
-    return int(np.clip(round(_side(elements) / 25), 8, SEAM))
+    """Width of the seam around elements, in pixels.
+
+    It grows with the canvas, as do what blur spoils and handles that no element took, and is the
+    wider the more of its object is gone: what shows an object whose rest stays is to stay, too.
+    """
+    wide = _WIDE * _side(elements) * _wholeness(elements)
+    return int(np.clip(round(wide), outlined_seam_of(elements), SEAM))
+
+
+def rough_seam_of(elements: ElementSet) -> int:
+    """The same around what a mask has outlined roughly."""
+    return int(np.clip(round(_side(elements) / 25), 8, 32))
 
 
 def outlined_seam_of(elements: ElementSet) -> int:
@@ -139,6 +159,25 @@ def _is_outlined(elements: ElementSet) -> bool:
         return False
     across = (source.affinity[~kept][:, kept], source.affinity[kept][:, ~kept])
     return not any(affinity.any() for affinity in across)
+
+
+def _wholeness(elements: ElementSet) -> float:
+    """How much is gone, in [0, 1], of the objects that what is gone belongs to by affinity."""
+    source, table, gone = elements.sources[0], elements.table, ~_kept(elements)
+    if source.affinity is None or not gone.any():
+        return _UNKNOWN
+    area = np.bincount(source.label_map.ravel(), minlength=source.patches)  # (P,)
+    among = table.source == 0  # (N,)
+    objects, left = np.zeros_like(gone), gone & patch_members(table.patch[among], source.patches)
+    for _ in range(_OBJECTS):
+        if not left.any():
+            break
+        largest = int(np.where(left, area, 0).argmax())
+        row = int(np.flatnonzero(among & (table.patch == largest))[0])
+        own = patch_members(table.patch[object_around(elements, row, among)], source.patches)
+        objects |= own
+        left &= ~own
+    return float(area[objects & gone].sum() / max(1, area[objects].sum()))
 
 
 def _kept(elements: ElementSet) -> NDArray[np.bool_]:
@@ -209,16 +248,16 @@ def _suggested(elements: ElementSet, pixels: Picture) -> tuple[int, Plane]:
     It is narrow around what a mask has outlined, unless the object is seen to go on beyond: then
     the mask is a rough one.
     """
-    seam = seam_of(elements)
-    revealed = _revealed(elements, pixels, seam)
-    if _is_outlined(elements):
-        narrow = outlined_seam_of(elements)
-        gone = ~_kept(elements)[elements.sources[0].label_map]
-        if share_around(revealed, gone, narrow, 3 * narrow) <= ROUGH:
-            generous = share_around(revealed, gone, 0, narrow) < GENEROUS
-            doubt = TRUSTED if generous else DOUBTED
-            return narrow, _revealed(elements, pixels, narrow, doubt)
-    return seam, revealed
+    if not _is_outlined(elements):
+        seam = seam_of(elements)
+        return seam, _revealed(elements, pixels, seam)
+    rough, narrow = rough_seam_of(elements), outlined_seam_of(elements)
+    revealed = _revealed(elements, pixels, rough)
+    gone = ~_kept(elements)[elements.sources[0].label_map]
+    if share_around(revealed, gone, narrow, 3 * narrow) > ROUGH:
+        return rough, revealed
+    generous = share_around(revealed, gone, 0, narrow) < GENEROUS
+    return narrow, _revealed(elements, pixels, narrow, TRUSTED if generous else DOUBTED)
 
 
 def _revealed(elements: ElementSet, pixels: Picture, seam: int, doubt: Doubt = DOUBTED) -> Plane:

@@ -13,14 +13,14 @@ from numpy.testing import assert_array_equal
 from skimage import data
 
 import eie
-from eie.edit import Delete, edit, undo
+from eie.edit import Delete, Move, edit, undo
 from eie.elements import ElementSet, Source
 from eie.errors import UsageError
 from eie.files.images import Photo, write_photo
 from eie.geometry import corners
 from eie.render import Rendering
 from eie.render import render as render_by
-from eie.render.anchored import SEAM, compose, outlined_seam_of, seam_of, stage
+from eie.render.anchored import SEAM, compose, outlined_seam_of, rough_seam_of, seam_of, stage
 from eie.render.layers import layers_of
 from eie.render.pictures import bounds
 
@@ -298,8 +298,11 @@ def test_the_seam_is_narrow_around_what_a_mask_outlined(tmp_path):
     assert stage(exact).seam == outlined_seam_of(exact) == 2
     assert stage(exact, seam=9).seam == 9
     # Together with something else, and of elements picked otherwise, borders are not sure.
-    assert stage(edit(exact, [Delete("@20,20")])).seam == seam_of(exact) == 14
-    assert stage(edit(undo(exact), [Delete("box:110,110,230,230")])).seam == 14
+    for unsure in (
+        edit(exact, [Delete("@20,20")]),
+        edit(undo(exact), [Delete("box:110,110,230,230")]),
+    ):
+        assert stage(unsure).seam == seam_of(unsure) > 2
 
 
 def test_a_rough_mask_has_a_wide_seam(tmp_path):
@@ -309,5 +312,22 @@ def test_a_rough_mask_has_a_wide_seam(tmp_path):
     photo[away < 60] = (20, 250, 30)
     rough = outlined(photo, away < 54, tmp_path)
     scene = stage(rough)
-    assert scene.seam == seam_of(rough)
+    assert scene.seam == rough_seam_of(rough) == 14
     assert scene.revealed[away < 60].min() > 200
+
+
+def test_the_seam_is_wide_around_what_is_whole_and_narrow_around_a_part():
+    photo = np.full((300, 400, 3), 90, np.uint8)
+    photo[100:200, 120:280] = (240, 240, 250)
+    photo[100:200, 200:280] = (220, 240, 250)
+    elements = eie.decompose(photo, segmenter="slic", elements=100)
+    whole = edit(elements, [Delete("object@160,150")])
+    part = edit(elements, [Delete("@160,150")])
+    assert seam_of(whole) > 4 * seam_of(part) >= 4 * outlined_seam_of(part)
+    assert seam_of(whole) == round(0.11 * np.sqrt(300 * 400))
+    source = replace(part.sources[0], affinity=None)
+    unknown = replace(part, sources=(source,))
+    assert seam_of(part) < seam_of(unknown) < seam_of(whole)
+    moved_away = edit(elements, [Move("object@160,150", "50,0")])
+    assert seam_of(moved_away) == seam_of(whole)
+    assert seam_of(elements) == seam_of(unknown)  # nothing is gone
