@@ -54,8 +54,8 @@ def command(
             max=SEAM,
             help="How far around what is taken away the photo is made anew where it still shows "
             "it; 0 leaves all pixels but those of edited elements as they were.",
-            show_default="11 % of the photo's side around a whole object, at most 64, less around "
-            "a part; around a mask .6 %, at most 8",
+            show_default="11 % of the photo's side around a whole object, at most 64, up to 4.5 % "
+            "around a part; around a mask .6 %, at most 8",
         ),
     ] = None,
     model: Model = None,

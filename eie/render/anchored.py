@@ -24,15 +24,21 @@ from eie.errors import UsageError
 from eie.geometry import common_box, corners
 from eie.render.layers import Layer, layers_of, paint, patch_members
 from eie.render.pictures import Mask, Picture, Plane, Window, bounds
-from eie.render.seam import DOUBTED, TRUSTED, Doubt, margin, share_around, spoilt
+from eie.render.seam import ASKED, DOUBTED, TRUSTED, Doubt, margin, share_around, spoilt
 
 SEAM = 64
 """Most pixels beyond the old and new place of an element that rendering may change."""
 
-_WIDE = 0.11
-"""Width of the seam around whole objects, as a part of the canvas' side."""
+_WIDE, _USUAL = 0.11, 0.045
+"""Width of the seam around whole objects, and at most around others, as a part of the canvas' side.
 
-_UNKNOWN = 0.4
+Wide ones take along handles and legs that no element took; but what is picked by a box, say, has a
+border that is meant."""
+
+_WHOLE = 0.98
+"""How much of an object must be gone for it to be a whole one."""
+
+_UNKNOWN = 0.9
 """How much of its object is taken to be gone where elements have no affinity."""
 
 _OBJECTS = 4
@@ -127,11 +133,13 @@ class PixelsOfSources:
 def seam_of(elements: ElementSet) -> int:
     """Width of the seam around elements, in pixels.
 
-    It grows with the canvas, as do what blur spoils and handles that no element took, and is the
-    wider the more of its object is gone: what shows an object whose rest stays is to stay, too.
+    It grows with the canvas, as do what blur spoils and handles that no element took. It is wide
+    around whole objects, and the narrower the less of an object is gone: what shows an object whose
+    rest stays is to stay, too.
     """
-    wide = _WIDE * _side(elements) * _wholeness(elements)
-    return int(np.clip(round(wide), outlined_seam_of(elements), SEAM))
+    whole = _wholeness(elements)
+    part = _WIDE if whole >= _WHOLE else _USUAL * whole
+    return int(np.clip(round(part * _side(elements)), outlined_seam_of(elements), SEAM))
 
 
 def rough_seam_of(elements: ElementSet) -> int:
@@ -256,7 +264,8 @@ def _suggested(elements: ElementSet, pixels: Picture) -> tuple[int, Plane]:
     gone = ~_kept(elements)[elements.sources[0].label_map]
     if share_around(revealed, gone, narrow, 3 * narrow) > ROUGH:
         return rough, revealed
-    generous = share_around(revealed, gone, 0, narrow) < GENEROUS
+    asked = _revealed(elements, pixels, narrow, ASKED)
+    generous = share_around(asked, gone, 0, narrow) < GENEROUS
     return narrow, _revealed(elements, pixels, narrow, TRUSTED if generous else DOUBTED)
 
 

@@ -33,15 +33,22 @@ if TYPE_CHECKING:
 
 
 class Doubt(NamedTuple):
-    """Likelihood of showing the object up to which a pixel is kept, and from which on it is made
-    anew; in between it is mixed."""
+    """When a pixel is made anew.
+
+    Attributes:
+        clean, spoilt: likelihood of showing the object up to which a pixel is kept, and from which
+            on it is made anew; in between it is mixed.
+        apart: whether t is averaged over what is left alone, not over what is gone, too.
+    """
 
     clean: float
     spoilt: float
+    apart: bool = False
 
 
-DOUBTED, TRUSTED = Doubt(0.3, 0.5), Doubt(0.7, 0.9)
-"""Around elements, whose borders are the segmenter's, and around generous masks."""
+DOUBTED, ASKED, TRUSTED = Doubt(0.3, 0.5), Doubt(0.3, 0.5, True), Doubt(0.7, 0.9, True)
+"""Around elements, whose borders are the segmenter's; to ask how much shows the object; and around
+a mask beside which hardly anything does."""
 
 STEPS = 4
 """In how many steps the seam is gone through."""
@@ -59,8 +66,8 @@ _REACH = 2
 """Half the side of a neighbourhood, as a multiple of the seam."""
 
 _COHERENT = 5
-"""Side in pixels of the square over whose remaining pixels t is averaged: what spoils a seam goes
-along it, grain and texture do not."""
+"""Side in pixels of the square over which t is averaged: what spoils a seam goes along it, grain
+and texture do not. What is gone counts, too, unless it shall be apart."""
 
 _FEW = 6
 """Pixels that are not followed."""
@@ -119,7 +126,7 @@ def spoilt(source: Picture, gone: Mask, seam: int, doubt: Doubt = DOUBTED) -> Pl
         found = np.zeros_like(plane)
         _add_likely(found, source, reached, beside, likelihood, doubt)
         if left == seam:
-            _add_seen(found, source, distance, step)
+            _add_seen(found, source, distance, step, doubt)
         fading = ((step + 1 - distance[beside]) / max(1, step // 2)).clip(0, 1)  # (K,)
         plane[beside] = np.maximum(plane[beside], np.rint(found[beside] * fading))
         new = (plane >= FOLLOWED * 255) & ~reached
@@ -175,12 +182,14 @@ def _add_likely(
         plane[tile.slices][chosen] = np.rint(share[chosen] * 255)
 
 
-def _add_seen(plane: Plane, source: Picture, distance: NDArray[np.float32], step: int) -> None:
+def _add_seen(
+    plane: Plane, source: Picture, distance: NDArray[np.float32], step: int, doubt: Doubt
+) -> None:
     """Set what stands out by its colour up to `step` pixels from what is gone, in place."""
     around = (_REACH + 1) * step
     for top in range(0, len(plane), _BAND):
         rows = slice(max(0, top - around), top + _BAND + around)
-        seen = _seen(source[rows], distance[rows], step)
+        seen = _seen(source[rows], distance[rows], step, doubt)
         plane[top : top + _BAND][seen[top - rows.start :][:_BAND]] = 255
 
 
@@ -194,7 +203,7 @@ def _tiles(mask: Mask) -> Iterator[Window]:
                 yield tile
 
 
-def _seen(source: Picture, distance: NDArray[np.float32], seam: int) -> Mask:
+def _seen(source: Picture, distance: NDArray[np.float32], seam: int, doubt: Doubt) -> Mask:
     """(h, w) bool, the seam's pixels in which what is taken away stands out by its colour."""
     import cv2
 
@@ -212,7 +221,7 @@ def _seen(source: Picture, distance: NDArray[np.float32], seam: int) -> Mask:
     way = taken.value - around  # (h, w, C)
     length = np.sqrt(np.square(way).sum(axis=2))  # (h, w)
     along = ((colour - around) * way).sum(axis=2) / np.maximum(length, 1e-3)  # (h, w)
-    left = (~gone).astype(np.float32)
+    left = (~gone if doubt.apart else np.ones_like(gone)).astype(np.float32)
     along = _blurred(along * left) / np.maximum(_blurred(left), 1e-3)  # (h, w)
     seen = along > np.maximum(VISIBLE, VARYING * np.sqrt(variance))
     # Specks are grain; what spoils hangs together with what is taken away.
