@@ -154,6 +154,8 @@ def train(
             if step % settings.save_every == 0 or step == last:
                 _save(run, accelerator.unwrap_model(model), average, optimizer, step)
     accelerator.wait_for_everyone()
+    # Without it a process that ends while another still talks to it may abort.
+    accelerator.end_training()
 
 
 def _descend(
