@@ -49,9 +49,11 @@ from eie.train.shards import ShardedPhotos
 JITTER = 24
 """Pixels by which a hole may lie beside the middle of the part that the loss is taken of."""
 
-
 OUTLINED, PICKED = 3, 20
 """Width in pixels of the seam around masks and around elements, at the photos' working size."""
+
+_PLAIN, _BLURRED = 0.1, 0.5
+"""Shares of objects of one colour, and with a blurred border."""
 
 _LEAST_SEEN = 64
 """Pixels that an object must have."""
@@ -123,7 +125,7 @@ class RefinerBatches:
     def _with_object(self, random: np.random.Generator, photo: Pixels) -> _Crop:
         settings = self.settings
         scenes = replace(settings.scenes, crop=settings.crops.crop)
-        layer = draw_object(random, self.cutouts, scenes, plain=0.1, blurred=0.5)
+        layer = draw_object(random, self.cutouts, scenes, _PLAIN, _BLURRED)
         alpha = layer[..., 3]  # (crop, crop)
         shown = pasted(photo, layer)
         if random.random() < settings.compressed:
@@ -288,7 +290,8 @@ def cutouts_of(folder: str) -> tuple[Pixels, ...]:
     Raises:
         BadInputError: there are none, or one cannot be read.
     """
-    cutouts = read_training_images([Folder.parse(folder)], 1).cutouts
+    # Photos among them are not used, so they need no pixels.
+    cutouts = read_training_images([Folder.parse(folder)], max_side=1).cutouts
     if not cutouts:
         raise BadInputError(
             "no cut-outs with an alpha channel", where=folder, hint="objects are RGBA images"
