@@ -85,6 +85,15 @@ def decompose(
     return ElementSet.from_source(source, decomposition=settings)
 
 
+def preloaded(segmenter: str | Path, device: str | None = None) -> str | Segmenter:
+    """What :func:`decompose` takes for a segmenter, loaded once for many photos.
+
+    Raises:
+        MissingModelError: as :func:`decompose`.
+    """
+    return SLIC if segmenter == SLIC else _loaded(segmenter, device)
+
+
 def _opened(image: Any) -> tuple[Any, dict[str, Any]]:
     """Pixels of a photo, and what else the source keeps of it."""
     from eie.files.images import Photo, read_photo

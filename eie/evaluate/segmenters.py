@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from eie.decompose import SLIC
+from eie.decompose import preloaded
 
 if TYPE_CHECKING:
     from eie.models.segmenter import Segmenter
@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 @lru_cache(maxsize=1)
 def loaded_segmenter(name: str, device: str | None) -> str | Segmenter:
     """What :func:`eie.decompose` takes for a name: itself if it needs no weights."""
-    from eie.models.segmenter import load_segmenter
-
-    return name if name == SLIC else load_segmenter(name, device)
+    return preloaded(name, device)
 
 
 def segmenter_hash(name: str, device: str | None) -> str | None:

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eie.decompose import SLIC
+from eie.decompose import preloaded
 from eie.errors import BadInputError
 from eie.models.feature_distance import features_of, load_feature_distance
 from eie.models.plain import save_plain
 from eie.models.seam_matting import FOLDER, SeamMatting
-from eie.models.segmenter import Segmenter, load_segmenter
+from eie.models.segmenter import Segmenter
 from eie.train.images import Folder, Pixels, TrainingImages, read_training_images
 from eie.train.loop import averaged_weights, load_fitting, run_options, train
 from eie.train.objects import (
@@ -120,8 +120,7 @@ class MattingBatches:
 
     def __init__(self, images: TrainingImages, settings: MattingSettings) -> None:
         self.images, self.settings = images, settings
-        name = settings.segmenter
-        self.segmenter = name if name == SLIC else load_segmenter(name, "cpu")
+        self.segmenter = preloaded(settings.segmenter, "cpu")
 
     def __call__(self, step: int) -> MattingBatch:
         rng = np.random.default_rng([self.settings.loop.seed, step + 1])

@@ -12,6 +12,7 @@ import eie
 from eie.edit.growth import object_around
 from eie.elements import ElementSet
 from eie.models.segmenter import Segmenter
+from eie.render.layers import patch_members
 from eie.train.images import Pixels
 from eie.train.scenes import placed
 from eie.train.settings import SceneSettings
@@ -105,6 +106,4 @@ def _clicked(elements: ElementSet, mask: Mask) -> Mask:
     patch = elements.sources[0].label_map.ravel()[int(depth.argmax())]
     row = int(np.flatnonzero(elements.table.patch == patch)[0])
     rows = object_around(elements, row, np.ones(len(elements), dtype=bool))
-    members = np.zeros(elements.sources[0].patches, dtype=bool)
-    members[elements.table.patch[rows]] = True
-    return members
+    return patch_members(elements.table.patch[rows], elements.sources[0].patches)

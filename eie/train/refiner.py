@@ -18,12 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eie.decompose import SLIC
+from eie.decompose import SLIC, preloaded
 from eie.errors import BadInputError
 from eie.models.feature_distance import load_feature_distance
 from eie.models.fill_refiner import FOLDER, FillRefiner, refine
 from eie.models.plain import save_plain
-from eie.models.segmenter import load_segmenter
 from eie.render.choice import fills_of
 from eie.render.seam import spoilt
 from eie.train.decoder import encoded_photos, square_about
@@ -92,8 +91,7 @@ class RefinerBatches:
         cutouts: Sequence[Pixels] = (),
     ) -> None:
         self.photos, self.masks, self.settings, self.cutouts = photos, masks, settings, cutouts
-        name = settings.picking
-        self.segmenter = name if name == SLIC or not cutouts else load_segmenter(name, "cpu")
+        self.segmenter = preloaded(settings.picking if cutouts else SLIC, "cpu")
 
     def __call__(self, step: int) -> RefinerBatch:
         random = np.random.default_rng((self.settings.loop.seed, step + 1))
