@@ -38,7 +38,7 @@ from eie.models.weight_hash import file_hash
 from eie.train.decoder_parts import decoder_parts
 from eie.train.dropout import DecoderBatch, draw_batch
 from eie.train.element_crops import DecomposedPhotos
-from eie.train.encoded_photos import EncodedPhotos
+from eie.train.encoded_photos import CutPhotos, EncodedPhotos
 from eie.train.feature_loss import feature_loss
 from eie.train.images import Folder, photo_files
 from eie.train.loop import averaged_weights, load_fitting, run_options, train
@@ -437,9 +437,22 @@ def _batch(
 
 
 def encoded_photos(
-    folders: Sequence[Folder], cache: Path, settings: DecoderSettings | RefinerSettings
+    folders: Sequence[Folder], cache: Path, settings: DecoderSettings
 ) -> EncodedPhotos | ShardedPhotos:
     """The photos of folders, encoded when they are first needed, or those of shards.
+
+    Arguments and errors as of :func:`cut_photos`.
+    """
+    photos = cut_photos(folders, cache, settings)
+    if isinstance(photos, ShardedPhotos):
+        return photos
+    return EncodedPhotos(photos.photos, settings.encoder, cache / "encoded")
+
+
+def cut_photos(
+    folders: Sequence[Folder], cache: Path, settings: DecoderSettings | RefinerSettings
+) -> CutPhotos | ShardedPhotos:
+    """The photos of folders, decomposed when they are first needed, or those of shards.
 
     Args:
         folders: of photos, or shards made by :func:`train_shards`, not both.
@@ -455,14 +468,15 @@ def encoded_photos(
     if shards:
         raise UsageError("shards and folders together", hint="give either")
     patch_size = load_content_encoder(settings.encoder, "cpu").model.config.patch_size
-    decomposed = DecomposedPhotos(
-        photo_files(folders),
-        cache / "decompositions",
-        patch_size,
-        settings.crops,
-        settings.segmenter,
+    return CutPhotos(
+        DecomposedPhotos(
+            photo_files(folders),
+            cache / "decompositions",
+            patch_size,
+            settings.crops,
+            settings.segmenter,
+        )
     )
-    return EncodedPhotos(decomposed, settings.encoder, cache / "encoded")
 
 
 def train_shards(

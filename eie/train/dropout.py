@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from eie.train.element_crops import boxes_in_view, random_view
-from eie.train.encoded_photos import EncodedPhoto, EncodedPhotos
+from eie.train.encoded_photos import CutPhotos, EncodedPhoto, EncodedPhotos
 from eie.train.masks import Mask, MaskDatabase, draw_mask
 from eie.train.settings import CropSettings, DropoutSettings
 from eie.train.shards import ShardedPhotos
@@ -109,14 +109,17 @@ def _draw_crop(
     Crops are not mirrored: a mirrored patch has another embedding.
     """
     crop = crops.crop
-    number, photo, view, factor, dropped, hole, known = _draw_hole(
-        photos, masks, crops, dropout, random
+    index, dropping = _draw_number(len(photos), dropout, random)
+    # What is drawn at random stays the same whether the partition is another photo's or not.
+    photo = photos.get(index, foreign=dropping and dropout.random_partition)
+    view, factor, dropped, hole, known = _draw_hole(
+        photo.label_map, dropping, masks, crops, dropout, random
     )
     values = _pictures(photo, view, crop) | {
         "covered": ~hole[None],
         "guessed": ~hole[None],
         "known": known[None],
-        "caption": np.frombuffer(photos.caption(number).encode() + b"\0", dtype=np.uint8),
+        "caption": np.frombuffer(photos.caption(index).encode() + b"\0", dtype=np.uint8),
     }
     if filled and known.any():
         values |= {"guess": _filled(values["target"], known), "guessed": np.ones_like(known)[None]}
@@ -124,8 +127,17 @@ def _draw_crop(
     return {name: np.ascontiguousarray(value) for name, value in (values | elements).items()}
 
 
+def draw_photo(
+    photos: CutPhotos | ShardedPhotos, crops: CropSettings, random: np.random.Generator
+) -> NDArray[np.uint8]:
+    """(crop, crop, 3) uint8, a random crop of a random photo."""
+    photo = photos.get(int(random.integers(len(photos))), foreign=False)
+    view, _ = random_view(photo.label_map.shape, crops, random)
+    return _seen(photo.pixels[view], crops.crop)
+
+
 def draw_hole(
-    photos: EncodedPhotos | ShardedPhotos,
+    photos: CutPhotos | ShardedPhotos,
     masks: MaskDatabase | None,
     crops: CropSettings,
     dropout: DropoutSettings,
@@ -134,19 +146,25 @@ def draw_hole(
     """A random crop, and which of its pixels are known.
 
     Returns:
-        (3, crop, crop) uint8 and (crop, crop) bool; the second is False throughout where nothing
+        (crop, crop, 3) uint8 and (crop, crop) bool; the second is False throughout where nothing
         is known, and True throughout where nothing was dropped.
     """
-    drawn = _draw_hole(photos, masks, crops, dropout, random)
-    return _pictures(drawn.photo, drawn.view, crops.crop)["target"], drawn.known
+    index, dropping = _draw_number(len(photos), dropout, random)
+    photo = photos.get(index, foreign=dropping and dropout.random_partition)
+    drawn = _draw_hole(photo.label_map, dropping, masks, crops, dropout, random)
+    return _seen(photo.pixels[drawn.view], crops.crop), drawn.known
+
+
+def _draw_number(
+    count: int, dropout: DropoutSettings, random: np.random.Generator
+) -> tuple[int, bool]:
+    """Which of so many photos, and whether elements of it are dropped."""
+    return int(random.integers(count)), random.random() < dropout.share
 
 
 class _Hole(NamedTuple):
-    """A crop's photo by number and itself, view of it and scale; its dropped elements, their
-    pixels, what is known."""
+    """A crop's view of its photo and scale; the dropped elements, their pixels, what is known."""
 
-    number: int
-    photo: EncodedPhoto
     view: tuple[slice, slice]
     factor: NDArray[np.float64]
     dropped: NDArray[np.bool_]
@@ -155,37 +173,39 @@ class _Hole(NamedTuple):
 
 
 def _draw_hole(
-    photos: EncodedPhotos | ShardedPhotos,
+    label_map: NDArray[np.uint16],
+    dropping: bool,
     masks: MaskDatabase | None,
     crops: CropSettings,
     dropout: DropoutSettings,
     random: np.random.Generator,
 ) -> _Hole:
-    index = int(random.integers(len(photos)))
-    dropping = random.random() < dropout.share
-    # What is drawn at random stays the same whether the partition is another photo's or not.
-    photo = photos.get(index, foreign=dropping and dropout.random_partition)
     crop = crops.crop
-    view, factor = random_view(photo.label_map.shape, crops, random)
-    labels = cv2.resize(photo.label_map[view], (crop, crop), interpolation=cv2.INTER_NEAREST)
+    view, factor = random_view(label_map.shape, crops, random)
+    labels = cv2.resize(label_map[view], (crop, crop), interpolation=cv2.INTER_NEAREST)
     mask = (
         draw_mask(masks, crop, dropout.side, random) if dropping else np.zeros((crop, crop), bool)
     )
-    dropped = _mostly_under(mask, labels, len(photo.box), dropout.covered)  # (P,)
+    count = int(label_map.max()) + 1
+    dropped = _mostly_under(mask, labels, count, dropout.covered)  # (P,)
     hole = dropped[labels]
     anchored = dropping and random.random() < dropout.known
     known = _eroded(~hole, random) if anchored else np.zeros_like(hole)
-    return _Hole(index, photo, view, factor, dropped, hole, known)
+    return _Hole(view, factor, dropped, hole, known)
 
 
 def _pictures(photo: EncodedPhoto, view: tuple[slice, slice], crop: int) -> dict[str, NDArray[Any]]:
     """Target and the light decoder's picture of a view, (3, crop, crop) uint8 each."""
-    pictures = {}
-    for name, whole in (("target", photo.pixels), ("guess", photo.light)):
-        part = whole[view]
-        method = cv2.INTER_AREA if min(part.shape[:2]) > crop else cv2.INTER_CUBIC
-        pictures[name] = np.moveaxis(cv2.resize(part, (crop, crop), interpolation=method), 2, 0)
-    return pictures
+    return {
+        name: np.moveaxis(_seen(whole[view], crop), 2, 0)
+        for name, whole in (("target", photo.pixels), ("guess", photo.light))
+    }
+
+
+def _seen(part: NDArray[np.uint8], crop: int) -> NDArray[np.uint8]:
+    """(h, w, 3) of a photo as a crop shows it, (crop, crop, 3)."""
+    method = cv2.INTER_AREA if min(part.shape[:2]) > crop else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(part, (crop, crop), interpolation=method), dtype=np.uint8)
 
 
 def _filled(target: NDArray[np.uint8], known: Mask) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,38 @@ from eie.train.element_crops import DecomposedPhotos
 if TYPE_CHECKING:
     from eie.elements import Source
     from eie.models.content import LoadedDecoder, LoadedEncoder
+
+
+class CutPhoto(NamedTuple):
+    """A photo of the training set, cut by one label map.
+
+    pixels: (H, W, 3) uint8. label_map: (H, W) uint16.
+    """
+
+    pixels: NDArray[np.uint8]
+    label_map: NDArray[np.uint16]
+
+
+class CutPhotos:
+    """Photos cut into elements that nothing but their outline is wanted of.
+
+    Args:
+        photos: the decomposed photos.
+    """
+
+    def __init__(self, photos: DecomposedPhotos) -> None:
+        self.photos = photos
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def get(self, index: int, foreign: bool) -> CutPhoto:
+        """A photo cut by its own label map, or by that of another photo."""
+        own = self.photos[index]
+        if not foreign:
+            return CutPhoto(own.pixels, own.label_map)
+        other = self.photos[other_photo(index, len(self))]
+        return CutPhoto(own.pixels, _laid_over(other.label_map, own.label_map.shape))
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,12 +125,9 @@ class EncodedPhotos:
 
     def _entry(self, index: int, foreign: bool) -> Path:
         weights = self._encoder.weight_hash
-        key = (self.photos.key(index), self.photos.key(self._other(index)), foreign, weights)
+        other = other_photo(index, len(self))
+        key = (self.photos.key(index), self.photos.key(other), foreign, weights)
         return self.cache / f"{hashlib.sha256(repr(key).encode()).hexdigest()[:24]}.npz"
-
-    def _other(self, index: int) -> int:
-        """The photo whose label map cuts this one in the random partition."""
-        return (index + len(self) // 2 + 1) % len(self)
 
     def _encode(self, index: int, foreign: bool, path: Path) -> None:
         import torch
@@ -107,11 +136,8 @@ class EncodedPhotos:
         from eie.encode.patches import cut_patches
         from eie.files.atomic import write_atomically
 
-        own = self.photos[index]
-        label_map = own.label_map
-        if foreign:
-            label_map = _laid_over(self.photos[self._other(index)].label_map, own.label_map.shape)
-        source: Source = Source.from_label_map(label_map, pixels=own.pixels)
+        pixels, label_map = CutPhotos(self.photos).get(index, foreign)
+        source: Source = Source.from_label_map(label_map, pixels=pixels)
         encoder, decoder = self._encoder.model, self._decoder.model
         patches = cut_patches(source, encoder.config.patch_size)  # (P, 4, S, S)
         box = torch.from_numpy(source.home_box).float()[None]
@@ -123,13 +149,18 @@ class EncodedPhotos:
         with write_atomically(path) as file:
             np.savez(
                 file,
-                pixels=own.pixels,
+                pixels=pixels,
                 label_map=source.label_map,
                 box=source.home_box,
                 patches=patches.mul(255).round().byte().numpy(),
                 embeddings=embeddings.numpy(),
                 light=light.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy(),
             )
+
+
+def other_photo(index: int, count: int) -> int:
+    """The photo, of so many, whose label map cuts this one in the random partition."""
+    return (index + count // 2 + 1) % count
 
 
 def read_caption(photo: Path) -> str:

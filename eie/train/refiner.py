@@ -25,9 +25,10 @@ from eie.models.fill_refiner import FOLDER, FillRefiner, refine
 from eie.models.plain import save_plain
 from eie.render.choice import fills_of
 from eie.render.seam import spoilt
-from eie.train.decoder import encoded_photos, square_about
-from eie.train.dropout import draw_hole
-from eie.train.encoded_photos import EncodedPhotos
+from eie.train.augment import augmented, drawn_zoom, resized
+from eie.train.decoder import cut_photos, square_about
+from eie.train.dropout import draw_hole, draw_photo
+from eie.train.encoded_photos import CutPhotos
 from eie.train.feature_loss import feature_loss, mean_over
 from eie.train.images import Folder, Pixels, read_training_images
 from eie.train.loop import averaged_weights, load_fitting, run_options, train
@@ -85,7 +86,7 @@ class RefinerBatches:
 
     def __init__(
         self,
-        photos: EncodedPhotos | ShardedPhotos,
+        photos: CutPhotos | ShardedPhotos,
         masks: MaskDatabase | None,
         settings: RefinerSettings,
         cutouts: Sequence[Pixels] = (),
@@ -114,10 +115,9 @@ class RefinerBatches:
 
     def _draw(self, random: np.random.Generator) -> _Crop:
         settings = self.settings
-        drawn, known = draw_hole(self.photos, self.masks, settings.crops, settings.dropout, random)
-        photo = np.ascontiguousarray(np.moveaxis(drawn, 0, 2))  # (crop, crop, 3)
         if self.cutouts and random.random() < settings.covered:
-            return self._with_object(random, photo)
+            return self._with_object(random, draw_photo(self.photos, settings.crops, random))
+        photo, known = draw_hole(self.photos, self.masks, settings.crops, settings.dropout, random)
         return _Crop(photo, photo, known)
 
     def _with_object(self, random: np.random.Generator, photo: Pixels) -> _Crop:
@@ -168,7 +168,7 @@ class RefinerStage:
     def __init__(
         self,
         settings: RefinerSettings,
-        photos: EncodedPhotos | ShardedPhotos,
+        photos: CutPhotos | ShardedPhotos,
         masks: MaskDatabase | None,
         prepared: Path | None = None,
         cutouts: Sequence[Pixels] = (),
@@ -215,23 +215,27 @@ class RefinerStage:
     def _parts(
         self, batch: RefinerBatch, device: torch.device
     ) -> tuple[Tensor, Sequence[Tensor], Tensor]:
-        """A square about each hole, of crops that have one: target, fills, known; some mirrored.
+        """A square about each hole, of crops that have one, varied: target, fills, known.
 
         Of a batch without any, the first crop, which then counts nothing.
         """
-        side = min(self.settings.side, self.settings.crops.crop)
+        crop = self.settings.crops.crop
+        side = min(self.settings.side, crop)
         target, fills, known = _pictures(batch, device)
-        pictures = torch.cat([known, target, *fills], dim=1)  # (B, 4 + 3K, crop, crop)
+        pictures = torch.stack([target, *fills], dim=1)  # (B, 1 + K, 3, crop, crop)
         parts = []
-        for picture, unknown in zip(pictures, ~batch.known[:, 0], strict=True):
-            top, left = square_about(unknown, side, JITTER)
-            part = picture[:, top : top + side, left : left + side]
+        for photo, where in zip(pictures, known, strict=True):
+            size = min(round(side / drawn_zoom(self.settings.augment)), crop)
+            top, left = square_about(where[0] == 0, size, JITTER)
+            part = (slice(top, top + size), slice(left, left + size))
+            seen, shown = resized(where[:, *part], photo[..., *part], side)
             least, most = self.settings.unknown
-            if least <= 1 - float(part[0].mean()) <= most:
-                parts.append(part.flip(2) if torch.rand(()) < 0.5 else part)
+            if least <= 1 - float(seen.mean()) <= most:
+                parts.append(augmented(seen, shown, self.settings.augment))
         if not parts:
-            parts = [pictures[0, :, :side, :side].index_fill(0, torch.tensor(0).to(device), 1.0)]
-        known, target, *fills = torch.stack(parts).split([1, *[3] * (1 + len(fills))], dim=1)
+            parts = [(torch.ones_like(known[0, :, :side, :side]), pictures[0, ..., :side, :side])]
+        known = torch.stack([seen for seen, _ in parts])  # (B', 1, side, side)
+        target, *fills = torch.stack([shown for _, shown in parts], dim=1)
         return target, fills, known
 
 
@@ -269,7 +273,7 @@ def train_refiner(
         MissingModelError: ImageNet's weights are not installed.
     """
     settings = settings or RefinerSettings()
-    photos = encoded_photos(folders, run.parent, settings)
+    photos = cut_photos(folders, run.parent, settings)
     options = run_options("refiner", folders, len(photos), settings)
     masks = MaskDatabase.load(settings.masks) if settings.masks else None
     cutouts = cutouts_of(settings.objects) if settings.objects else ()

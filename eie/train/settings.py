@@ -372,6 +372,27 @@ class RefinerConfig:
 
 
 @dataclass(frozen=True)
+class AugmentSettings:
+    """How pictures of a training are varied; all are mirrored half the time.
+
+    recoloured: share in other colours.
+    brightness, contrast, saturation: how far from 1 their factors go.
+    hue: how far it goes, in turns.
+    zoomed, zoom: share seen at another size, and the range of that factor.
+    turned: share turned by one to three right angles.
+    """
+
+    recoloured: float = 0.8
+    brightness: float = 0.4
+    contrast: float = 0.4
+    saturation: float = 0.6
+    hue: float = 0.1
+    zoomed: float = 0.6
+    zoom: tuple[float, float] = (0.875, 1.3)
+    turned: float = 0.2
+
+
+@dataclass(frozen=True)
 class RefinerSettings:
     """Everything but the photos that determines a training of the refiner.
 
@@ -381,6 +402,7 @@ class RefinerSettings:
     alone: share of batches whose best fill alone is seen.
     unknown: range of the share of that part that its hole takes; others are passed over.
     absolute_weight: weight of the absolute error against the distance in ImageNet features.
+    augment: how parts are varied.
     rate: highest learning rate.
     objects: `FOLDER` or `FOLDER:K` of cut-outs, all but every K-th of which are pasted on crops.
     covered: share of crops with an object that has to go, if there are cut-outs.
@@ -403,14 +425,15 @@ class RefinerSettings:
     side: int = 160
     alone: float = 0.15
     unknown: tuple[float, float] = (0.01, 0.9)
-    absolute_weight: float = 1.0
+    absolute_weight: float = 0.5
+    augment: AugmentSettings = AugmentSettings()
     rate: float = 2e-4
     batches: int | None = None
     objects: str | None = None
     covered: float = 0.6
     scenes: SceneSettings = SceneSettings(object_side=(0.2, 0.85))
     compressed: float = 0.3
-    exact: float = 0.4
+    exact: float = 0.5
     decomposed: float = 0.7
     elements: int = 64
     picking: str = "tiny"

@@ -46,9 +46,9 @@ def run(photos, tmp_path_factory):
 
 
 def stage_of(photos, cache, settings=SMALL) -> RefinerStage:
-    from eie.train.decoder import encoded_photos
+    from eie.train.decoder import cut_photos
 
-    return RefinerStage(settings, encoded_photos([Folder(photos)], cache, settings), None)
+    return RefinerStage(settings, cut_photos([Folder(photos)], cache, settings), None)
 
 
 def test_the_run_is_a_model_folder(run) -> None:
@@ -90,11 +90,11 @@ def test_crops_have_holes_filled_several_times(photos, tmp_path) -> None:
 
 
 def with_objects(photos, cache, data, **changes) -> RefinerStage:
-    from eie.train.decoder import encoded_photos
+    from eie.train.decoder import cut_photos
 
     changes = {"covered": 1.0, "compressed": 0.0, "picking": "slic", "elements": 16} | changes
     settings = replace(SMALL, objects=str(data / "objects"), **changes)
-    photos = encoded_photos([Folder(photos)], cache, settings)
+    photos = cut_photos([Folder(photos)], cache, settings)
     return RefinerStage(settings, photos, None, cutouts=cutouts_of(settings.objects))
 
 
@@ -148,10 +148,15 @@ def test_only_holes_of_a_fit_size_count(photos, tmp_path) -> None:
     known[0] = False  # nothing is known: no hole to fill
     known[1, :, 20:40, 20:40] = False
     batch = replace(batch, known=known)
+    torch.manual_seed(0)
     target, fills, seen = stage._parts(batch, torch.device("cpu"))
     assert len(target) == len(seen) == 1 and len(fills) == SMALL.model.fills
     assert seen.shape[-1] == SMALL.side < crop
     assert 0.05 <= 1 - float(seen.mean()) <= 0.9
+    for seed in range(20):
+        torch.manual_seed(seed)
+        _, _, seen = stage._parts(batch, torch.device("cpu"))
+        assert SMALL.unknown[0] <= 1 - float(seen.mean()) <= SMALL.unknown[1] or seen.all()
 
     batch = replace(batch, known=torch.ones_like(known))
     loss, parts = stage.loss(stage.model, batch)
