@@ -454,6 +454,20 @@ def refiner(
             help="Cut-outs that are pasted on crops and have to go; every K-th is left out.",
         ),
     ] = None,
+    exact: Annotated[
+        float | None,
+        _share(
+            "Share of these whose hole is all that they change; the others are picked as users do.",
+            RefinerSettings.exact,
+        ),
+    ] = None,
+    alone: Annotated[
+        float | None,
+        _share(
+            "Share of batches whose holes are filled but once, in a third of the time.",
+            RefinerSettings.alone,
+        ),
+    ] = None,
     batches: Batches = None,
     seed: Seed = None,
     precision: PrecisionOption = None,
@@ -486,6 +500,8 @@ def refiner(
             side=side,
             rate=rate,
             objects=objects,
+            exact=exact,
+            alone=alone,
             batches=batches,
             start=start,
         ),

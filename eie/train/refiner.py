@@ -1,7 +1,7 @@
 """The refiner: what the classical decoder makes of a hole, brought closer to the photo.
 
-A crop's hole is filled several times, as rendering does; the refiner sees all fills. Sometimes it
-sees but one, as where fills are alike, or in a decoder's training.
+A crop's hole is filled several times, as rendering does; the refiner sees all fills. Sometimes
+there is but one, as in a decoder's training: it takes a third of the time, so more holes are new.
 
 Some crops have an object that has to go, by its exact mask or picked as users pick: then the hole
 takes along some of what is behind it, or leaves some of it beside the hole.
@@ -23,7 +23,7 @@ from eie.errors import BadInputError
 from eie.models.feature_distance import load_feature_distance
 from eie.models.fill_refiner import FOLDER, FillRefiner, refine
 from eie.models.plain import save_plain
-from eie.render.choice import fills_of
+from eie.render.choice import CONTEXTS, fills_of
 from eie.render.seam import spoilt
 from eie.train.augment import augmented, drawn_zoom, resized
 from eie.train.decoder import cut_photos, square_about
@@ -64,7 +64,7 @@ _TRIES = 8
 
 @dataclass(frozen=True, eq=False)
 class RefinerBatch:
-    """Crops with a hole, filled K times.
+    """Crops with a hole, filled K times, or once.
 
     Attributes:
         target: (B, 3, crop, crop) uint8, the photo, with an object's remains where known.
@@ -105,7 +105,9 @@ class RefinerBatches:
                 drawn.append(crop)
             if len(drawn) == size:
                 break
-        fills = [fills_of(crop.shown, ~crop.known, step % 2) for crop in drawn]
+        alone = random.random() < self.settings.alone
+        contexts = (float(random.choice(CONTEXTS)),) if alone else CONTEXTS
+        fills = [fills_of(crop.shown, ~crop.known, step % 2, contexts) for crop in drawn]
         target = np.stack([crop.target for crop in drawn])  # (B, crop, crop, 3)
         return RefinerBatch(
             target=torch.from_numpy(target).movedim(3, 1).contiguous(),
@@ -189,8 +191,6 @@ class RefinerStage:
 
     def loss(self, model: nn.Module, batch: RefinerBatch) -> tuple[Tensor, dict[str, Tensor]]:
         target, fills, known = self._parts(batch, next(model.parameters()).device)
-        if torch.rand(()) < self.settings.alone:
-            fills = fills[:1]
         made = self._refined(model, fills, known)  # (B, 3, side, side)
         unknown = 1 - known  # (B, 1, side, side)
         absolute = (made - target).abs().mean(dim=1, keepdim=True)  # (B, 1, side, side)

@@ -399,7 +399,7 @@ class RefinerSettings:
     crops, dropout, segmenter, encoder, masks, batches: of :class:`DecoderSettings`; crops
         without a hole, or of which nothing is known, are passed over.
     side: in pixels, of the part of a crop about its hole that is refined, a multiple of 32.
-    alone: share of batches whose best fill alone is seen.
+    alone: share of batches whose holes are filled but once.
     unknown: range of the share of that part that its hole takes; others are passed over.
     absolute_weight: weight of the absolute error against the distance in ImageNet features.
     augment: how parts are varied.

@@ -25,6 +25,7 @@ SMALL = RefinerSettings(
     crops=CropSettings(crop=64, batch=3, working_size=96, elements=(16,)),
     loop=LOOP,
     side=32,
+    alone=0.0,
 )
 
 
@@ -87,6 +88,15 @@ def test_crops_have_holes_filled_several_times(photos, tmp_path) -> None:
         assert changed[:, ~known[0]].float().mean() > 0.5 or known.all()
     again = stage.batch(0)
     assert all(torch.equal(vars(batch)[name], vars(again)[name]) for name in vars(batch))
+
+
+@pytest.mark.parametrize("alone", [0.0, 1.0])
+def test_holes_are_filled_once_or_several_times(photos, tmp_path, alone) -> None:
+    stage = stage_of(photos, tmp_path, replace(SMALL, alone=alone))
+    batch = stage.batch(0)
+    assert batch.fills.shape[1] == (1 if alone else SMALL.model.fills)
+    loss, _ = stage.loss(stage.model, batch)
+    assert float(loss.detach()) > 0
 
 
 def with_objects(photos, cache, data, **changes) -> RefinerStage:
@@ -164,7 +174,7 @@ def test_only_holes_of_a_fit_size_count(photos, tmp_path) -> None:
 
 
 def test_a_step_reduces_the_loss(photos, tmp_path) -> None:
-    stage = stage_of(photos, tmp_path, replace(SMALL, absolute_weight=20.0, alone=0.0))
+    stage = stage_of(photos, tmp_path, replace(SMALL, absolute_weight=20.0))
     batch = stage.batch(1)
     batch.known[:, :, 20:40, 20:40] = False
     batch = replace(batch, fills=torch.full_like(batch.fills, 255))
@@ -174,7 +184,7 @@ def test_a_step_reduces_the_loss(photos, tmp_path) -> None:
 
 def test_what_other_fills_show_is_used(photos, tmp_path) -> None:
     """The best fill is white and the second is right: the network learns to take that."""
-    stage = stage_of(photos, tmp_path, replace(SMALL, absolute_weight=20.0, alone=0.0))
+    stage = stage_of(photos, tmp_path, replace(SMALL, absolute_weight=20.0))
     batch = stage.batch(1)
     batch.known[:, :, 20:40, 20:40] = False
     batch.fills[:, 0] = 255
