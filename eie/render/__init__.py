@@ -17,7 +17,7 @@ import eie
 from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.files.images import Photo, write_photo
-from eie.render.anchored import SEAM, Decoder, Progress, Scene, compose, stage
+from eie.render.anchored import RIM, SEAM, Decoder, Progress, Scene, compose, stage
 from eie.render.classical import ClassicalDecoder
 from eie.render.diffusion import DiffusionDecoder
 from eie.render.inpaint import InpaintDecoder
@@ -27,6 +27,7 @@ from eie.render.refined import RefinedDecoder
 
 __all__ = [
     "DECODERS",
+    "RIM",
     "SEAM",
     "ClassicalDecoder",
     "Decoder",
@@ -119,6 +120,7 @@ def render(
     decoder: str | Decoder | None = None,
     free: bool = False,
     seam: int | None = None,
+    rim: int | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> Rendering:
@@ -134,16 +136,19 @@ def render(
             show it; 0 changes nothing but edited elements; None for what the canvas suggests, up
             to :data:`eie.render.anchored.SEAM`, and less around a mask or part of an object. Not
             for `free`.
+        rim: pixels within that border that are kept, where they show nothing of what is taken
+            away; 0 makes all of them anew; None for what the canvas suggests, up to
+            :data:`eie.render.anchored.RIM`. Not for `free`.
         progress: called with (steps done, all steps) by decoders that work in steps.
         options: settings of the decoder that `decoder` names, such as `model` and `device`.
 
     Raises:
-        UsageError: no such decoder or option, a source without pixels, a seam that is too wide, or
-            `free` with a seam or a decoder that knows no embeddings.
+        UsageError: no such decoder or option, a source without pixels, a seam or rim that is
+            too wide, or `free` with either or with a decoder that knows no embeddings.
         MissingModelError: the decoder's weights are not there.
     """
     [rendering] = variations(
-        elements, 1, decoder=decoder, free=free, seam=seam, progress=progress, **options
+        elements, 1, decoder=decoder, free=free, seam=seam, rim=rim, progress=progress, **options
     )
     return rendering
 
@@ -155,6 +160,7 @@ def variations(
     decoder: str | Decoder | None = None,
     free: bool = False,
     seam: int | None = None,
+    rim: int | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> list[Rendering]:
@@ -163,7 +169,8 @@ def variations(
     Args:
         count: of renderings, made in one batch; more than one only by decoders that begin at
             random. Variation k, counted from 0, has the decoder's seed + k.
-        elements, decoder, free, seam, progress, options: as :func:`render`, which raises the same.
+        elements, decoder, free, seam, rim, progress, options: as :func:`render`, which raises the
+            same.
     """
     chosen = _decoder(decoder or (DEFAULT_FREE if free else DEFAULT), options)
     if count < 1:
@@ -173,14 +180,15 @@ def variations(
             f"the decoder '{chosen.name}' always makes the same picture",
             hint=f"of these --decoder makes others: {_varying(free)}; or leave out --variations",
         )
-    if free and seam is not None:
-        raise UsageError("a seam has no meaning for --free", hint="leave out --seam")
+    for name, width in (("seam", seam), ("rim", rim)):
+        if free and width is not None:
+            raise UsageError(f"a {name} has no meaning for --free", hint=f"leave out --{name}")
     if free:
         made = _freely(elements, chosen, count, progress)
         provenance = _provenance(chosen) | {"eie:free": "true"}
     else:
-        made = _anchored(elements, chosen, count, seam, progress)
-        provenance = _provenance(chosen) | _seam(seam)
+        made = _anchored(elements, chosen, count, stage(elements, seam, rim), progress)
+        provenance = _provenance(chosen) | _seam(seam, rim)
     return [
         replace(
             rendering,
@@ -194,10 +202,9 @@ def _anchored(
     elements: ElementSet,
     decoder: Decoder,
     count: int,
-    seam: int | None,
+    scene: Scene,
     progress: Progress | None,
 ) -> list[Rendering]:
-    scene = stage(elements, seam)
     fills: list[Picture | None] = [None] * count
     if scene.hole.any():
         if isinstance(decoder, VaryingDecoder):
@@ -274,14 +281,15 @@ def _changed(source: Picture, pixels: Picture) -> Mask:
     return changed
 
 
-def _seam(seam: int | None) -> dict[str, str]:
-    """The seam's width, if given, and the hash of the weights that tell what of it is kept."""
+def _seam(seam: int | None, rim: int | None) -> dict[str, str]:
+    """Widths of seam and rim, if given, and the hash of the weights that tell what is kept."""
     from eie.models.content import EMBEDDED, TINY
     from eie.models.element_model import weight_hashes
 
     weights = weight_hashes(EMBEDDED / TINY, ("matting",))
-    width = {} if seam is None else {"width": seam}
-    return {"eie:seam": json.dumps(width | dict(weights), sort_keys=True)}
+    widths = {"width": seam, "rim": rim}
+    given = {name: width for name, width in widths.items() if width is not None}
+    return {"eie:seam": json.dumps(given | dict(weights), sort_keys=True)}
 
 
 def _provenance(decoder: Decoder) -> dict[str, str]:

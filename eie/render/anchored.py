@@ -5,7 +5,8 @@
 Three things change pixels: a layer painted over them, the hole that a layer or a deleted element
 leaves, and the seam of at most :data:`SEAM` pixels around that hole. The seam is there because a
 photo's objects reach a little beyond their masks (blur, compression): filled from right outside the
-mask, a removed object would leave its outline. What of it shows nothing of the object stays
+mask, a removed object would leave its outline. What of it shows nothing of the object stays, and so
+does what shows nothing of it in the rim of at most :data:`RIM` pixels within the hole
 (:mod:`eie.render.seam`).
 """
 
@@ -24,10 +25,22 @@ from eie.errors import UsageError
 from eie.geometry import common_box, corners
 from eie.render.layers import Layer, layers_of, paint, patch_members
 from eie.render.pictures import Mask, Picture, Plane, Window, bounds
-from eie.render.seam import ASKED, DOUBTED, TRUSTED, Doubt, margin, share_around, spoilt
+from eie.render.seam import (
+    ASKED,
+    DOUBTED,
+    TRUSTED,
+    Doubt,
+    keep_clean,
+    margin,
+    share_around,
+    spoilt,
+)
 
 SEAM = 64
 """Most pixels beyond the old and new place of an element that rendering may change."""
+
+RIM = 16
+"""Most pixels within the border of what is taken away that rendering may keep."""
 
 _WIDE, _USUAL = 0.11, 0.045
 """Width of the seam around whole objects, and at most around others, as a part of the canvas' side.
@@ -88,8 +101,8 @@ class Scene:
         picture: (H, W, C) uint8, the source with all layers painted over it; right outside of the
             hole, and showing the unedited photo, not black, within it.
         revealed: (H, W) uint8, how much of the source is gone: 255 where an element was that is
-            not at home, 0 to 255 in the seam around it. What lies under painted layers
-            counts too: it is not background.
+            not at home, 0 to 255 in the seam around it and in the rim within. What lies under
+            painted layers counts too: it is not background.
         hole: (H, W) bool, revealed and not covered by an opaque layer: what the decoder makes.
         layers: what is painted over the source, from farthest to nearest.
         pixels_of: gives (H, W, C) uint8 pixels of a source by its index.
@@ -152,6 +165,12 @@ def outlined_seam_of(elements: ElementSet) -> int:
     return int(np.clip(round(_side(elements) / 170), 2, 8))
 
 
+def rim_of(elements: ElementSet) -> int:
+    """Width in pixels of the rim within what is taken away; none within what a mask has outlined,
+    whose border is meant."""
+    return 0 if _is_outlined(elements) else outlined_seam_of(elements)
+
+
 def _side(elements: ElementSet) -> float:
     """Side in pixels of a square as large as the canvas."""
     return float(np.sqrt(elements.canvas.height * elements.canvas.width))
@@ -195,18 +214,21 @@ def _kept(elements: ElementSet) -> NDArray[np.bool_]:
     return kept
 
 
-def stage(elements: ElementSet, seam: int | None = None) -> Scene:
+def stage(elements: ElementSet, seam: int | None = None, rim: int | None = None) -> Scene:
     """Paint the layers of a set and find what they leave open.
 
     Args:
         elements: the set.
         seam: its width in pixels, at most :data:`SEAM`; None for what the canvas suggests.
+        rim: the same, at most :data:`RIM`.
 
     Raises:
-        UsageError: a source that is shown has no pixels, or a seam that is too wide.
+        UsageError: a source that is shown has no pixels, or a seam or rim that is too wide.
     """
     if seam is not None and not 0 <= seam <= SEAM:
         raise UsageError(f"a seam of {seam} pixels", hint=f"0 to {SEAM} are possible")
+    if rim is not None and not 0 <= rim <= RIM:
+        raise UsageError(f"a rim of {rim} pixels", hint=f"0 to {RIM} are possible")
     pixels = PixelsOfSources(elements)
     source = pixels(0)
     layers = layers_of(elements)
@@ -216,6 +238,7 @@ def stage(elements: ElementSet, seam: int | None = None) -> Scene:
         seam, revealed = _suggested(elements, source)
     else:
         revealed = _revealed(elements, source, seam)
+    _keep_rim(revealed, elements, source, rim_of(elements) if rim is None else rim)
     hole = (revealed > 0) & ~opaque
     return Scene(elements, source, picture, revealed, hole, layers, pixels, seam)
 
@@ -270,18 +293,35 @@ def _suggested(elements: ElementSet, pixels: Picture) -> tuple[int, Plane]:
 
 
 def _revealed(elements: ElementSet, pixels: Picture, seam: int, doubt: Doubt = DOUBTED) -> Plane:
-    """(H, W) uint8, see :attr:`Scene.revealed`.
+    """(H, W) uint8, see :attr:`Scene.revealed`; all that is gone is 255.
 
     Args:
         pixels: (H, W, C) uint8 of source 0.
     """
-    source = elements.sources[0]
-    kept = _kept(elements)
     revealed = np.zeros(elements.canvas, dtype=np.uint8)
-    if kept.all():
-        return revealed
-    x0, y0, x1, y1 = corners(common_box(source.home_box[~kept])).astype(int).tolist()
-    # Far enough to see what the surroundings of the seam look like.
-    part = Window(y0, x0, y1, x1).grown(margin(seam)).clipped(Window.of(revealed)).slices
-    revealed[part] = spoilt(pixels[part], ~kept[source.label_map[part]], seam, doubt)
+    gone = _gone(elements, margin(seam))
+    if gone is not None:
+        part, mask = gone
+        revealed[part] = spoilt(pixels[part], mask, seam, doubt)
     return revealed
+
+
+def _keep_rim(revealed: Plane, elements: ElementSet, pixels: Picture, rim: int) -> None:
+    """Lower it where the rim shows nothing of what is gone, in place; arguments as there."""
+    gone = _gone(elements, margin(0))
+    if gone is not None:
+        part, mask = gone
+        keep_clean(revealed[part], pixels[part], mask, rim)
+
+
+def _gone(elements: ElementSet, beyond: int) -> tuple[tuple[slice, slice], Mask] | None:
+    """What is gone from the photo, in the part of it that goes `beyond` pixels farther; None if
+    nothing is."""
+    source, kept = elements.sources[0], _kept(elements)
+    if kept.all():
+        return None
+    x0, y0, x1, y1 = corners(common_box(source.home_box[~kept])).astype(int).tolist()
+    whole = Window(0, 0, *elements.canvas)
+    # Far enough to see what the surroundings look like.
+    part = Window(y0, x0, y1, x1).grown(beyond).clipped(whole).slices
+    return part, ~kept[source.label_map[part]]

@@ -1,4 +1,4 @@
-"""The seam: how far around what is taken away the photo still shows it.
+"""The seam: how far around what is taken away the photo still shows it; and the rim within it.
 
 A photo's objects reach a little beyond their elements, by blur, compression and borders that miss
 their rim. Filled from right outside, a removed object would leave its outline. But where the
@@ -16,6 +16,11 @@ and is spoilt if that can be seen: more than a few levels, and far more than the
 by themselves.
 
 Around a mask that takes in all that shows the object, only what surely does is made anew.
+
+Elements reach beyond their object, too: in a rim within their border the photo often shows what is
+behind it as clearly as outside. From outside in, what shows nothing of the object is kept, as a
+fill would only be a guess at it: what the network says shows none, and what does not lean towards
+F.
 """
 
 from __future__ import annotations
@@ -50,6 +55,9 @@ DOUBTED, ASKED, TRUSTED = Doubt(0.3, 0.5), Doubt(0.3, 0.5, True), Doubt(0.7, 0.9
 """Around elements, whose borders are the segmenter's; to ask how much shows the object; and around
 a mask beside which hardly anything does."""
 
+WITHIN = Doubt(0.4, 0.6)
+"""Within the border of what is taken away."""
+
 STEPS = 4
 """In how many steps the seam is gone through."""
 
@@ -62,6 +70,15 @@ VISIBLE = 6.0
 VARYING = 3.0
 """The same as a multiple of the surroundings' standard deviation."""
 
+FAINT = 2.0
+"""The same as :data:`VISIBLE` for the rim, where at least the surroundings' deviation shows."""
+
+_TOLD = 0.02
+"""How much of a neighbourhood must be the surroundings' to tell anything by them."""
+
+_RIM_SIDE = 9
+"""Side in pixels of the neighbourhoods by which the rim's colours are judged."""
+
 _REACH = 2
 """Half the side of a neighbourhood, as a multiple of the seam."""
 
@@ -70,7 +87,7 @@ _COHERENT = 5
 and texture do not. What is gone counts, too, unless it shall be apart."""
 
 _FEW = 6
-"""Pixels that are not followed."""
+"""Pixels that are not followed, neither outwards nor inwards."""
 
 _BAND, _TILE = 128, 384
 """Rows, and sides of squares, that are worked on at a time, so that memory does not grow with the
@@ -90,6 +107,21 @@ class LocalMean(NamedTuple):
 
     value: NDArray[np.float32]
     share: NDArray[np.float32]
+
+
+class Lean(NamedTuple):
+    """How pixels' colours lean from those of the surroundings towards those of what is taken away.
+
+    Attributes:
+        along: (h, w), in levels.
+        deviation: (h, w), by how many levels the surroundings vary.
+        taken, around: (h, w) in [0, 1], how much of the neighbourhood is either.
+    """
+
+    along: NDArray[np.float32]
+    deviation: NDArray[np.float32]
+    taken: NDArray[np.float32]
+    around: NDArray[np.float32]
 
 
 def margin(seam: int) -> int:
@@ -135,6 +167,40 @@ def spoilt(source: Picture, gone: Mask, seam: int, doubt: Doubt = DOUBTED) -> Pl
         reached |= new
         left -= step
     return plane
+
+
+def keep_clean(plane: Plane, source: Picture, gone: Mask, rim: int) -> None:
+    """Lower it, in place, where what is gone shows nothing of what is taken away.
+
+    The rim is gone through from outside in, pixel by pixel, and only where what is beside it is
+    kept.
+
+    Args:
+        plane: (H, W) uint8, as :func:`spoilt` gives it.
+        source: (H, W, C) uint8.
+        gone: (H, W) bool, what is taken away.
+        rim: its greatest width in pixels.
+
+    Raises:
+        MissingModelError: the network's weights are not there.
+    """
+    import cv2
+
+    if not rim or gone.all() or not gone.any():
+        return
+    from eie.models.seam_matting import load_seam_matting
+
+    likelihood = load_seam_matting()
+    beside = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    left, kept = gone.copy(), plane == 0
+    for _ in range(rim):
+        ring = (cv2.dilate(kept.astype(np.uint8), beside) > 0) & left
+        _add_likely(plane, source, left, ring, likelihood, WITHIN)
+        _add_leaning(plane, source, left, ring)
+        kept = ring & (plane == 0)
+        if kept.sum() < _FEW:
+            break
+        left &= ~kept
 
 
 def share_around(plane: Plane, gone: Mask, nearest: int, farthest: int) -> float:
@@ -193,6 +259,17 @@ def _add_seen(
         plane[top : top + _BAND][seen[top - rows.start :][:_BAND]] = 255
 
 
+def _add_leaning(plane: Plane, source: Picture, left: Mask, ring: Mask) -> None:
+    """Set what of a ring leans towards what is within it, or cannot be told, in place."""
+    for tile in _tiles(ring):
+        part = tile.grown(_RIM_SIDE).clipped(Window.of(ring))
+        within, core = ring[part.slices], left[part.slices] & ~ring[part.slices]
+        lean = _lean(source[part.slices], core, ~left[part.slices], _RIM_SIDE)
+        told = np.minimum(lean.taken, lean.around) > _TOLD
+        leaning = within & ((lean.along > np.maximum(FAINT, lean.deviation)) | ~told)
+        plane[part.slices][leaning] = 255
+
+
 def _tiles(mask: Mask) -> Iterator[Window]:
     """Squares that cover a mask."""
     height, width = mask.shape
@@ -213,20 +290,13 @@ def _seen(source: Picture, distance: NDArray[np.float32], seam: int, doubt: Doub
         return np.asarray(~gone)  # nobody can tell
     if not gone.any():
         return np.zeros_like(gone)
-    colour = source.astype(np.float32)  # (h, w, C)
-    taken = _local_mean(colour, gone, seam)
-    moments, share = _local_mean(np.dstack([colour, np.square(colour)]), outside, seam)
-    around, squares = np.split(moments, 2, axis=2)  # (h, w, C) each
-    variance = (squares - np.square(around)).clip(0).sum(axis=2)  # (h, w)
-    way = taken.value - around  # (h, w, C)
-    length = np.sqrt(np.square(way).sum(axis=2))  # (h, w)
-    along = ((colour - around) * way).sum(axis=2) / np.maximum(length, 1e-3)  # (h, w)
+    lean = _lean(source, gone, outside, 2 * _REACH * seam + 1)
     left = (~gone if doubt.apart else np.ones_like(gone)).astype(np.float32)
-    along = _blurred(along * left) / np.maximum(_blurred(left), 1e-3)  # (h, w)
-    seen = along > np.maximum(VISIBLE, VARYING * np.sqrt(variance))
+    along = _blurred(lean.along * left) / np.maximum(_blurred(left), 1e-3)  # (h, w)
+    seen = along > np.maximum(VISIBLE, VARYING * lean.deviation)
     # Specks are grain; what spoils hangs together with what is taken away.
     seen = cv2.medianBlur((seen & ~outside | gone).astype(np.uint8), 3) > 0
-    unknown = share <= 0.02  # nobody can tell
+    unknown = lean.around <= _TOLD  # nobody can tell
     return np.asarray((seen | unknown) & ~gone & ~outside)
 
 
@@ -237,11 +307,29 @@ def _blurred(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(cv2.blur(plane, (_COHERENT, _COHERENT)), dtype=np.float32)
 
 
-def _local_mean(values: NDArray[np.float32], chosen: Mask, seam: int) -> LocalMean:
+def _lean(source: Picture, taken: Mask, outside: Mask, side: int) -> Lean:
+    """How colours lean; neighbourhoods are squares of `side` pixels.
+
+    Args:
+        source: (h, w, C) uint8.
+        taken: (h, w) bool, pixels of what is taken away.
+        outside: (h, w) bool, pixels of the surroundings.
+    """
+    colour = source.astype(np.float32)  # (h, w, C)
+    inner = _local_mean(colour, taken, side)
+    moments, share = _local_mean(np.dstack([colour, np.square(colour)]), outside, side)
+    around, squares = np.split(moments, 2, axis=2)  # (h, w, C) each
+    variance = (squares - np.square(around)).clip(0).sum(axis=2)  # (h, w)
+    way = inner.value - around  # (h, w, C)
+    length = np.sqrt(np.square(way).sum(axis=2))  # (h, w)
+    along = ((colour - around) * way).sum(axis=2) / np.maximum(length, 1e-3)  # (h, w)
+    return Lean(along, np.sqrt(variance), inner.share, share)
+
+
+def _local_mean(values: NDArray[np.float32], chosen: Mask, side: int) -> LocalMean:
     """Mean of (h, w, C) values over the chosen pixels of the neighbourhoods."""
     import cv2
 
-    side = 2 * _REACH * seam + 1
     weight = chosen.astype(np.float32)
     share = np.asarray(cv2.blur(weight, (side, side)), dtype=np.float32)  # (h, w)
     total = cv2.blur(values * weight[..., None], (side, side)).reshape(values.shape)

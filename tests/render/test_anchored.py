@@ -20,7 +20,16 @@ from eie.files.images import Photo, write_photo
 from eie.geometry import corners
 from eie.render import Rendering
 from eie.render import render as render_by
-from eie.render.anchored import SEAM, compose, outlined_seam_of, rough_seam_of, seam_of, stage
+from eie.render.anchored import (
+    RIM,
+    SEAM,
+    compose,
+    outlined_seam_of,
+    rim_of,
+    rough_seam_of,
+    seam_of,
+    stage,
+)
 from eie.render.layers import layers_of
 from eie.render.pictures import bounds
 
@@ -159,7 +168,7 @@ def test_the_fill_fades_into_the_source_within_the_seam():
     pixels = np.zeros((400, 400, 1), np.uint8)
     pixels[:, 60:240] = 200  # the element and far around it, so that all of the seam is spoilt
     elements = with_rows(make_set(pixels, blocks(400, 400, 1, 4)), 1, visible=False)
-    scene = stage(elements)
+    scene = stage(elements, rim=0)
     picture = compose(scene, np.full_like(scene.source, 255))[200, :, 0]
     seam = seam_of(elements)
     assert (picture[100:200] == 255).all()
@@ -270,7 +279,7 @@ def test_a_seam_of_zero_changes_nothing_beside_the_element():
     own = np.zeros((120, 120), int)
     own[40:80, 40:80] = 1
     deleted = with_rows(make_set(pixels, own), 1, visible=False)
-    assert_array_equal(stage(deleted, seam=0).revealed, np.where(own == 1, 255, 0))
+    assert_array_equal(stage(deleted, seam=0, rim=0).revealed, np.where(own == 1, 255, 0))
     assert stage(deleted, seam=SEAM).revealed[own == 0].any()
     same_pixels(deleted, own == 0, seam=0)
 
@@ -279,6 +288,39 @@ def test_a_seam_of_zero_changes_nothing_beside_the_element():
 def test_a_seam_out_of_range_is_refused(seam):
     with pytest.raises(UsageError, match="seam"):
         stage(make_set(noise(20, 20, 3), blocks(20, 20, 2, 2)), seam=seam)
+
+
+@pytest.mark.parametrize("rim", [-1, RIM + 1])
+def test_a_rim_out_of_range_is_refused(rim):
+    with pytest.raises(UsageError, match="rim"):
+        stage(make_set(noise(20, 20, 3), blocks(20, 20, 2, 2)), rim=rim)
+
+
+def test_what_elements_take_along_is_kept_but_for_what_shows_the_object():
+    photo = np.ascontiguousarray(data.astronaut()[:340, :340])
+    rows, columns = np.mgrid[:340, :340]
+    away = np.hypot(rows - 170, columns - 170)
+    photo[away < 60] = (20, 250, 30)
+    own = (away < 62).astype(int)
+    taken = with_rows(make_set(photo, own), 1, visible=False)
+    assert rim_of(taken) == 2
+    plain, kept = (stage(taken, seam=0, rim=rim).revealed for rim in (0, None))
+    assert_array_equal(plain, np.where(own == 1, 255, 0))
+    assert (kept <= plain).all() and (kept[away < 59.5] == 255).all()
+    assert (kept[(away >= 60.5) & (own == 1)] < 128).mean() > 0.6
+    same_pixels(taken, kept == 0, seam=0)
+
+
+def test_within_an_outline_nothing_is_kept_unless_asked_for(tmp_path):
+    photo = np.ascontiguousarray(data.astronaut()[:340, :340])
+    rows, columns = np.mgrid[:340, :340]
+    away = np.hypot(rows - 170, columns - 170)
+    photo[away < 60] = (20, 250, 30)
+    generous = outlined(photo, away < 62, tmp_path)
+    assert rim_of(generous) == 0
+    scenes = [stage(generous, seam=0, rim=rim) for rim in (None, 0, 2)]
+    assert_array_equal(scenes[0].revealed, scenes[1].revealed)
+    assert (scenes[2].revealed[away >= 60.5] == 0).mean() > 0.9
 
 
 def outlined(pixels: np.ndarray, white: np.ndarray, folder: Path) -> ElementSet:

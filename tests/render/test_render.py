@@ -51,6 +51,8 @@ def test_provenance_says_what_made_it():
     assert list(weights) == ["matting/model.safetensors"]
     provenance = render(edited(), decoder="classical", seam=3).provenance
     assert json.loads(provenance["eie:seam"]) == weights | {"width": 3}
+    provenance = render(edited(), decoder="classical", seam=0, rim=1).provenance
+    assert json.loads(provenance["eie:seam"]) == weights | {"width": 0, "rim": 1}
 
 
 def test_a_seam_is_refused_where_it_means_nothing():

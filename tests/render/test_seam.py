@@ -11,7 +11,7 @@ from skimage import data
 
 from eie.render import seam as module
 from eie.render.anchored import SEAM as WIDEST
-from eie.render.seam import TRUSTED, spoilt
+from eie.render.seam import TRUSTED, keep_clean, spoilt
 
 SEAM = 20
 
@@ -106,3 +106,50 @@ def test_tiles_show_no_borders(monkeypatch) -> None:
     tiled = spoilt(pixels, gone, SEAM)
     assert_array_equal(tiled[gone], whole[gone])
     assert (np.abs(tiled.astype(int) - whole) > 32).mean() < 0.002
+
+
+def all_gone(gone: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    return np.where(gone, np.uint8(255), np.uint8(0))
+
+
+@pytest.mark.parametrize("rim", [2, 3, 4])
+def test_what_a_mask_takes_along_is_kept(rim: int) -> None:
+    """The disc ends `rim` pixels within its mask."""
+    pixels, gone = disc(rim=-rim, blur=0.6)
+    plane = all_gone(gone)
+    keep_clean(plane, pixels, gone, rim)
+    assert (plane[ring(30 - rim + 1, 30)] < 128).mean() > 0.7
+    assert (plane[ring(0, 30 - rim - 1)] == 255).all()
+    assert not plane[~gone].any()
+
+
+def test_no_more_than_the_rim_is_kept() -> None:
+    pixels, gone = disc(rim=-8)
+    plane = all_gone(gone)
+    keep_clean(plane, pixels, gone, 3)
+    assert (plane[ring(0, 26)] == 255).all()
+
+
+def test_an_object_that_fills_its_mask_goes_wholly() -> None:
+    pixels, gone = disc()
+    plane = all_gone(gone)
+    keep_clean(plane, pixels, gone, 4)
+    assert (plane[ring(0, 29)] == 255).mean() > 0.99
+    assert (plane[gone] >= 128).mean() > 0.97
+
+
+def test_beside_what_is_made_anew_nothing_is_kept() -> None:
+    pixels, gone = disc(rim=-3)
+    plane = np.full(gone.shape, 255, np.uint8)
+    plane[:5] = 0
+    keep_clean(plane, pixels, gone, 4)
+    assert (plane[5:] == 255).all()
+
+
+def test_no_rim_where_everything_is_gone_or_nothing_or_it_has_no_width() -> None:
+    pixels, gone = disc(rim=-3)
+    whole = np.ones_like(gone)
+    for mask, rim in ((whole, 3), (~whole, 3), (gone, 0)):
+        plane = all_gone(mask)
+        keep_clean(plane, pixels, mask, rim)
+        assert_array_equal(plane, all_gone(mask))
