@@ -469,6 +469,13 @@ def refiner(
         ),
     ] = None,
     batches: Batches = None,
+    uses: Annotated[
+        int | None,
+        _count(
+            "How often each batch comes without --batches: drawing one may cost more than a step.",
+            RefinerSettings.uses,
+        ),
+    ] = None,
     seed: Seed = None,
     precision: PrecisionOption = None,
     workers: Workers = None,
@@ -503,6 +510,7 @@ def refiner(
             exact=exact,
             alone=alone,
             batches=batches,
+            uses=uses,
             start=start,
         ),
     )

@@ -19,8 +19,8 @@ Around a mask that takes in all that shows the object, only what surely does is 
 
 Elements reach beyond their object, too: in a rim within their border the photo often shows what is
 behind it as clearly as outside. From outside in, what shows nothing of the object is kept, as a
-fill would only be a guess at it: what the network says shows none, and what does not lean towards
-F.
+fill would only be a guess at it: what the network says shows none, and whose colour is not apart
+from B. In calm surroundings nothing is kept: there a fill is sure, and traces are seen first.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ VISIBLE = 6.0
 VARYING = 3.0
 """The same as a multiple of the surroundings' standard deviation."""
 
-FAINT = 2.0
-"""The same as :data:`VISIBLE` for the rim, where at least the surroundings' deviation shows."""
+CALM = 6.0
+"""Levels of 255 by which surroundings must vary for anything of the rim to be kept."""
 
 _TOLD = 0.02
 """How much of a neighbourhood must be the surroundings' to tell anything by them."""
@@ -260,13 +260,16 @@ def _add_seen(
 
 
 def _add_leaning(plane: Plane, source: Picture, left: Mask, ring: Mask) -> None:
-    """Set what of a ring leans towards what is within it, or cannot be told, in place."""
+    """Set, in place, what of a ring leans towards what is within it or, as sharpened borders do,
+    away from it by more than its surroundings vary; all of it where these are calm or unknown.
+    """
     for tile in _tiles(ring):
         part = tile.grown(_RIM_SIDE).clipped(Window.of(ring))
         within, core = ring[part.slices], left[part.slices] & ~ring[part.slices]
         lean = _lean(source[part.slices], core, ~left[part.slices], _RIM_SIDE)
         told = np.minimum(lean.taken, lean.around) > _TOLD
-        leaning = within & ((lean.along > np.maximum(FAINT, lean.deviation)) | ~told)
+        like = np.abs(lean.along) <= lean.deviation
+        leaning = within & ~(told & like & (lean.deviation >= CALM))
         plane[part.slices][leaning] = 255
 
 

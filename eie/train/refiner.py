@@ -42,7 +42,7 @@ from eie.train.objects import (
     rough_mask,
 )
 from eie.train.pictures import side_by_side
-from eie.train.prepared import repeated
+from eie.train.prepared import check_repeats, repeated
 from eie.train.settings import RefinerSettings
 from eie.train.shards import ShardedPhotos
 
@@ -177,7 +177,7 @@ class RefinerStage:
     ) -> None:
         self.settings = settings
         draw = RefinerBatches(photos, masks, settings, cutouts)
-        self.batch = repeated(RefinerBatch, draw, prepared, settings.batches)
+        self.batch = repeated(RefinerBatch, draw, prepared, settings.batches, settings.uses)
         features = load_feature_distance()
         self.features = features.to(memory_format=torch.channels_last)
         torch.manual_seed(settings.loop.seed)
@@ -269,10 +269,12 @@ def train_refiner(
 
     Raises:
         BadInputError: a folder, shard, image or mask database cannot be read.
-        UsageError: `run` holds a run with other settings.
+        UsageError: `run` holds a run with other settings, or batches are to be repeated in two
+            ways.
         MissingModelError: ImageNet's weights are not installed.
     """
     settings = settings or RefinerSettings()
+    check_repeats(settings.batches, settings.uses)
     photos = cut_photos(folders, run.parent, settings)
     options = run_options("refiner", folders, len(photos), settings)
     masks = MaskDatabase.load(settings.masks) if settings.masks else None

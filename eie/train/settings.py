@@ -412,6 +412,7 @@ class RefinerSettings:
     decomposed: share of the others whose object is picked among elements, as users do; the rest
         have a mask, half of them with a border that is somewhat off.
     elements, picking: how many there are then, and the segmenter that makes them.
+    uses: how often each batch comes where `batches` is None; drawing one may cost more than a step.
     start: weights (safetensors) to start from, as far as their tensors fit.
     """
 
@@ -429,6 +430,7 @@ class RefinerSettings:
     augment: AugmentSettings = AugmentSettings()
     rate: float = 2e-4
     batches: int | None = None
+    uses: int = 1
     objects: str | None = None
     covered: float = 0.6
     scenes: SceneSettings = SceneSettings(object_side=(0.2, 0.85))

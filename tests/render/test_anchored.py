@@ -307,20 +307,21 @@ def test_what_elements_take_along_is_kept_but_for_what_shows_the_object():
     plain, kept = (stage(taken, seam=0, rim=rim).revealed for rim in (0, None))
     assert_array_equal(plain, np.where(own == 1, 255, 0))
     assert (kept <= plain).all() and (kept[away < 59.5] == 255).all()
-    assert (kept[(away >= 60.5) & (own == 1)] < 128).mean() > 0.6
+    # Of the photo right there, two fifths are too calm for anything to be kept.
+    assert (kept[(away >= 60.5) & (own == 1)] < 128).mean() > 0.35
     same_pixels(taken, kept == 0, seam=0)
 
 
-def test_within_an_outline_nothing_is_kept_unless_asked_for(tmp_path):
+def test_within_an_outline_less_is_kept_unless_asked_for(tmp_path):
     photo = np.ascontiguousarray(data.astronaut()[:340, :340])
     rows, columns = np.mgrid[:340, :340]
     away = np.hypot(rows - 170, columns - 170)
     photo[away < 60] = (20, 250, 30)
-    generous = outlined(photo, away < 62, tmp_path)
-    assert rim_of(generous) == 0
-    scenes = [stage(generous, seam=0, rim=rim) for rim in (None, 0, 2)]
-    assert_array_equal(scenes[0].revealed, scenes[1].revealed)
-    assert (scenes[2].revealed[away >= 60.5] == 0).mean() > 0.9
+    generous = outlined(photo, away < 63, tmp_path)
+    assert rim_of(generous) == 1
+    kept = [(stage(generous, seam=0, rim=rim).revealed < 128)[away < 63] for rim in (0, None, 3)]
+    assert not kept[0].any()
+    assert 0 < kept[1].sum() < kept[2].sum()
 
 
 def outlined(pixels: np.ndarray, white: np.ndarray, folder: Path) -> ElementSet:

@@ -123,6 +123,15 @@ def test_what_a_mask_takes_along_is_kept(rim: int) -> None:
     assert not plane[~gone].any()
 
 
+def test_in_calm_surroundings_nothing_is_kept() -> None:
+    pixels, gone = disc(rim=-3)
+    calm = cv2.GaussianBlur(pixels, (0, 0), 12)
+    calm[ring(-1, 27)] = pixels[ring(-1, 27)]
+    plane = all_gone(gone)
+    keep_clean(plane, calm, gone, 3)
+    assert_array_equal(plane, all_gone(gone))
+
+
 def test_no_more_than_the_rim_is_kept() -> None:
     pixels, gone = disc(rim=-8)
     plane = all_gone(gone)

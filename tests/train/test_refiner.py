@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from eie.errors import BadInputError
+from eie.errors import BadInputError, UsageError
 from eie.models.fill_refiner import load_refiner
 from eie.models.plain import WEIGHTS_FILE
 from eie.train.feature_loss import SHIFT, feature_loss, mean_over
@@ -66,6 +66,14 @@ def test_a_finished_run_is_left_as_it_is(photos, run) -> None:
     train_refiner([Folder(photos)], run, replace(SMALL, batches=2))
     after = averaged_weights(run)
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_each_batch_can_come_twice(photos, tmp_path) -> None:
+    settings = replace(SMALL, uses=2)
+    train_refiner([Folder(photos)], tmp_path / "run", settings)
+    assert len(list((tmp_path / "run/batches").glob("[0-9]*.safetensors"))) == 2
+    with pytest.raises(UsageError, match="give either"):
+        train_refiner([Folder(photos)], tmp_path / "other", replace(settings, batches=3), True)
 
 
 def test_a_run_can_start_from_a_refiner(photos, run, tmp_path) -> None:
