@@ -67,7 +67,7 @@ def command(
             max=RIM,
             help="How far within the border of what is taken away the photo is kept where it shows "
             "nothing of it; 0 makes all of that anew.",
-            show_default=".6 % of the photo's side, at most 8; half of it within a mask",
+            show_default=".6 % of the photo's side, at most 8; none within a mask",
         ),
     ] = None,
     model: Model = None,
