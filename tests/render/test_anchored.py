@@ -296,11 +296,17 @@ def test_a_rim_out_of_range_is_refused(rim):
         stage(make_set(noise(20, 20, 3), blocks(20, 20, 2, 2)), rim=rim)
 
 
-def test_what_elements_take_along_is_kept_but_for_what_shows_the_object():
+def with_disc() -> tuple[np.ndarray, np.ndarray]:
+    """A photo with a green disc of radius 60, and (340, 340) how far pixels are from its middle."""
     photo = np.ascontiguousarray(data.astronaut()[:340, :340])
     rows, columns = np.mgrid[:340, :340]
     away = np.hypot(rows - 170, columns - 170)
     photo[away < 60] = (20, 250, 30)
+    return photo, away
+
+
+def test_what_elements_take_along_is_kept_but_for_what_shows_the_object():
+    photo, away = with_disc()
     own = (away < 62).astype(int)
     taken = with_rows(make_set(photo, own), 1, visible=False)
     assert rim_of(taken) == 2
@@ -313,10 +319,7 @@ def test_what_elements_take_along_is_kept_but_for_what_shows_the_object():
 
 
 def test_within_an_outline_nothing_is_kept_unless_asked_for(tmp_path):
-    photo = np.ascontiguousarray(data.astronaut()[:340, :340])
-    rows, columns = np.mgrid[:340, :340]
-    away = np.hypot(rows - 170, columns - 170)
-    photo[away < 60] = (20, 250, 30)
+    photo, away = with_disc()
     generous = outlined(photo, away < 63, tmp_path)
     assert rim_of(generous) == 0
     kept = [stage(generous, seam=0, rim=rim).revealed < 128 for rim in (None, 0, 1, 3)]
@@ -332,10 +335,8 @@ def outlined(pixels: np.ndarray, white: np.ndarray, folder: Path) -> ElementSet:
 
 
 def test_the_seam_is_narrow_around_what_a_mask_outlined(tmp_path):
-    photo = np.ascontiguousarray(data.astronaut()[:340, :340])
-    rows, columns = np.mgrid[:340, :340]
-    disc = np.hypot(rows - 170, columns - 170) < 60
-    photo[disc] = (20, 250, 30)
+    photo, away = with_disc()
+    disc = away < 60
     exact = outlined(photo, disc, tmp_path)
     assert ((stage(exact, seam=0).revealed > 0) == disc).mean() > 0.9999
     assert stage(exact).seam == outlined_seam_of(exact) == 2
@@ -347,10 +348,7 @@ def test_the_seam_is_narrow_around_what_a_mask_outlined(tmp_path):
 
 
 def test_a_rough_mask_has_a_wide_seam(tmp_path):
-    photo = np.ascontiguousarray(data.astronaut()[:340, :340])
-    rows, columns = np.mgrid[:340, :340]
-    away = np.hypot(rows - 170, columns - 170)
-    photo[away < 60] = (20, 250, 30)
+    photo, away = with_disc()
     rough = outlined(photo, away < 54, tmp_path)
     scene = stage(rough)
     assert scene.seam == rough_seam_of(rough) == 14
