@@ -220,15 +220,14 @@ def stage(elements: ElementSet, seam: int | None = None, rim: int | None = None)
     Args:
         elements: the set.
         seam: its width in pixels, at most :data:`SEAM`; None for what the canvas suggests.
-        rim: the same, at most :data:`RIM`.
+        rim: width of the rim within what is taken away, at most :data:`RIM`; None likewise.
 
     Raises:
         UsageError: a source that is shown has no pixels, or a seam or rim that is too wide.
     """
-    if seam is not None and not 0 <= seam <= SEAM:
-        raise UsageError(f"a seam of {seam} pixels", hint=f"0 to {SEAM} are possible")
-    if rim is not None and not 0 <= rim <= RIM:
-        raise UsageError(f"a rim of {rim} pixels", hint=f"0 to {RIM} are possible")
+    for name, width, most in (("seam", seam, SEAM), ("rim", rim, RIM)):
+        if width is not None and not 0 <= width <= most:
+            raise UsageError(f"a {name} of {width} pixels", hint=f"0 to {most} are possible")
     pixels = PixelsOfSources(elements)
     source = pixels(0)
     layers = layers_of(elements)
@@ -238,7 +237,8 @@ def stage(elements: ElementSet, seam: int | None = None, rim: int | None = None)
         seam, revealed = _suggested(elements, source)
     else:
         revealed = _revealed(elements, source, seam)
-    _keep_rim(revealed, elements, source, rim_of(elements) if rim is None else rim)
+    if rim := rim_of(elements) if rim is None else rim:
+        _keep_rim(revealed, elements, source, rim)
     hole = (revealed > 0) & ~opaque
     return Scene(elements, source, picture, revealed, hole, layers, pixels, seam)
 

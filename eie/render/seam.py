@@ -74,7 +74,7 @@ CALM = 6.0
 """Levels of 255 by which surroundings must vary for anything of the rim to be kept."""
 
 _TOLD = 0.02
-"""How much of a neighbourhood must be the surroundings' to tell anything by them."""
+"""How much of a neighbourhood must be of the surroundings, say, to tell anything by them."""
 
 _RIM_SIDE = 9
 """Side in pixels of the neighbourhoods by which the rim's colours are judged."""
@@ -195,9 +195,9 @@ def keep_clean(plane: Plane, source: Picture, gone: Mask, rim: int) -> None:
     left, kept = gone.copy(), plane == 0
     for _ in range(rim):
         ring = (cv2.dilate(kept.astype(np.uint8), beside) > 0) & left
-        _add_likely(plane, source, left, ring, likelihood, WITHIN)
-        _add_leaning(plane, source, left, ring)
-        kept = ring & (plane == 0)
+        alike = _alike(source, left, ring)
+        _add_likely(plane, source, left, alike, likelihood, WITHIN)
+        kept = alike & (plane == 0)
         if kept.sum() < _FEW:
             break
         left &= ~kept
@@ -259,18 +259,24 @@ def _add_seen(
         plane[top : top + _BAND][seen[top - rows.start :][:_BAND]] = 255
 
 
-def _add_leaning(plane: Plane, source: Picture, left: Mask, ring: Mask) -> None:
-    """Set, in place, what of a ring leans towards what is within it or, as sharpened borders do,
-    away from it by more than its surroundings vary; all of it where these are calm or unknown.
+def _alike(source: Picture, left: Mask, ring: Mask) -> Mask:
+    """(H, W) bool, what of a ring leans neither towards what is within it nor, as sharpened borders
+    do, away from it by more than its surroundings vary; nothing where these are calm or unknown.
+
+    Args:
+        source: (H, W, C) uint8.
+        left: (H, W) bool, the ring and what is within it.
+        ring: (H, W) bool.
     """
+    alike = np.zeros_like(ring)
     for tile in _tiles(ring):
-        part = tile.grown(_RIM_SIDE).clipped(Window.of(ring))
-        within, core = ring[part.slices], left[part.slices] & ~ring[part.slices]
-        lean = _lean(source[part.slices], core, ~left[part.slices], _RIM_SIDE)
-        told = np.minimum(lean.taken, lean.around) > _TOLD
-        like = np.abs(lean.along) <= lean.deviation
-        leaning = within & ~(told & like & (lean.deviation >= CALM))
-        plane[part.slices][leaning] = 255
+        around = tile.grown(_RIM_SIDE).clipped(Window.of(ring))
+        part = around.slices
+        lean = _lean(source[part], left[part] & ~ring[part], ~left[part], _RIM_SIDE)
+        told = (np.minimum(lean.taken, lean.around) > _TOLD) & (lean.deviation >= CALM)
+        found = told & (np.abs(lean.along) <= lean.deviation)
+        alike[tile.slices] = found[tile.within(around).slices]
+    return alike & ring
 
 
 def _tiles(mask: Mask) -> Iterator[Window]:

@@ -313,7 +313,7 @@ def test_what_elements_take_along_is_kept_but_for_what_shows_the_object():
     plain, kept = (stage(taken, seam=0, rim=rim).revealed for rim in (0, None))
     assert_array_equal(plain, np.where(own == 1, 255, 0))
     assert (kept <= plain).all() and (kept[away < 59.5] == 255).all()
-    # Of the photo right there, two fifths are too calm for anything to be kept.
+    # Where the photo is calm right there nothing is kept.
     assert (kept[(away >= 60.5) & (own == 1)] < 128).mean() > 0.35
     same_pixels(taken, kept == 0, seam=0)
 

@@ -108,6 +108,17 @@ def test_tiles_show_no_borders(monkeypatch) -> None:
     assert (np.abs(tiled.astype(int) - whole) > 32).mean() < 0.002
 
 
+def test_tiles_show_no_borders_within(monkeypatch) -> None:
+    pixels, gone = disc(rim=-3)
+    planes = []
+    for tile in (160, 64):
+        monkeypatch.setattr(module, "_TILE", tile)
+        planes.append(all_gone(gone))
+        keep_clean(planes[-1], pixels, gone, 3)
+    assert (planes[0] < 128).sum() > 100
+    assert ((planes[0] < 128) != (planes[1] < 128)).mean() < 0.002
+
+
 def all_gone(gone: NDArray[np.bool_]) -> NDArray[np.uint8]:
     return np.where(gone, np.uint8(255), np.uint8(0))
 
