@@ -4,7 +4,7 @@ MODEL/
   model_index.json  unet/  element_attention/  vae/  scheduler/     the pipeline
   text_encoder/  tokenizer/                                         if it reads text
   content_encoder/  light_decoder/                                  see eie.models.content
-  refiner/                                                          if it refines first guesses
+  refiner/  expectation/                                            if it refines first guesses
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class FillRefiner(nn.Module):
         fills: int = 1,
     ) -> None:
         super().__init__()
-        self.fills = fills
+        self.widths, self.fills = tuple(widths), fills
         others = fills - 1
         fine = widths[0]
         self.from_pixels = nn.Conv2d(4 * BLOCK**2, fine, 3, padding=1)
@@ -129,6 +129,25 @@ class FillRefiner(nn.Module):
         Returns:
             (B, 3, H, W), about [0, 1], not clipped, made where known, too.
         """
+        finest, *_ = self.levels(picture, known, features, others, compared)
+        return self.answer(finest, picture, others)
+
+    def levels(
+        self,
+        picture: Tensor,
+        known: Tensor,
+        features: Sequence[Tensor],
+        others: Sequence[Tensor] = (),
+        compared: Sequence[Sequence[Tensor]] = (),
+    ) -> list[Tensor]:
+        """What the network makes of all at each of its levels, the finest first.
+
+        Args:
+            picture, known, features, others, compared: as of :meth:`forward`.
+
+        Returns:
+            (B, w_l, H/2^(l+2), W/2^(l+2)) per level l = 0 to 3.
+        """
         pixels = torch.cat([picture * 2 - 1, known], dim=1)  # (B, 4, H, W)
         blocks = F.pixel_unshuffle(pixels, BLOCK)  # (B, 64, H/4, W/4)
         blocks = blocks.contiguous(memory_format=torch.channels_last)
@@ -151,17 +170,21 @@ class FillRefiner(nn.Module):
         fine = self.before(start)  # (B, w₀, H/4, W/4)
         eighth = coarser[0] + self.down(F.pixel_unshuffle(fine, 2))  # (B, w₁, H/8, W/8)
         levels = [fine, eighth, *coarser[1:]]
-        carried = self.bodies[-1](levels[-1])  # (B, w₃, H/32, W/32)
+        carried = [self.bodies[-1](levels[-1])]  # (B, w₃, H/32, W/32)
         for index in reversed(range(len(self.up))):
-            wider = F.pixel_shuffle(self.up[index](carried), 2)
-            carried = self.bodies[index](levels[index] + wider)
-        planes = F.pixel_shuffle(self.head(carried), BLOCK).float()  # (B, 5, H, W)
+            wider = F.pixel_shuffle(self.up[index](carried[0]), 2)
+            carried.insert(0, self.bodies[index](levels[index] + wider))
+        return carried
+
+    def answer(self, finest: Tensor, picture: Tensor, others: Sequence[Tensor] = ()) -> Tensor:
+        """The refined picture by the finest of the :meth:`levels`; otherwise as :meth:`forward`."""
+        planes = F.pixel_shuffle(self.head(finest), BLOCK).float()  # (B, 5, H, W)
         residual, averaging = planes.tensor_split([3], dim=1)
         refined = picture + residual
         for share, deviation in zip(averaging.sigmoid().split(1, dim=1), DEVIATIONS, strict=True):
             refined = refined + share * (averaged(picture, deviation) - picture)
         if self.fills > 1:
-            shares = F.pixel_shuffle(self.mixing(carried), BLOCK).float().sigmoid()  # (B, K, H, W)
+            shares = F.pixel_shuffle(self.mixing(finest), BLOCK).float().sigmoid()  # (B, K, H, W)
             for share, other in zip(shares.split(1, dim=1), others, strict=True):
                 refined = refined + share * (other - picture)
         return refined
@@ -215,14 +238,9 @@ class LoadedRefiner:
             (B, 3, H, W) in [−1, 1], unchanged where known; where it came from.
         """
         height, width = picture.shape[-2:]
-        multiple = STRIDES[-1]
-        padding = (0, -width % multiple, 0, -height % multiple)
-        place = next(self.model.parameters())
-
-        def whole(plane: Tensor) -> Tensor:
-            return F.pad(plane, padding, mode="replicate").to(place.device)
-
-        fills, where = [whole((fill + 1) / 2) for fill in (picture, *others)], whole(known)
+        place = next(self.model.parameters()).device
+        fills = [padded((fill + 1) / 2).to(place) for fill in (picture, *others)]
+        where = padded(known).to(place)
         # One after the other, as windows are large.
         refined = self._answer(fills, where) / 2
         refined += self._answer([fill.flip(3) for fill in fills], where.flip(3)).flip(3) / 2
@@ -232,6 +250,13 @@ class LoadedRefiner:
     def _answer(self, fills: Sequence[Tensor], known: Tensor) -> Tensor:
         """As :func:`refine`."""
         return refine(self.model, self.model.fills, self.features, fills, known)
+
+
+def padded(plane: Tensor) -> Tensor:
+    """(B, C, H, W) continued at the right and bottom to sides that are multiples of 32."""
+    multiple = STRIDES[-1]
+    height, width = plane.shape[-2:]
+    return F.pad(plane, (0, -width % multiple, 0, -height % multiple), mode="replicate")
 
 
 def averaged(picture: Tensor, deviation: float) -> Tensor:
@@ -253,4 +278,5 @@ def load_refiner(model: Path, device: torch.device | str = "cpu") -> LoadedRefin
     """
     refiner = load_plain(FillRefiner, model / FOLDER, "refiner", "make one with eie train refiner")
     refiner = refiner.to(device).to(memory_format=torch.channels_last)
-    return LoadedRefiner(refiner, load_feature_distance().to(device))
+    features = load_feature_distance().to(device).to(memory_format=torch.channels_last)
+    return LoadedRefiner(refiner, features)

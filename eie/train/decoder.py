@@ -31,10 +31,10 @@ from eie.models.diffusion import save_diffusion_model
 from eie.models.element_attention import ElementAttention
 from eie.models.element_model import element_model_folder
 from eie.models.feature_distance import FeatureDistance, load_feature_distance
-from eie.models.fill_refiner import FOLDER as REFINER_FOLDER
 from eie.models.fill_refiner import load_refiner
 from eie.models.text import ReadText
 from eie.models.weight_hash import file_hash
+from eie.render.refined import PARTS as REFINED_PARTS
 from eie.train.decoder_parts import decoder_parts
 from eie.train.dropout import DecoderBatch, draw_batch
 from eie.train.element_crops import DecomposedPhotos
@@ -564,8 +564,9 @@ def _hand_out(run: Path, stage: DecoderStage) -> None:
     if settings.light_picture:
         shutil.copytree(content / LIGHT_FOLDER, run / LIGHT_FOLDER, dirs_exist_ok=True)
     if settings.refiner:
-        refiner = settings.refiner / REFINER_FOLDER
-        shutil.copytree(refiner, run / REFINER_FOLDER, dirs_exist_ok=True)
+        for part in REFINED_PARTS:
+            if (settings.refiner / part).is_dir():
+                shutil.copytree(settings.refiner / part, run / part, dirs_exist_ok=True)
     save_diffusion_model(
         run,
         model.unet,

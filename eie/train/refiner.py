@@ -190,7 +190,8 @@ class RefinerStage:
         return [{"params": list(self.model.parameters()), "lr": self.settings.rate}]
 
     def loss(self, model: nn.Module, batch: RefinerBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        target, fills, known = self._parts(batch, next(model.parameters()).device)
+        device = next(model.parameters()).device
+        target, fills, known = parts_of(batch, device, self.settings)
         made = self._refined(model, fills, known)  # (B, 3, side, side)
         unknown = 1 - known  # (B, 1, side, side)
         absolute = (made - target).abs().mean(dim=1, keepdim=True)  # (B, 1, side, side)
@@ -202,7 +203,7 @@ class RefinerStage:
 
     def samples(self, model: nn.Module, batch: RefinerBatch) -> dict[str, np.ndarray]:
         device = next(model.parameters()).device
-        target, fills, known = _pictures(batch, device)
+        target, fills, known = pictures_of(batch, device)
         columns = [target, *fills, self._refined(model, fills, known)]
         return {"refined": side_by_side(torch.cat(columns, dim=2))}
 
@@ -212,34 +213,38 @@ class RefinerStage:
         made = refine(model, self.settings.model.fills, self.features, fills, known).float()
         return known * fills[0] + (1 - known) * made
 
-    def _parts(
-        self, batch: RefinerBatch, device: torch.device
-    ) -> tuple[Tensor, Sequence[Tensor], Tensor]:
-        """A square about each hole, of crops that have one, varied: target, fills, known.
 
-        Of a batch without any, the first crop, which then counts nothing.
-        """
-        crop = self.settings.crops.crop
-        side = min(self.settings.side, crop)
-        target, fills, known = _pictures(batch, device)
-        pictures = torch.stack([target, *fills], dim=1)  # (B, 1 + K, 3, crop, crop)
-        parts = []
-        for photo, where in zip(pictures, known, strict=True):
-            size = min(round(side / drawn_zoom(self.settings.augment)), crop)
-            top, left = square_about(where[0] == 0, size, JITTER)
-            part = (slice(top, top + size), slice(left, left + size))
-            seen, shown = resized(where[:, *part], photo[..., *part], side)
-            least, most = self.settings.unknown
-            if least <= 1 - float(seen.mean()) <= most:
-                parts.append(augmented(seen, shown, self.settings.augment))
-        if not parts:
-            parts = [(torch.ones_like(known[0, :, :side, :side]), pictures[0, ..., :side, :side])]
-        known = torch.stack([seen for seen, _ in parts])  # (B', 1, side, side)
-        target, *fills = torch.stack([shown for _, shown in parts], dim=1)
-        return target, fills, known
+def parts_of(
+    batch: RefinerBatch, device: torch.device, settings: RefinerSettings
+) -> tuple[Tensor, list[Tensor], Tensor]:
+    """A square about each hole, of crops that have one, varied: target, fills, known.
+
+    Of a batch without any, the first crop, which then counts nothing.
+
+    Returns:
+        (B', 3, side, side) in [0, 1], as many for each fill, and (B', 1, side, side), 1 or 0.
+    """
+    crop = settings.crops.crop
+    side = min(settings.side, crop)
+    target, fills, known = pictures_of(batch, device)
+    pictures = torch.stack([target, *fills], dim=1)  # (B, 1 + K, 3, crop, crop)
+    parts = []
+    for photo, where in zip(pictures, known, strict=True):
+        size = min(round(side / drawn_zoom(settings.augment)), crop)
+        top, left = square_about(where[0] == 0, size, JITTER)
+        part = (slice(top, top + size), slice(left, left + size))
+        seen, shown = resized(where[:, *part], photo[..., *part], side)
+        least, most = settings.unknown
+        if least <= 1 - float(seen.mean()) <= most:
+            parts.append(augmented(seen, shown, settings.augment))
+    if not parts:
+        parts = [(torch.ones_like(known[0, :, :side, :side]), pictures[0, ..., :side, :side])]
+    known = torch.stack([seen for seen, _ in parts])  # (B', 1, side, side)
+    target, *fills = torch.stack([shown for _, shown in parts], dim=1)
+    return target, fills, known
 
 
-def _pictures(batch: RefinerBatch, device: torch.device) -> tuple[Tensor, list[Tensor], Tensor]:
+def pictures_of(batch: RefinerBatch, device: torch.device) -> tuple[Tensor, list[Tensor], Tensor]:
     """Photo and fills, (B, 3, H, W) in [0, 1] each, and known (B, 1, H, W)."""
     target, fills, known = (
         plane.to(device).float() for plane in (batch.target, batch.fills, batch.known)
@@ -274,11 +279,8 @@ def train_refiner(
         MissingModelError: ImageNet's weights are not installed.
     """
     settings = settings or RefinerSettings()
-    check_repeats(settings.batches, settings.uses)
-    photos = cut_photos(folders, run.parent, settings)
+    photos, masks, cutouts = what_has_holes(folders, run, settings)
     options = run_options("refiner", folders, len(photos), settings)
-    masks = MaskDatabase.load(settings.masks) if settings.masks else None
-    cutouts = cutouts_of(settings.objects) if settings.objects else ()
     if dry_run:
         return options
     stage = RefinerStage(settings, photos, masks, run / "batches", cutouts)
@@ -286,6 +288,20 @@ def train_refiner(
     stage.model.load_state_dict(averaged_weights(run))
     save_plain(stage.model, run / FOLDER, asdict(settings.model))
     return options
+
+
+def what_has_holes(
+    folders: Sequence[Folder], run: Path, settings: RefinerSettings
+) -> tuple[CutPhotos | ShardedPhotos, MaskDatabase | None, tuple[Pixels, ...]]:
+    """The photos, masks and cut-outs that :class:`RefinerBatches` draws from.
+
+    Raises:
+        BadInputError, UsageError: as of :func:`train_refiner`.
+    """
+    check_repeats(settings.batches, settings.uses)
+    photos = cut_photos(folders, run.parent, settings)
+    masks = MaskDatabase.load(settings.masks) if settings.masks else None
+    return photos, masks, cutouts_of(settings.objects) if settings.objects else ()
 
 
 def cutouts_of(folder: str) -> tuple[Pixels, ...]:

@@ -442,6 +442,26 @@ class RefinerSettings:
     start: Path | None = None
 
 
+@dataclass(frozen=True)
+class ExpectationSettings:
+    """Everything but the photos that determines a training of expected features.
+
+    refiner: model folder, or run of its training, of the refiner; None for the embedded one.
+    hidden: as of :class:`eie.models.feature_expectation.FeatureExpectation`.
+    holes: what is filled and how, and the training's rate and loop; its model, absolute_weight and
+        start mean nothing here, and holes are never filled but once.
+    """
+
+    refiner: Path | None = None
+    hidden: tuple[int, int, int, int] = (128, 128, 128, 64)
+    holes: RefinerSettings = RefinerSettings(
+        loop=LoopSettings(steps=2000, warmup=50, ema_decay=0.99),
+        side=224,
+        alone=0.0,
+        rate=1e-3,
+    )
+
+
 PAPER_DECODER = DecoderSettings(
     crops=CropSettings(crop=512, batch=4, elements=(256,), zoom=1.25, stretch=1.15),
     dropout=DropoutSettings(known=0.0),

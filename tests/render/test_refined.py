@@ -11,12 +11,12 @@ from skimage import data
 
 import eie
 from eie.edit import Delete, Move
-from eie.errors import MissingModelError
+from eie.errors import MissingModelError, UsageError
 from eie.evaluate.metrics import psnr
 from eie.evaluate.perceptual import feature_distance
 from eie.models.content import EMBEDDED
-from eie.models.fill_refiner import FOLDER
 from eie.render import RefinedDecoder, render, stage
+from eie.render.refined import PARTS
 
 from .conftest import CHANNELS, blocks, cutout, make_set, moved, noise, with_rows
 
@@ -28,19 +28,38 @@ def test_all_embedded_weights_stay_small() -> None:
 
 
 def test_fills_are_nearer_to_the_photo_than_the_classical_ones() -> None:
-    """Nothing was in front of what is taken away here, so the photo is the truth."""
+    """By the refiner, and still nearer by the descent.
+
+    Nothing was in front of what is taken away here, so the photo is the truth.
+    """
+    decoders = ("classical", RefinedDecoder(descent=0), "refined")
     distances, gains = [], []
     for photo in PHOTOS:
         pixels = np.ascontiguousarray(photo()[:360, :480])
         label_map = blocks(*pixels.shape[:2], 6, 8)
         elements = with_rows(make_set(pixels, label_map), [10, 13, 28, 37], visible=False)
         hole = np.isin(label_map, [10, 13, 28, 37])
-        made = [render(elements, decoder=d).photo.pixels for d in ("classical", "refined")]
+        made = [render(elements, decoder=decoder).photo.pixels for decoder in decoders]
         distances.append([feature_distance(picture, pixels, hole) for picture in made])
-        gains.append(psnr(made[1], pixels) - psnr(made[0], pixels))
-    classical, refined = np.mean(distances, axis=0)
+        gains.append(psnr(made[2], pixels) - psnr(made[0], pixels))
+    classical, refined, descended = np.mean(distances, axis=0)
     assert refined < 0.99 * classical
+    assert descended < 0.985 * refined
     assert np.mean(gains) > 0
+
+
+def test_progress_counts_the_steps_of_all_variations() -> None:
+    elements = with_rows(make_set(noise(64, 64, 3), blocks(64, 64, 4, 4)), 5, visible=False)
+    done: list[tuple[int, int]] = []
+    decoder = RefinedDecoder(descent=2)
+    decoder.fill_variations(stage(elements), 2, lambda *counts: done.append(counts))
+    shares = [count / total for count, total in done]
+    assert shares == sorted(shares) and shares[-1] == 1 and len(set(shares)) == 4
+
+
+def test_a_descent_upwards_is_refused() -> None:
+    with pytest.raises(UsageError, match="descent of -1 steps"):
+        RefinedDecoder(descent=-1)
 
 
 def test_it_is_the_default_and_changes_the_fill_only() -> None:
@@ -49,7 +68,7 @@ def test_it_is_the_default_and_changes_the_fill_only() -> None:
     rendering = render(edited)
     assert rendering.provenance["eie:decoder"] == "refined"
     settings = json.loads(rendering.provenance["eie:settings"])
-    assert [name.split("/")[0] for name in settings["weights"]] == [FOLDER]
+    assert [name.split("/")[0] for name in settings["weights"]] == sorted(PARTS)
     classical = render(edited, decoder="classical").photo.pixels
     differ = (rendering.photo.pixels != classical).any(axis=2)
     hole = stage(edited).hole

@@ -34,6 +34,15 @@ def save(path, array):
     Image.fromarray(array).save(path)
 
 
+def save_smooth_photos(folder, *sizes):
+    """Photos of smooth colour, as many as there are sizes (width, height)."""
+    rng = np.random.default_rng(0)
+    for index, size in enumerate(sizes):
+        coarse = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize(size, Image.BICUBIC).save(folder / f"{index}.png")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def data(tmp_path_factory):
     """`bsds` (3 photos, 2 annotators each), `photos` (4) and `objects` (4), made of noise."""

@@ -18,6 +18,8 @@ from eie.models.content import load_content_encoder, load_light_decoder
 from eie.models.diffusion import load_vae
 from eie.models.element_attention import ElementAttention
 from eie.models.element_model import load_element_model
+from eie.models.feature_expectation import FOLDER as EXPECTATION_FOLDER
+from eie.models.feature_expectation import FeatureExpectation
 from eie.models.fill_refiner import FOLDER as REFINER_FOLDER
 from eie.models.fill_refiner import FillRefiner
 from eie.models.plain import WEIGHTS_FILE, save_plain
@@ -48,7 +50,7 @@ from eie.train.settings import (
 )
 from eie.train.shards import ShardedPhotos
 
-from .conftest import LOOP
+from .conftest import LOOP, save_smooth_photos
 
 SMALL_VAE = AutoencoderSettings(
     model=AutoencoderConfig(latent_channels=4, width=24, blocks=1),
@@ -67,13 +69,7 @@ SMALL = DecoderSettings(
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for index in range(4):
-        coarse = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
-        size = (128, 96) if index % 2 else (104, 120)
-        Image.fromarray(coarse).resize(size, Image.BICUBIC).save(folder / f"{index}.png")
-    return folder
+    return save_smooth_photos(tmp_path_factory.mktemp("photos"), *2 * [(104, 120), (128, 96)])
 
 
 @pytest.fixture(scope="module")
@@ -389,12 +385,13 @@ def test_a_network_that_adds_nothing_leaves_the_guess(photos, vae, tmp_path) -> 
 
 
 def test_the_first_guess_can_be_a_refined_one(photos, vae, tmp_path) -> None:
-    """Where the classical decoder filled; the run hands the refiner on."""
+    """Where the classical decoder filled; the run hands on the refiner and what it expects."""
     torch.manual_seed(0)
     sizes: dict[str, Any] = {"widths": (8, 12, 16, 20), "blocks": (1, 1, 1, 1)}
     refiner = FillRefiner(**sizes)
     torch.nn.init.normal_(refiner.head.weight, std=0.1)
     save_plain(refiner, tmp_path / "refiner" / REFINER_FOLDER, sizes)
+    save_plain(FeatureExpectation(), tmp_path / "refiner" / EXPECTATION_FOLDER, {})
     plain = replace(SMALL, vae=str(vae), dropout=DropoutSettings(share=1.0, known=0.5))
     refined = replace(plain, refiner=tmp_path / "refiner")
     data = encoded(photos, tmp_path)
@@ -412,10 +409,10 @@ def test_the_first_guess_can_be_a_refined_one(photos, vae, tmp_path) -> None:
     assert changes == {True, False}
 
     train_decoder([Folder(photos)], tmp_path / "run", refined)
-    saved = (folder / REFINER_FOLDER for folder in (tmp_path / "run", tmp_path / "refiner"))
-    one, two = ((folder / "config.json").read_bytes() for folder in saved)
-    assert one == two
-    assert (tmp_path / "run" / REFINER_FOLDER / WEIGHTS_FILE).is_file()
+    for part in (REFINER_FOLDER, EXPECTATION_FOLDER):
+        for name in ("config.json", WEIGHTS_FILE):
+            one, two = (tmp_path / folder / part / name for folder in ("run", "refiner"))
+            assert one.read_bytes() == two.read_bytes()
 
 
 def test_an_untrained_decoder_gives_back_the_guess(photos, vae, tmp_path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -21,7 +20,7 @@ from eie.train.settings import CropSettings, DecoderSettings, settings_for
 from eie.train.shards import ShardedPhotos
 from tests.random_diffusion import random_stable_diffusion_xl, save_random_stable_diffusion
 
-from .conftest import LOOP
+from .conftest import LOOP, save_smooth_photos
 
 CAPTION = "a cat"
 
@@ -29,11 +28,7 @@ CAPTION = "a cat"
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     """Two photos, the first with a caption."""
-    folder = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for index in range(2):
-        coarse = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
-        Image.fromarray(coarse).resize((120, 104), Image.BICUBIC).save(folder / f"{index}.png")
+    folder = save_smooth_photos(tmp_path_factory.mktemp("photos"), *2 * [(120, 104)])
     (folder / "0.txt").write_text(f"{CAPTION}\n")
     return folder
 

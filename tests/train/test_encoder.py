@@ -19,7 +19,7 @@ from eie.train.images import Folder, photo_files
 from eie.train.loop import averaged_weights, train
 from eie.train.settings import CropSettings, EncoderConfig, EncoderSettings
 
-from .conftest import LOOP
+from .conftest import LOOP, save_smooth_photos
 
 SMALL = EncoderSettings(
     model=EncoderConfig(
@@ -47,12 +47,7 @@ SMALL = EncoderSettings(
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for index in range(3):
-        coarse = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
-        Image.fromarray(coarse).resize((128, 96), Image.BICUBIC).save(folder / f"{index}.png")
-    return folder
+    return save_smooth_photos(tmp_path_factory.mktemp("photos"), *3 * [(128, 96)])
 
 
 def decomposed(photos, cache) -> DecomposedPhotos:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from eie.errors import BadInputError, UsageError
 from eie.models.fill_refiner import load_refiner
@@ -15,10 +13,10 @@ from eie.models.plain import WEIGHTS_FILE
 from eie.train.feature_loss import SHIFT, feature_loss, mean_over
 from eie.train.images import Folder
 from eie.train.loop import averaged_weights
-from eie.train.refiner import RefinerStage, cutouts_of, train_refiner
+from eie.train.refiner import RefinerStage, cutouts_of, parts_of, train_refiner
 from eie.train.settings import CropSettings, RefinerConfig, RefinerSettings
 
-from .conftest import LOOP, losses_of
+from .conftest import LOOP, losses_of, save_smooth_photos
 
 SMALL = RefinerSettings(
     model=RefinerConfig(widths=(8, 12, 16, 20), blocks=(1, 1, 1, 1)),
@@ -31,12 +29,7 @@ SMALL = RefinerSettings(
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for index in range(4):
-        coarse = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
-        Image.fromarray(coarse).resize((128, 104), Image.BICUBIC).save(folder / f"{index}.png")
-    return folder
+    return save_smooth_photos(tmp_path_factory.mktemp("photos"), *4 * [(128, 104)])
 
 
 @pytest.fixture(scope="module")
@@ -167,13 +160,13 @@ def test_only_holes_of_a_fit_size_count(photos, tmp_path) -> None:
     known[1, :, 20:40, 20:40] = False
     batch = replace(batch, known=known)
     torch.manual_seed(0)
-    target, fills, seen = stage._parts(batch, torch.device("cpu"))
+    target, fills, seen = parts_of(batch, torch.device("cpu"), SMALL)
     assert len(target) == len(seen) == 1 and len(fills) == SMALL.model.fills
     assert seen.shape[-1] == SMALL.side < crop
     assert 0.05 <= 1 - float(seen.mean()) <= 0.9
     for seed in range(20):
         torch.manual_seed(seed)
-        _, _, seen = stage._parts(batch, torch.device("cpu"))
+        _, _, seen = parts_of(batch, torch.device("cpu"), SMALL)
         assert SMALL.unknown[0] <= 1 - float(seen.mean()) <= SMALL.unknown[1] or seen.all()
 
     batch = replace(batch, known=torch.ones_like(known))
