@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from eie.errors import MissingModelError
 from eie.models.feature_distance import (
     CHANNELS,
     STRIDES,
@@ -68,7 +69,7 @@ class FeatureExpectation(nn.Module):
         fills: int = 3,
     ) -> None:
         super().__init__()
-        self.fills = fills
+        self.widths, self.fills = tuple(widths), fills
         # Strides 2 and 4 see the refiner's finest level, 8 and 16 that of their own resolution.
         levels = (widths[0], *widths[:3])
         self.heads = nn.ModuleList(
@@ -276,7 +277,7 @@ def load_expectation(model: Path, refiner: LoadedRefiner) -> LoadedExpectation |
     """The expected features of a model folder, on the refiner's device; None if it has none.
 
     Raises:
-        MissingModelError: they cannot be read.
+        MissingModelError: they cannot be read, or are those of a refiner of other sizes.
     """
     if not (model / FOLDER).is_dir():
         return None
@@ -284,6 +285,13 @@ def load_expectation(model: Path, refiner: LoadedRefiner) -> LoadedExpectation |
     expectation = load_plain(
         FeatureExpectation, model / FOLDER, "expectation", "make one with eie train expectation"
     )
+    sizes, wanted = ((part.widths, part.fills) for part in (expectation, refiner.model))
+    if sizes != wanted:
+        raise MissingModelError(
+            f"made for a refiner of other sizes: {sizes}, not {wanted}",
+            where=str(model / FOLDER),
+            hint="make one with eie train expectation --refiner",
+        )
     return LoadedExpectation(expectation.to(place), refiner)
 
 

@@ -174,6 +174,9 @@ def test_a_model_folder_may_have_none(network, tmp_path) -> None:
     save_plain(random_expectation(), tmp_path / FOLDER, {**SIZES, "hidden": (8, 8, 8, 8)})
     found = load_expectation(tmp_path, refiner)
     assert found is not None and found.model.fills == 3
+    other = LoadedRefiner(FillRefiner(**SIZES | {"fills": 2}, blocks=(1, 1, 1, 1)), network)
+    with pytest.raises(MissingModelError, match="of other sizes"):
+        load_expectation(tmp_path, other)
     (tmp_path / FOLDER / WEIGHTS_FILE).write_bytes(b"no weights")
     with pytest.raises(MissingModelError, match="eie train expectation"):
         load_expectation(tmp_path, refiner)
