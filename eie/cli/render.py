@@ -92,7 +92,7 @@ def command(
             metavar="STEPS",
             min=0,
             help="By which a refined fill gets closer to the features that are expected of the "
-            "photo; 0 for none, which takes less than half the time.",
+            "photo; 0 for none, which takes about half the time.",
             show_default=str(RefinedDecoder.descent),
         ),
     ] = None,
