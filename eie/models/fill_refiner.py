@@ -265,8 +265,8 @@ def averaged(picture: Tensor, deviation: float) -> Tensor:
     places = torch.arange(-reach, reach + 1, device=picture.device, dtype=torch.float32)
     weight = torch.softmax(-places.square() / (2 * deviation**2), dim=0)  # (2·reach + 1,)
     channels = picture.shape[1]
-    padded = F.pad(picture.float(), (reach,) * 4, mode="replicate")
-    rows = F.conv2d(padded, weight.expand(channels, 1, 1, -1), groups=channels)
+    wider = F.pad(picture.float(), (reach,) * 4, mode="replicate")
+    rows = F.conv2d(wider, weight.expand(channels, 1, 1, -1), groups=channels)
     return F.conv2d(rows, weight[:, None].expand(channels, 1, -1, 1), groups=channels)
 
 

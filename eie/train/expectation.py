@@ -68,7 +68,7 @@ class ExpectationStage:
                 hint="take one that sees several",
             )
         self.refiner = loaded.model.requires_grad_(False)
-        self.features = loaded.features.to(memory_format=torch.channels_last)
+        self.features = loaded.features
         torch.manual_seed(holes.loop.seed)
         self.config: dict[str, Any] = {
             "widths": self.refiner.widths,
@@ -83,7 +83,7 @@ class ExpectationStage:
     def loss(self, model: nn.Module, batch: RefinerBatch) -> tuple[Tensor, dict[str, Tensor]]:
         device = next(model.parameters()).device
         target, fills, known = parts_of(batch, device, self.settings.holes)
-        seen, levels = self._seen(fills, known)
+        _, seen, levels = self._seen(fills, known)
         with torch.no_grad():
             truth = self.features.features(target)
 
@@ -98,24 +98,20 @@ class ExpectationStage:
     def samples(self, model: nn.Module, batch: RefinerBatch) -> dict[str, np.ndarray]:
         device = next(model.parameters()).device
         target, fills, known = pictures_of(batch, device)
-        self._place(device)
-        made, levels = answers(self.refiner, self.features, fills, known)
-        expected = model([self.features.features(answer) for answer in made], levels)
+        made, seen, levels = self._seen(fills, known)
+        expected = model(seen, levels)
         fill = descended(self.features, made[0], known, expected, SHOWN_STEPS)
         return {"descended": side_by_side(torch.cat([target, fills[0], made[0], fill], dim=2))}
 
     def _seen(
         self, fills: Sequence[Tensor], known: Tensor
-    ) -> tuple[list[list[Tensor]], list[Tensor]]:
-        """Features of the refinements, and the refiner's levels at the first."""
-        self._place(known.device)
+    ) -> tuple[list[Tensor], list[list[Tensor]], list[Tensor]]:
+        """The refinements, their features, and the refiner's levels at the first."""
+        self.refiner.to(known.device)
+        self.features.to(known.device)
         with torch.no_grad():
             made, levels = answers(self.refiner, self.features, fills, known)
-            return [self.features.features(answer) for answer in made], levels
-
-    def _place(self, device: torch.device) -> None:
-        self.refiner.to(device)
-        self.features.to(device)
+            return made, [self.features.features(answer) for answer in made], levels
 
 
 def train_expectation(
