@@ -25,10 +25,9 @@ from eie.render import (
     DEFAULT,
     DEFAULT_FREE,
     DiffusionDecoder,
-    RefinedDecoder,
     variations,
 )
-from eie.render.anchored import RIM, SEAM
+from eie.render.anchored import DILATION
 from eie.render.sampling import SCHEDULERS
 
 
@@ -52,29 +51,17 @@ def command(
             "photo's own pixels.",
         ),
     ] = None,
-    seam: Annotated[
+    dilation: Annotated[
         int | None,
         typer.Option(
-            "--seam",
+            "--dilation",
             metavar="PX",
             min=0,
-            max=SEAM,
-            help="How far around what is taken away the photo is made anew where it still shows "
-            "it; 0 leaves all pixels but those of edited elements as they were.",
-            show_default="11 % of the photo's side around a whole object, at most 64, up to 4.5 % "
-            "around a part; around a mask .6 %, at most 8",
-        ),
-    ] = None,
-    rim: Annotated[
-        int | None,
-        typer.Option(
-            "--rim",
-            metavar="PX",
-            min=0,
-            max=RIM,
-            help="How far within the border of what is taken away the photo is kept where it shows "
-            "nothing of it; 0 makes all of that anew.",
-            show_default=".6 % of the photo's side, at most 8; none within a mask",
+            max=DILATION,
+            help="How many pixels around what is taken away are filled, too, as the photo still "
+            "shows a little of it there; 0 leaves all pixels but those of edited elements as they "
+            "were.",
+            show_default=".9 % of the photo's side, 3 to 32; around a mask .7 %, 2 to 8",
         ),
     ] = None,
     model: Model = None,
@@ -83,17 +70,6 @@ def command(
         int | None,
         typer.Option(
             "--steps", min=1, help="Of denoising.", show_default=str(DiffusionDecoder.steps)
-        ),
-    ] = None,
-    descent: Annotated[
-        int | None,
-        typer.Option(
-            "--descent",
-            metavar="STEPS",
-            min=0,
-            help="By which a refined fill gets closer to the features that are expected of the "
-            "photo; 0 for none, which takes about half the time.",
-            show_default=str(RefinedDecoder.descent),
         ),
     ] = None,
     guidance: Annotated[
@@ -119,7 +95,11 @@ def command(
     seed: Annotated[
         int | None,
         typer.Option(
-            "--seed", min=0, help="Of what is made up.", show_default=str(DiffusionDecoder.seed)
+            "--seed",
+            min=0,
+            help="Random seed for inpainting; with the classical decoder, 0 for the best fill, 1 "
+            "for the next best …",
+            show_default=str(DiffusionDecoder.seed),
         ),
     ] = None,
     count: Annotated[
@@ -128,7 +108,8 @@ def command(
             "--variations",
             metavar="K",
             min=1,
-            help="Make K pictures, with the seeds from --seed on: OUT-1.png, OUT-2.png …",
+            help="Make K pictures, with the seeds from --seed on: OUT-1.png, OUT-2.png … The "
+            "classical decoder makes fewer where there are no others as good.",
             show_default="1",
         ),
     ] = None,
@@ -178,12 +159,10 @@ def command(
             **typed(
                 decoder=decoder,
                 free=free,
-                seam=seam,
-                rim=rim,
+                dilation=dilation,
                 model=model,
                 device=device,
                 steps=steps,
-                descent=descent,
                 guidance=guidance,
                 temperature=temperature,
                 seed=seed,
@@ -192,8 +171,10 @@ def command(
                 scheduler=scheduler,
             ),
         )
+    if len(renderings) < len(names):
+        note(f"there are {len(renderings)} fills that differ and are about as good, not {count}")
     total = elements.canvas.height * elements.canvas.width
-    for name, rendering in zip(names, renderings, strict=True):
+    for name, rendering in zip(names, renderings, strict=False):
         write_picture(
             rendering.photo,
             name,

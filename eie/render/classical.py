@@ -1,70 +1,121 @@
-"""The `classical` decoder: fills what an edit reveals from its surroundings, without a network.
+"""The `classical` decoder: copies large pieces of the photo into a hole, and needs no weights.
 
-Wide holes are filled with patches of the surroundings (:mod:`eie.render.exemplar`), so that texture
-goes on; narrow ones, such as seams, by OpenCV's Telea inpainting:
+    window ⇒ working sizes ⇒ candidate offsets ⇒ graph cuts, coarse to fine ⇒ copy ⇒ blending
 
-A. Telea, "An image inpainting technique based on the fast marching method", J. Graphics Tools
-9(1), 2004. It continues colours from the hole's border inwards and invents nothing.
-
-Neither knows what things are, nor needs weights: this is what the learned decoders have to beat.
+K. He and J. Sun, "Statistics of Patch Offsets for Image Completion", ECCV 2012, with candidates
+from the hole's border, guided by the photo's elements, and blended in the gradient domain
+(:mod:`eie.render.offsets`, :mod:`eie.render.graph_cut`, :mod:`eie.render.layout`,
+:mod:`eie.render.blending`). What is copied keeps the photo's own detail.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from eie.errors import UsageError
 from eie.render.anchored import Progress, Scene
-from eie.render.exemplar import fill_with_patches, has_patches, is_available
-from eie.render.pictures import Mask, Picture, split_alpha, to_channels
-from eie.render.seam import step_width
+from eie.render.blending import copied, correction, enlarged_correction
+from eie.render.graph_cut import (
+    Costs,
+    Labelling,
+    coarse_labelling,
+    costs_of,
+    energy,
+    finer_labelling,
+)
+from eie.render.layout import Layout, misplacement
+from eie.render.offsets import candidate_offsets
+from eie.render.pictures import Mask, Picture, Window
 from eie.render.windows import separate_holes
+from eie.render.working_size import (
+    Indices,
+    Numbers,
+    Offset,
+    WorkingSize,
+    continued,
+    dilated,
+    reduced_by,
+)
 
-_BLACK = 8
-"""Added to brightness where grain is measured against it, so that black is not divided by."""
+LEAST_KNOWN = 0.03
+"""Share of a hole that an offset must know to be a candidate."""
 
-_FEATHERED = 4
-"""More pixels than a layer's soft edge is wide."""
+REPEATED = 0.05
+"""Share of a hole from which on an offset that fills it is not taken for the next variation."""
 
-_BAND, _SAMPLES = 256, 10_000
-"""Grain is measured and made in bands of so many rows, from at most about so many pixels each."""
+WORSE = 1.5
+"""Energy of a variation, as a multiple of the best one's, from which on it is none."""
+
+BORDERING = 1 / 3
+"""Share of the border of what is uncovered that must be background, for the background to be
+filled; below it what was moved there is continued, as when all of a sky was shifted."""
 
 
-Method = Literal["patchmatch", "telea"]
+FEATHERED = 4
+"""More pixels than a layer's soft border is wide."""
+
+TOLD_APART = 3.0
+"""Mean difference in levels from which on two fills are told apart."""
 
 
-def _best_method() -> Method:
-    return "patchmatch" if is_available() else "telea"
+class Pieces(NamedTuple):
+    """Which offset fills which pixel of a hole, at one size.
+
+    Attributes:
+        hole: (H, W) bool, n pixels.
+        label: (n,) index of each pixel's offset, row by row.
+        offsets: in pixels of that size.
+        step: how many pixels of the full size make one.
+    """
+
+    hole: Mask
+    label: Indices
+    offsets: Sequence[Offset]
+    step: int
+
+    def doubled(self, hole: Mask) -> Pieces:
+        """The same at twice the size with smoothed cuts; `hole` (2H, 2W) lies within this one's."""
+        import cv2
+
+        plane = np.zeros(self.hole.shape, dtype=np.uint16)
+        plane[self.hole] = self.label + 1
+        large = plane.repeat(2, axis=0).repeat(2, axis=1)
+        smooth = cv2.medianBlur(large, 5)
+        label = np.where(smooth > 0, smooth, large)[hole].astype(np.intp) - 1
+        return Pieces(hole, label, [offset.doubled() for offset in self.offsets], self.step // 2)
 
 
 @dataclass(frozen=True)
 class ClassicalDecoder:
-    """Inpainting from the surroundings of every hole.
+    """Fills holes with pieces of their surroundings.
 
     Attributes:
-        method: of filling wide holes; "patchmatch" where PyPatchMatch has a compiled library.
-        radius: pixels around a pixel that Telea's method makes it from, at the working size.
         margin: pixels around a hole that are looked at, at least.
-        context: pixels around a hole that patches are taken from, as a multiple of its longer side.
-        narrow: pixels; a hole that is nowhere farther from its border is filled by Telea's method.
-        largest: pixels of a hole beyond which it is filled at a reduced working size.
-        background: share of a hole's border above which the unmoved photo there is taken for its
-            background; below it the moved elements are, as when all of a sky was shifted.
-        seed: where the search for patches starts; variation k, counted from 0, has seed + k.
+        context: the same as a multiple of the hole's longer side.
+        coarsest: most pixels of a hole at the size at which offsets are first chosen.
+        finest: the same of the largest size at which they and their cuts are improved.
+        blended: most pixels of a hole at the size at which colours are blended.
+        seed: which of the fills; 0 is the best, 1 the next best, …, and again from the first on
+            after the last. Variation k, counted from 0, has seed + k.
+
+    Raises:
+        UsageError: a negative seed.
     """
 
-    method: Method = field(default_factory=_best_method)
-    radius: float = 3.0
     margin: int = 24
     context: float = 1.0
-    narrow: int = 4
-    largest: int = 100_000
-    background: float = 1 / 3
+    coarsest: int = 2500
+    finest: int = 9000
+    blended: int = 40_000
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise UsageError(f"a seed of {self.seed}", hint="choose 0 or more")
 
     @property
     def name(self) -> str:
@@ -77,185 +128,223 @@ class ClassicalDecoder:
     def fill(self, scene: Scene) -> Picture:
         """The scene's picture with its hole filled; deterministic.
 
-        Colour and alpha are continued alike. A hole without any surroundings gets the mean of
-        source 0.
+        Alpha is copied like colours. A hole without any surroundings gets the mean of source 0.
         """
-        picture = scene.picture.copy()
-        rim = step_width(scene.seam) + _FEATHERED
-        context = self.context if self.method == "patchmatch" else 0.0
-        for window, hole in separate_holes(scene.hole, self.margin, context):
-            part = window.slices
-            gone = scene.revealed[part] > 0
-            if self._has_background(hole, gone, rim):
-                ground, unknown = scene.source[part], gone
-            else:
-                ground, unknown = scene.picture[part], scene.hole[part]
-            if unknown.all():
-                picture[part][hole] = np.rint(_mean(scene.source))
-            else:
-                picture[part][hole] = self.inpaint(ground, unknown)[hole]
-        return picture
+        return self.fill_variations(scene, 1)[0]
 
     def fill_variations(
-        self,
-        scene: Scene,
-        count: int,
-        progress: Progress | None = None,  # noqa: ARG002 - it takes no steps
+        self, scene: Scene, count: int, progress: Progress | None = None
     ) -> list[Picture]:
-        """As :meth:`fill`, several times; what is not filled with patches is alike in all."""
-        return [replace(self, seed=self.seed + index).fill(scene) for index in range(count)]
+        """As :meth:`fill`, several times, the better ones first; fewer if there are no more.
 
-    def _has_background(self, hole: Mask, gone: Mask, rim: int) -> bool:
-        """Whether enough of what surrounds a hole is photo that did not move.
-
-        Asked around the parts of the hole that are wider than the `rim` along a layer's edge.
+        Args:
+            progress: called with (holes done, all holes).
         """
-        import cv2
+        holes = list(self._holes(scene))
+        fills = []
+        for index, (window, own, ground, layout) in enumerate(holes):
+            wanted = self.seed + count
+            fills.append((window, own, self.fills(*ground, layout, wanted, scene.source)))
+            if progress is not None:
+                progress(index + 1, len(holes))
+        most = max((len(different) for _, _, different in fills), default=1)
+        pictures = []
+        for index in range(self.seed, self.seed + min(count, most)):
+            picture = scene.picture.copy()
+            for window, own, different in fills:
+                picture[window.slices][own] = different[index % len(different)][own]
+            pictures.append(picture)
+        return pictures
 
-        box = np.ones((rim, rim), np.uint8)
-        wide = cv2.morphologyEx(hole.astype(np.uint8), cv2.MORPH_OPEN, box)
-        core = wide if wide.any() else hole.astype(np.uint8)
-        around = (cv2.dilate(core, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)) > 0) & ~hole
-        return bool((around & ~gone).sum() > self.background * around.sum())
+    def _holes(
+        self, scene: Scene
+    ) -> Iterator[tuple[Window, Mask, tuple[Picture, Mask], Layout | None]]:
+        """Windows, their part of the hole, what to fill it from, and what stands there.
 
-    def inpaint(self, ground: Picture, unknown: Mask) -> Picture:
-        """(h, w, C) with the unknown pixels made; the others may differ from `ground`.
+        What is gone is filled as a whole, whatever was moved over it: the background is the same
+        wherever a thing goes.
+        """
+        source = scene.elements.sources[0]
+        for window, own in separate_holes(scene.hole, self.margin, self.context):
+            part = window.slices
+            if not _has_background(own, scene.gone[part], scene.dilation + FEATHERED):
+                yield window, own, (scene.picture[part], scene.hole[part]), None
+                continue
+            layout = Layout.of(source.label_map[part], source.affinity)
+            yield window, own, (scene.source[part], scene.gone[part]), layout
+
+    def fills(
+        self,
+        ground: Picture,
+        unknown: Mask,
+        layout: Layout | None = None,
+        count: int = 1,
+        whole: Picture | None = None,
+    ) -> list[Picture]:
+        """Fills of a window, (h, w, C) each, the best first; at least one, at most `count`.
 
         Args:
             ground: (h, w, C) uint8.
-            unknown: (h, w) bool, not all True.
+            unknown: (h, w) bool, what is filled; colours there do not matter.
+            layout: the window's elements, if they are known.
+            whole: (H, W, C) whose mean fills a window that is unknown all over; None for grey.
         """
-        import cv2
+        if unknown.all():
+            mean = np.full(ground.shape[2], 127.5) if whole is None else whole.mean(axis=(0, 1))
+            return [np.broadcast_to(np.rint(mean).astype(np.uint8), ground.shape)]
+        window = _Window.of(_premultiplied(ground), unknown, self.coarsest)
+        different: list[Picture] = []
+        for searched in self._searched(window, layout, count):
+            fill = ground.copy()
+            fill[unknown] = _straight(self._finished(window, searched))
+            change = [
+                np.abs(fill[unknown].astype(np.int16) - other[unknown]).mean()
+                for other in different
+            ]
+            if min(change, default=TOLD_APART) >= TOLD_APART:
+                different.append(fill)
+        return different
 
-        if not unknown.any():
-            return ground
-        planes, gone = _premultiplied(ground), unknown
-        height, width = unknown.shape
-        reduction = np.sqrt(max(1.0, unknown.sum() / self.largest))
-        if reduction > 1:
-            size = (max(1, round(width / reduction)), max(1, round(height / reduction)))
-            planes, unknown = _reduced(planes, unknown, size)
-        alpha = split_alpha(planes)[1]
-        opaque = alpha is None or bool((alpha == 255).all())
-        textured = opaque and self.takes_patches(unknown)
-        if textured:
-            filled = _patched(planes, unknown, self.seed)
-        else:
-            filled = _softened(_telea(planes, unknown, self.radius), unknown)
-        if reduction > 1:
-            enlarged = cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC)
-            filled = np.asarray(enlarged, dtype=np.uint8).reshape(height, width, -1)
-        if reduction > 1 or not textured:
-            filled = _grained(filled, ground, gone)
-        return _straight(filled)
+    def _searched(self, window: _Window, layout: Layout | None, count: int) -> Iterator[Pieces]:
+        """Which pieces fill a window at the finest size that is searched, the best first."""
+        step = window.step(self.finest)
+        sizes = [WorkingSize.of(*window.colours(step))]
+        while len(sizes[-1]) > self.coarsest and min(sizes[-1].hole.shape) > 1:
+            sizes.append(sizes[-1].halved())
+        *finer, coarsest = sizes
+        offsets = [offset for offset in candidate_offsets(coarsest) if _knows(coarsest, offset)]
+        offsets = offsets or [Offset(0, 0)]  # of itself: what is around goes on smoothly
+        costs = costs_of(coarsest, offsets)
+        if layout is not None:
+            costs.data[:] += misplacement(coarsest, layout, step << len(finer), offsets)
+        for labelling in labellings(coarsest, offsets, costs, count):
+            for size in reversed(finer):
+                labelling = finer_labelling(size, labelling)
+            yield Pieces(labelling.work.hole, labelling.label, labelling.offsets, step)
 
-    def takes_patches(self, unknown: Mask) -> bool:
-        """Whether a hole in an opaque picture is filled with patches: it is wide enough."""
-        import cv2
-
-        if self.method != "patchmatch" or not has_patches(unknown):
-            return False
-        depth = cv2.distanceTransform(unknown.astype(np.uint8), cv2.DIST_L2, 5)
-        return bool(depth.max() > self.narrow)
-
-
-def _patched(planes: Picture, unknown: Mask, seed: int) -> Picture:
-    """(h, w, C) opaque planes, filled with patches by their colours."""
-    colours = 3 if planes.shape[2] >= 3 else 1
-    filled = fill_with_patches(to_channels(planes[..., :colours], 3), unknown, seed)
-    return np.dstack([to_channels(filled, colours), planes[..., colours:]])
-
-
-def _telea(planes: Picture, unknown: Mask, radius: float) -> Picture:
-    """Telea inpainting of (h, w, C) planes; OpenCV takes one or three at a time."""
-    import cv2
-
-    mask = unknown.astype(np.uint8)
-    colours = 3 if planes.shape[2] >= 3 else 1
-    parts = (planes[..., :colours], planes[..., colours:])
-    filled = [
-        cv2.inpaint(np.ascontiguousarray(part), mask, radius, cv2.INPAINT_TELEA)
-        for part in parts
-        if part.shape[2]
-    ]
-    return np.asarray(np.dstack(filled), dtype=np.uint8)
+    def _finished(self, window: _Window, pieces: Pieces) -> Picture:
+        """(n, C) uint8 of the window's unknown pixels, at its full size."""
+        corrected = None
+        while True:
+            finer = pieces.step // 2
+            large = not finer or np.count_nonzero(window.unknown) > self.blended * finer**2
+            if corrected is None and large:
+                planes, known, hole = window.planes(pieces.step)
+                planes = continued(planes, known)
+                corrected = pieces, correction(planes, pieces.label, pieces.offsets, hole, known)
+            if not finer:
+                break
+            pieces = pieces.doubled(window.hole(finer))
+        copy = window.copied(pieces)
+        coarse, change = corrected
+        if coarse.step > 1:
+            change = enlarged_correction(
+                change, coarse.hole, coarse.label, pieces.hole, pieces.label
+            )
+        return np.rint((copy + change).clip(0, 255)).astype(np.uint8)
 
 
-def _softened(filled: Picture, unknown: Mask) -> Picture:
-    """Averages over about as many pixels as a filled one is away from the nearest known one.
+def _has_background(own: Mask, gone: Mask, edge: int) -> bool:
+    """Whether enough of what surrounds a hole is photo that did not move.
 
-    Fast marching leaves a crease wherever fronts meet, and rays behind every detail of the border;
-    what is known of a pixel far inside is no sharper than its distance.
+    Asked around the parts of the hole that are wider than the `edge` along a layer's border.
     """
     import cv2
 
-    height, width = unknown.shape
-    distance = np.asarray(cv2.distanceTransform(unknown.astype(np.uint8), cv2.DIST_L2, 5))
-    level = np.log2(np.maximum(distance[unknown], 1))  # (n,) of an average over 2**level pixels
-    values = filled[unknown].astype(np.float32)  # (n, C)
-    for coarser in range(1, int(np.ceil(level.max())) + 1):
-        size = (-(-width // 2**coarser), -(-height // 2**coarser))
-        small = cv2.resize(filled, size, interpolation=cv2.INTER_AREA)
-        blurred = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
-        share = (level - (coarser - 1)).clip(0, 1)[:, None]  # (n, 1)
-        values += share * (blurred.reshape(filled.shape)[unknown] - values)
-    softened = filled.copy()
-    softened[unknown] = np.rint(values)
-    return softened
+    box = np.ones((edge, edge), np.uint8)
+    wide = cv2.morphologyEx(own.astype(np.uint8), cv2.MORPH_OPEN, box) > 0
+    around = dilated(wide if wide.any() else own, edge) & ~own
+    return bool((around & ~gone).sum() >= BORDERING * around.sum())
 
 
-def _grained(filled: Picture, ground: Picture, unknown: Mask) -> Picture:
-    """With a photo's grain, as strong as in the calmest quarter of the known surroundings.
+def labellings(
+    work: WorkingSize, offsets: Sequence[Offset], costs: Costs, count: int
+) -> Iterator[Labelling]:
+    """The best labelling of a working size, then the best one without the offsets that made most
+    of it, and so on; at most `count`, all about as good."""
+    open_ = np.arange(len(offsets))
+    best = None
+    for _ in range(count):
+        chosen = [offsets[index] for index in open_]
+        some = Costs(costs.data[open_], costs.features[open_])
+        found = coarse_labelling(work, chosen, some)
+        reached = energy(work, some, found.label)
+        if best is not None and reached > WORSE * best:
+            return
+        best = reached if best is None else best
+        yield found
+        share = np.bincount(found.label, minlength=len(chosen)) / len(work)
+        open_ = open_[share <= REPEATED]
+        if not len(open_):
+            return
 
-    Grain is taken to grow with brightness, so that shadows stay clean. It is always the same
-    noise: the same input gives the same bytes.
+
+def _knows(work: WorkingSize, offset: Offset) -> bool:
+    """Whether an offset knows enough of a hole to be tried."""
+    _, known = work.copied(offset, work.rows, work.columns)
+    return bool(known.mean() > LEAST_KNOWN)
+
+
+class _Window(NamedTuple):
+    """A window padded to sides that can be halved as often as need be.
+
+    Attributes:
+        premultiplied: (H, W, C) uint8.
+        known: (H, W) bool, False in the padding.
+        unknown: (H, W) bool, False in the padding.
     """
-    strength = _grain(ground, unknown)
-    colours = 3 if ground.shape[2] >= 3 else 1
-    random = np.random.default_rng(0)
-    grained = filled.copy()
-    for top in range(0, len(filled), _BAND):
-        band = slice(top, top + _BAND)
-        inside = unknown[band]
-        colour = filled[band][inside][:, :colours].astype(np.float32)  # (n, K)
-        noise = strength * random.standard_normal((len(colour), 1), dtype=np.float32)
-        colour += noise * (colour.mean(axis=1, keepdims=True) + _BLACK)
-        grained[band][inside, :colours] = np.rint(colour.clip(0, 255))
-    return grained
+
+    premultiplied: Picture
+    known: Mask
+    unknown: Mask
+
+    @classmethod
+    def of(cls, premultiplied: Picture, unknown: Mask, coarsest: int) -> _Window:
+        multiple = 2 * _step(np.count_nonzero(unknown), coarsest)
+        padding = [(0, -side % multiple) for side in unknown.shape]
+        return cls(
+            np.pad(premultiplied, [*padding, (0, 0)], mode="edge"),
+            np.pad(~unknown, padding),
+            np.pad(unknown, padding),
+        )
+
+    def step(self, most: int) -> int:
+        """By which the window is reduced so that its hole has about `most` pixels or fewer."""
+        return _step(np.count_nonzero(self.unknown), most)
+
+    def planes(self, step: int) -> tuple[Numbers, Mask, Mask]:
+        """At 1 / `step` of its size, as :func:`eie.render.working_size.reduced_by` gives it."""
+        return reduced_by(step, self.premultiplied, self.known, self.unknown)
+
+    def colours(self, step: int) -> tuple[Numbers, Mask, Mask]:
+        """The same with three colours and no alpha."""
+        planes, known, hole = self.planes(step)
+        grey = planes.shape[2] < 3
+        return (np.repeat(planes[..., :1], 3, 2) if grey else planes[..., :3]), known, hole
+
+    def hole(self, step: int) -> Mask:
+        """What of it is unknown, at 1 / `step` of its size."""
+        rows, columns = (side // step for side in self.unknown.shape)
+        return self.unknown.reshape(rows, step, columns, step).any(axis=(1, 3))
+
+    def copied(self, pieces: Pieces) -> Numbers:
+        """(n, C) what full-size pieces copy to the unknown pixels."""
+        ground = self.premultiplied
+        if not _sources(self.known[..., None], pieces).all():
+            ground = continued(ground.astype(np.float32), self.known)
+        return _sources(ground, pieces)
 
 
-def _grain(ground: Picture, unknown: Mask) -> np.float32:
-    """Standard deviation of fine detail relative to brightness, in the calmest quarter."""
-    import cv2
-
-    found = []
-    for top in range(0, len(ground), _BAND):
-        band = slice(top, top + _BAND)
-        away = cv2.erode((~unknown[band]).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-        luma = to_channels(split_alpha(ground[band])[0], 1)[..., 0].astype(np.float32)
-        smooth = cv2.GaussianBlur(luma, (3, 3), 0)
-        contrast = np.abs(luma - smooth)[away] / (smooth[away] + _BLACK)
-        found.append(contrast[:: 1 + len(contrast) // _SAMPLES])
-    contrast = np.concatenate(found)
-    if not len(contrast):
-        return np.float32(0)
-    # lower quartile of |normal noise| = 0.3186 σ; the blur leaves 0.8 σ in the difference
-    return np.float32(np.quantile(contrast, 0.25) / (0.3186 * 0.8))
+def _sources(planes: Any, pieces: Pieces) -> Any:
+    return copied(planes, pieces.label, pieces.offsets, pieces.hole)
 
 
-def _reduced(planes: Picture, unknown: Mask, size: tuple[int, int]) -> tuple[Picture, Mask]:
-    """Planes and mask at (width, height) `size`, averaged over known pixels only."""
-    import cv2
-
-    known = np.where(unknown, 0, 255).astype(np.uint8)
-    held = planes * (known > 0)[..., None]
-    small = cv2.resize(held, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
-    share = cv2.resize(known, size, interpolation=cv2.INTER_AREA) / np.float32(255)  # (h, w)
-    enough = share >= 0.5
-    if not enough.any():
-        enough = share == share.max()
-    averaged = small / np.maximum(share, 1 / 255)[..., None]
-    return np.rint(averaged.clip(0, 255)).astype(np.uint8), ~enough
+def _step(pixels: int, most: int) -> int:
+    """The power of two by whose square so many pixels must be divided to be `most` at most."""
+    step = 1
+    while pixels > most * step**2:
+        step *= 2
+    return step
 
 
 def _premultiplied(pixels: Picture) -> Picture:
@@ -268,15 +357,10 @@ def _premultiplied(pixels: Picture) -> Picture:
 
 
 def _straight(planes: Picture) -> Picture:
-    """The reverse of :func:`_premultiplied`, to the precision that 8 bits leave."""
-    if planes.shape[2] in (1, 3):
+    """The reverse of :func:`_premultiplied` for (n, C), to the precision that 8 bits leave."""
+    if planes.shape[1] in (1, 3):
         return planes
-    alpha = planes[..., -1:]
+    alpha = planes[:, -1:]
     share = np.maximum(alpha, 1) / np.float32(255)
-    colour = np.rint((planes[..., :-1] / share).clip(0, 255)).astype(np.uint8)
-    return np.concatenate([colour, alpha], axis=2)
-
-
-def _mean(pixels: Picture) -> NDArray[np.float64]:
-    """(C,) mean of a picture."""
-    return np.asarray(pixels.mean(axis=(0, 1)), dtype=np.float64)
+    colour = np.rint((planes[:, :-1] / share).clip(0, 255)).astype(np.uint8)
+    return np.concatenate([colour, alpha], axis=1)

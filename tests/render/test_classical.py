@@ -1,12 +1,15 @@
 from __future__ import annotations
 
-import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import skimage.data
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from eie.errors import UsageError
 from eie.render import ClassicalDecoder
 from eie.render.anchored import stage
 from eie.render.windows import separate_holes
@@ -15,8 +18,16 @@ from .conftest import CHANNELS, blocks, make_set, moved, noise, with_rows
 
 
 def filled(elements, decoder=None):
-    scene = stage(elements, rim=0)
+    scene = stage(elements)
     return scene, (decoder or ClassicalDecoder()).fill(scene)
+
+
+def with_box(photo, top, left, bottom, right):
+    """The photo without what a box shows, which is made white first."""
+    label_map = np.zeros(photo.shape[:2], dtype=int)
+    label_map[top:bottom, left:right] = 1
+    spoiled = np.where(label_map[..., None] == 1, 255, photo).astype(np.uint8)
+    return with_rows(make_set(spoiled, label_map), 1, visible=False)
 
 
 @pytest.mark.parametrize("channels", CHANNELS)
@@ -30,23 +41,28 @@ def test_only_the_hole_is_made(channels):
 
 def test_a_gradient_goes_on_through_the_hole():
     ramp = np.broadcast_to(np.arange(128, dtype=np.uint8)[None, :, None] * 2, (128, 128, 3)).copy()
-    label_map = np.zeros((128, 128), dtype=int)
-    label_map[50:78, 50:78] = 1
-    spoiled = ramp.copy()
-    spoiled[50:78, 50:78] = 255
-    scene, fill = filled(with_rows(make_set(spoiled, label_map), 1, visible=False))
+    scene, fill = filled(with_box(ramp, 50, 50, 78, 78))
     error = fill[scene.hole].astype(int) - ramp[scene.hole]
     assert abs(error).mean() < 10
 
 
-def test_the_moved_object_does_not_smear_into_its_old_place():
-    pixels = np.full((120, 120, 3), 60, dtype=np.uint8)
+@pytest.mark.parametrize("shift", [15, 60])
+def test_the_moved_object_is_never_a_source_of_its_old_place(shift):
+    pixels = noise(120, 120, 3) // 8 + 60
     label_map = np.zeros((120, 120), dtype=int)
-    label_map[40:80, 40:80] = 1
+    label_map[40:80, 30:60] = 1
     pixels[label_map == 1] = (250, 0, 0)
-    scene, fill = filled(moved(make_set(pixels, label_map), 1, 15, 0))
-    assert abs(fill[scene.hole & (scene.revealed == 255)].astype(int) - 60)[:, 1:].max() <= 60
-    assert abs(fill[45:75, 42:50].astype(int) - 60).max() <= 3
+    scene, fill = filled(moved(make_set(pixels, label_map), 1, shift, 0))
+    assert fill[scene.hole].min() >= 50 and fill[scene.hole].max() <= 110
+
+
+def test_the_background_is_the_same_wherever_a_thing_goes():
+    photo = np.ascontiguousarray(skimage.data.chelsea()[:200, :300])
+    elements = make_set(photo, blocks(200, 300, 4, 6))
+    near, far = (filled(moved(elements, 8, shift, 0)) for shift in (20, 150))
+    both = near[0].hole & far[0].hole
+    assert both.sum() > 900
+    assert_array_equal(near[1][both], far[1][both])
 
 
 def test_a_shifted_background_goes_on_where_it_left():
@@ -59,17 +75,35 @@ def test_a_shifted_background_goes_on_where_it_left():
     assert abs(fill[:50, :25].astype(int) - 210).max() <= 10
 
 
-@pytest.mark.parametrize(("method", "limit"), [("telea", 30), ("patchmatch", 60)])
-def test_large_holes_are_made_at_a_smaller_size_and_alike(method, limit):
+def test_texture_goes_on_exactly_through_a_hole():
+    rows, columns = np.mgrid[:160, :160]
+    photo = np.where((rows // 8 + columns // 8) % 2, 200, 60).astype(np.uint8)[..., None]
+    scene, fill = filled(with_box(photo, 60, 60, 100, 100))
+    assert abs(fill[scene.hole].astype(float) - photo[scene.hole]).mean() < 4
+
+
+def test_a_thing_beside_the_hole_is_not_copied_into_it():
+    """A bottle on a plain wall looks like nothing around the hole, so it stays alone."""
+    photo = np.clip(noise(160, 200, 3) // 16 + 200, 0, 255).astype(np.uint8)
+    photo[40:120, 130:150] = (20, 120, 40)
+    elements = with_box(photo, 40, 40, 120, 80)
+    labels = elements.sources[0].label_map.copy()
+    labels[40:120, 130:150] = 2
+    scene, fill = filled(with_rows(make_set(elements.sources[0].pixels, labels), 1, visible=False))
+    assert fill[scene.hole].min() > 180
+
+
+@pytest.mark.parametrize("limit", ["finest", "blended"])
+def test_large_holes_are_searched_and_blended_at_smaller_sizes_and_look_alike(limit):
     photo = np.ascontiguousarray(skimage.data.astronaut()[::2, ::2])
-    label_map = np.zeros(photo.shape[:2], dtype=int)
-    label_map[60:200, 60:200] = 1
-    elements = with_rows(make_set(photo, label_map), 1, visible=False)
-    scene, full = filled(elements, ClassicalDecoder(method))
-    _, reduced = filled(elements, ClassicalDecoder(method, largest=2000))
-    inside = scene.revealed == 255
-    difference = full[inside].astype(float) - reduced[inside]
-    assert 0 < np.sqrt((difference**2).mean()) < limit
+    elements = with_box(photo, 60, 150, 130, 220)
+    scene, full = filled(elements)
+    _, reduced = filled(elements, replace(ClassicalDecoder(), **{limit: 600, "coarsest": 600}))
+    difference = full[scene.hole].astype(float) - reduced[scene.hole]
+    assert 0 < np.sqrt((difference**2).mean()) < 60
+    detail = [np.abs(np.diff(fill[65:125, 155:215].astype(int), axis=1)).mean() for fill in
+              (full, reduced)]  # fmt: skip
+    assert detail[1] > 0.6 * detail[0]
 
 
 def test_transparent_colours_have_no_say():
@@ -85,36 +119,6 @@ def test_transparent_colours_have_no_say():
     assert abs(seen[:, :3] - (10, 120, 30)).max() <= 16
 
 
-def test_texture_goes_on_through_a_wide_hole():
-    rows, columns = np.mgrid[:160, :160]
-    photo = np.where((rows // 6 + columns // 6) % 2, 200, 60).astype(np.uint8)[..., None]
-    label_map = np.zeros((160, 160), dtype=int)
-    label_map[60:100, 60:100] = 1
-    spoiled = np.where(label_map[..., None] == 1, 255, photo).astype(np.uint8)
-    elements = with_rows(make_set(spoiled, label_map), 1, visible=False)
-    error = {}
-    for method in ("patchmatch", "telea"):
-        scene, fill = filled(elements, ClassicalDecoder(method))
-        error[method] = abs(fill[scene.hole].astype(float) - photo[scene.hole]).mean()
-    assert error["patchmatch"] < 0.5 * error["telea"]
-
-
-def test_patches_have_no_say_in_what_is_narrow_or_cannot_be_matched(monkeypatch):
-    monkeypatch.setitem(sys.modules, "patchmatch", None)  # using it would raise
-    decoder = ClassicalDecoder("patchmatch")
-    narrow = np.zeros((60, 60), dtype=int)
-    narrow[20:50, 30:32] = 1
-    filled(with_rows(make_set(noise(60, 60, 3), narrow), 1, visible=False), decoder)
-    nothing_whole = np.ones((30, 30), dtype=int)
-    nothing_whole[:, :5] = 0
-    filled(with_rows(make_set(noise(30, 30, 3), nothing_whole), 1, visible=False), decoder)
-
-
-def test_without_the_library_there_is_still_a_fill(monkeypatch):
-    monkeypatch.setitem(sys.modules, "patchmatch", None)
-    assert ClassicalDecoder().method == "telea"
-
-
 def test_without_surroundings_the_mean_is_taken():
     pixels = np.zeros((10, 10, 1), dtype=np.uint8)
     pixels[:5] = 100
@@ -122,15 +126,54 @@ def test_without_surroundings_the_mean_is_taken():
     assert (fill == 50).all()
 
 
+def test_less_known_than_hole_gives_a_plain_picture():
+    photo = np.full((90, 120, 3), 130, np.uint8)
+    scene, fill = filled(with_box(photo, 0, 0, 90, 112))
+    assert abs(fill[scene.hole].astype(int) - 130).max() <= 6
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 999), st.integers(1, 60), st.integers(1, 60), st.sampled_from(CHANNELS))
+def test_holes_of_any_place_and_size_are_filled(seed, height, width, channels):
+    rng = np.random.default_rng(seed)
+    label_map = (rng.random((height, width)) < rng.uniform(0.02, 0.95)).astype(int)
+    label_map.flat[0], label_map.flat[-1] = 0, 1
+    if label_map.size == 1:
+        label_map[:] = 0
+    elements = make_set(noise(height, width, channels, seed), label_map)
+    scene, fill = filled(with_rows(elements, label_map.max(), visible=False))
+    assert fill.shape == scene.source.shape and fill.dtype == np.uint8
+    assert_array_equal(fill[~scene.hole], scene.picture[~scene.hole])
+
+
 def test_a_fill_has_the_grain_of_its_surroundings():
     rng = np.random.default_rng(1)
     grainy = np.rint(rng.normal(128, 6, (160, 160, 1)).clip(0, 255)).astype(np.uint8)
-    label_map = np.zeros((160, 160), dtype=int)
-    label_map[50:110, 50:110] = 1
-    elements = with_rows(make_set(grainy, label_map), 1, visible=False)
-    _, fill = filled(elements)
+    _, fill = filled(with_box(grainy, 50, 50, 110, 110))
     detail = np.diff(fill[65:95, 65:95, 0].astype(float), axis=1).std() / np.sqrt(2)
-    assert 3 < detail < 9
+    assert 5 < detail < 7
+
+
+def test_variations_differ_and_a_seed_is_one_of_them():
+    photo = np.ascontiguousarray(skimage.data.astronaut()[:240, :240])
+    scene = stage(with_box(photo, 120, 20, 180, 90))
+    first, second, third = ClassicalDecoder().fill_variations(scene, 3)
+    assert np.abs(first[scene.hole].astype(int) - second[scene.hole]).mean() > 3
+    assert_array_equal(ClassicalDecoder(seed=1).fill(scene), second)
+    assert_array_equal(ClassicalDecoder(seed=2).fill_variations(scene, 1)[0], third)
+
+
+def test_where_there_are_no_others_there_are_fewer_variations():
+    plain = np.full((80, 80, 3), 90, np.uint8)
+    scene = stage(with_box(plain, 30, 30, 50, 50))
+    only = ClassicalDecoder().fill_variations(scene, 4)
+    assert len(only) == 1
+    assert_array_equal(ClassicalDecoder(seed=5).fill(scene), only[0])
+
+
+def test_a_negative_seed_is_refused():
+    with pytest.raises(UsageError, match="seed"):
+        ClassicalDecoder(seed=-1)
 
 
 def test_separate_holes_are_told_apart_and_complete():
@@ -146,15 +189,13 @@ def test_separate_holes_are_told_apart_and_complete():
 
 
 def test_settings_name_everything():
-    decoder = ClassicalDecoder(radius=2.0)
+    decoder = ClassicalDecoder(margin=30)
     assert decoder.name == "classical"
     assert decoder.settings == {
-        "method": "patchmatch",
-        "radius": 2.0,
-        "margin": 24,
+        "margin": 30,
         "context": 1.0,
-        "narrow": 4,
-        "largest": 100_000,
-        "background": 1 / 3,
+        "coarsest": 2500,
+        "finest": 9000,
+        "blended": 40_000,
         "seed": 0,
     }

@@ -43,33 +43,29 @@ def test_the_source_is_never_written_to():
 
 
 def test_provenance_says_what_made_it():
-    provenance = render(edited(), decoder=ClassicalDecoder(radius=7.0)).provenance
+    provenance = render(edited(), decoder=ClassicalDecoder(margin=30)).provenance
     assert provenance["Software"] == f"eie {eie.__version__}"
     assert provenance["eie:decoder"] == "classical"
-    assert json.loads(provenance["eie:settings"])["radius"] == 7.0
-    weights = json.loads(provenance["eie:seam"])
-    assert list(weights) == ["matting/model.safetensors"]
-    provenance = render(edited(), decoder="classical", seam=3).provenance
-    assert json.loads(provenance["eie:seam"]) == weights | {"width": 3}
-    provenance = render(edited(), decoder="classical", seam=0, rim=1).provenance
-    assert json.loads(provenance["eie:seam"]) == weights | {"width": 0, "rim": 1}
+    assert json.loads(provenance["eie:settings"])["margin"] == 30
+    assert provenance["eie:dilation"] == "3"
+    assert render(edited(), dilation=0).provenance["eie:dilation"] == "0"
 
 
-def test_a_seam_is_refused_where_it_means_nothing():
+def test_a_dilation_is_refused_where_it_means_nothing():
     with pytest.raises(UsageError, match="--free"):
-        render(edited(), free=True, seam=0)
+        render(edited(), free=True, dilation=0)
 
 
 def test_the_default_and_the_name_mean_the_same():
     assert_array_equal(
-        render(edited()).photo.pixels, render(edited(), decoder="refined").photo.pixels
+        render(edited()).photo.pixels, render(edited(), decoder="classical").photo.pixels
     )
 
 
 def test_unknown_decoders_are_refused_with_the_list():
     with pytest.raises(
         UsageError,
-        match=r"no decoder 'telea' \(there is: classical, refined, light, diffusion, inpaint\)",
+        match=r"no decoder 'telea' \(there is: classical, light, diffusion, inpaint\)",
     ):
         render(edited(), decoder="telea")
 
@@ -113,5 +109,5 @@ def test_a_rendering_saves_itself_with_its_provenance(tmp_path):
     rendering.save(tmp_path / "out.png")
     with Image.open(tmp_path / "out.png") as image:
         assert_array_equal(np.asarray(image), rendering.photo.pixels)
-        assert image.text["eie:decoder"] == "refined"
+        assert image.text["eie:decoder"] == "classical"
     rendering.save(tmp_path / "bare.jpg", quality=50, metadata=False)

@@ -1,0 +1,158 @@
+"""Gradient-domain blending: colours flow in from a hole's border, detail stays as it was copied.
+
+What is copied is corrected by smooth colours e (Pérez, Gangnet & Blake, "Poisson Image Editing",
+SIGGRAPH 2003), which minimise
+
+    Σ_pq w_pq ‖e_p − e_q − j_pq‖² + λ Σ_p ‖e_p‖²
+
+over pairs of neighbours. j is what the two would differ by if the gradients of both their pieces
+were right: 0 within a piece, the mean difference of two pieces across a cut, and at the hole's
+border, where q is the photo's and e_q is 0, what the copy misses of it. Where a cut or a border
+shows an edge, w = 1 / (1 + (‖j‖ / σ)²) is small, and λ keeps what remains from reaching far: an
+edge that meets nothing must not become a smear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.render.pictures import Mask
+from eie.render.working_size import Indices, Numbers, Offset, neighbours
+
+EDGE = 40.0
+"""σ, in levels: larger differences across a cut are edges rather than light."""
+
+RESERVE = 0.002
+"""λ: corrections fade within about 1 / √λ = 22 pixels."""
+
+
+def copied(planes: Numbers, label: Indices, offsets: Sequence[Offset], hole: Mask) -> Numbers:
+    """(n, C) what offsets copy to the pixels of a hole; beyond the picture its edge goes on.
+
+    Args:
+        planes: (H, W, C).
+        label: (n,) index of each pixel's offset, row by row.
+        hole: (H, W) bool, n pixels.
+    """
+    rows, columns = np.nonzero(hole)
+    return _values(planes, label, offsets, rows, columns)
+
+
+def correction(
+    planes: Numbers, label: Indices, offsets: Sequence[Offset], hole: Mask, known: Mask
+) -> Numbers:
+    """(n, C) what to add to the copied pixels of a hole.
+
+    Args:
+        planes: (H, W, C) float32.
+        label: (n,) index of each pixel's offset, row by row.
+        hole: (H, W) bool, n pixels.
+        known: (H, W) bool, what is the photo's around it.
+    """
+    from scipy.sparse import csc_array
+    from scipy.sparse.linalg import splu
+
+    rows, columns = np.nonzero(hole)
+    count = len(rows)
+    position, first, second = neighbours(hole)
+    one, other = label[first], label[second]
+    jump = np.zeros((len(first), planes.shape[2]), dtype=np.float32)
+    cut = np.flatnonzero(one != other)
+    for pixel in (first[cut], second[cut]):
+        at = rows[pixel], columns[pixel]
+        jump[cut] += _values(planes, other[cut], offsets, *at) / 2
+        jump[cut] -= _values(planes, one[cut], offsets, *at) / 2
+    weight = _weights(jump)
+    pull = weight[:, None] * jump
+    wanted = np.zeros((count, planes.shape[2]))
+    np.add.at(wanted, first[cut], pull[cut])
+    np.subtract.at(wanted, second[cut], pull[cut])
+    diagonal = np.bincount(first, weight, count) + np.bincount(second, weight, count) + RESERVE
+    for pixel, near in _beside(rows, columns, known):
+        missed = planes[near] - _values(planes, label[pixel], offsets, *near)  # (b, C)
+        strength = _weights(missed)
+        diagonal[pixel] += strength
+        wanted[pixel] += strength[:, None] * missed
+    pixels = np.arange(count)
+    matrix = csc_array(
+        (
+            np.concatenate([-weight, -weight, diagonal]),
+            (
+                np.concatenate([first, second, pixels]),
+                np.concatenate([second, first, pixels]),
+            ),
+        ),
+        shape=(count, count),
+    )
+    return np.asarray(splu(matrix).solve(wanted), dtype=np.float32)
+
+
+def enlarged_correction(
+    small: Numbers, hole: Mask, label: Indices, larger: Mask, larger_label: Indices
+) -> Numbers:
+    """(m, C) a correction at a multiple of its size, interpolated within each piece alone.
+
+    Args:
+        small: (n, C) of the pixels of a hole.
+        hole, label: (H, W) bool, and (n,) the piece of each of its pixels.
+        larger, larger_label: (sH, sW) bool, and (m,), the same at s times the size.
+    """
+    import cv2
+
+    result = np.zeros((len(larger_label), small.shape[1]), dtype=np.float32)
+    step = larger.shape[0] // hole.shape[0]
+    rows, columns = np.nonzero(hole)
+    far_rows, far_columns = np.nonzero(larger)
+    for piece in np.unique(larger_label):
+        mine, own = np.flatnonzero(larger_label == piece), label == piece
+        near = (far_rows[mine] // step, far_columns[mine] // step)
+        top, left = max(0, near[0].min() - 1), max(0, near[1].min() - 1)
+        shape = near[0].max() + 2 - top, near[1].max() + 2 - left
+        inside = own & (rows >= top) & (rows < top + shape[0])
+        inside &= (columns >= left) & (columns < left + shape[1])
+        planes = np.zeros((*shape, small.shape[1] + 1), dtype=np.float32)
+        planes[rows[inside] - top, columns[inside] - left] = np.column_stack(
+            [small[inside], np.ones(np.count_nonzero(inside))]
+        )
+        planes = cv2.blur(planes, (3, 3)) * 1e-3 + planes  # reaches pixels just beside the piece
+        size = (shape[1] * step, shape[0] * step)
+        wide = cv2.resize(planes, size, interpolation=cv2.INTER_LINEAR)
+        values = wide[far_rows[mine] - top * step, far_columns[mine] - left * step]
+        result[mine] = values[:, :-1] / np.maximum(values[:, -1:], 1e-9)
+    return result
+
+
+def _values(
+    planes: Numbers,
+    label: Indices,
+    offsets: Sequence[Offset],
+    rows: Indices,
+    columns: Indices,
+) -> Numbers:
+    """(n, C) what the labels' offsets copy to pixels."""
+    down, right, mirrored = np.array(offsets, dtype=np.intp).reshape(-1, 3)[label].T
+    y = (rows + down).clip(0, planes.shape[0] - 1)
+    x = (np.where(mirrored, -columns, columns) + right).clip(0, planes.shape[1] - 1)
+    return planes[y, x]
+
+
+def _weights(difference: Numbers) -> NDArray[np.float64]:
+    """(n,) of differences (n, C)."""
+    return 1 / (1 + np.square(difference).sum(axis=1, dtype=np.float64) / EDGE**2)
+
+
+def _beside(
+    rows: Indices, columns: Indices, known: Mask
+) -> list[tuple[Indices, tuple[Indices, Indices]]]:
+    """For each of four directions, the pixels beside something known, and where that is."""
+    height, width = known.shape
+    found = []
+    for down, right in ((0, 1), (1, 0), (0, -1), (-1, 0)):
+        y, x = rows + down, columns + right
+        inside = np.flatnonzero((y >= 0) & (y < height) & (x >= 0) & (x < width))
+        pixel = inside[known[y[inside], x[inside]]]
+        found.append((pixel, (y[pixel], x[pixel])))
+    return found

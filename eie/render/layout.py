@@ -1,0 +1,143 @@
+"""What belongs where in a hole, told by elements and their affinity.
+
+A wall goes on behind the thing that stood before it, a desk below it; a bottle beside it does not.
+The elements that touch a hole are continued into it, each pixel's share w_r(p) of element r by
+harmonic interpolation from the border; and what is copied from an element j may stand where it is
+like those elements:
+
+    P(j at p) = Σ_r w_r(p) · s(r, j)
+
+with s the greater of their affinity and of how alike their colours and contrasts are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.render.working_size import Numbers, Offset, WorkingSize, dilated
+
+MISPLACED = 30.0
+"""Cost, in levels, of copying a pixel to where nothing speaks for it."""
+
+ALIKE = 14.0
+"""Difference of colours and contrasts, about in steps of CIELAB, at which likeness is 1/e."""
+
+_LOOKS = 0.8
+"""Likeness of elements that look the same, but of which nothing says that they are one thing."""
+
+_LIGHTNESS, _CONTRAST = 0.5, 0.5
+"""Weights beside those of hue and colourfulness: light falls unevenly on one thing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """The elements of a window of a photo.
+
+    Attributes:
+        patches: (H, W) integers, the patch of every pixel, counted from 0.
+        affinity: (P, P) in [0, 1], None if unknown.
+    """
+
+    patches: NDArray[np.integer]
+    affinity: Numbers | None
+
+    @classmethod
+    def of(cls, patches: NDArray[np.integer], affinity: Numbers | None) -> Layout:
+        """Of a window of a label map (H, W), and the affinity (N, N) of all its labels."""
+        there, compact = np.unique(patches, return_inverse=True)
+        compact = compact.reshape(patches.shape)
+        return cls(compact, None if affinity is None else affinity[np.ix_(there, there)])
+
+    def reduced(self, step: int, height: int, width: int) -> NDArray[np.integer]:
+        """(height, width) patches, every `step`-th one; the last ones repeat beyond the window."""
+        rows = (np.arange(height) * step + step // 2).clip(max=self.patches.shape[0] - 1)
+        columns = (np.arange(width) * step + step // 2).clip(max=self.patches.shape[1] - 1)
+        return self.patches[np.ix_(rows, columns)]
+
+
+def misplacement(
+    work: WorkingSize, layout: Layout, step: int, offsets: Sequence[Offset]
+) -> Numbers:
+    """(L, n) cost of showing at every pixel of a hole what every offset copies there.
+
+    Args:
+        work: the working size.
+        layout: of the window, at its full size.
+        step: how many of its pixels are one of the working size.
+    """
+    height, width = work.hole.shape
+    patches = layout.reduced(step, height, width)
+    likely = _likely(work, patches, layout)
+    pixel = np.arange(len(work))
+    cost = np.empty((len(offsets), len(work)), dtype=np.float32)
+    for index, offset in enumerate(offsets):
+        rows, columns = offset.source(work.rows, work.columns)
+        shown = patches[rows.clip(0, height - 1), columns.clip(0, width - 1)]
+        cost[index] = MISPLACED * (1 - likely[pixel, shown])
+    return cost
+
+
+def _likely(work: WorkingSize, patches: NDArray[np.integer], layout: Layout) -> Numbers:
+    """(n, P) how likely every pixel of the hole shows what every patch does."""
+    ring = dilated(work.hole, 1) & work.known
+    count = int(layout.patches.max()) + 1
+    touching = np.unique(patches[ring])
+    alike = _LOOKS * _alike_looks(work, patches, count)[touching]  # (R, P)
+    if layout.affinity is not None:
+        both = np.maximum(layout.affinity, layout.affinity.T)
+        alike = np.maximum(alike, both[touching])
+    alike[np.arange(len(touching)), touching] = 1
+    share = _shares(work, patches, ring, touching)  # (n, R)
+    return np.asarray((share @ alike).clip(0, 1), dtype=np.float32)
+
+
+def _shares(
+    work: WorkingSize,
+    patches: NDArray[np.integer],
+    ring: NDArray[np.bool_],
+    touching: NDArray[np.integer],
+) -> Numbers:
+    """(n, R) the harmonic shares of the patches that touch the hole."""
+    from scipy.sparse import csc_array
+    from scipy.sparse.linalg import splu
+
+    count = len(work)
+    column = np.searchsorted(touching, patches)
+    diagonal = np.bincount(work.first, minlength=count) + np.bincount(work.second, minlength=count)
+    given = np.zeros((count, len(touching)))
+    for down, right in ((0, 1), (1, 0), (0, -1), (-1, 0)):
+        rows, columns = work.rows + down, work.columns + right
+        inside = (rows >= 0) & (rows < ring.shape[0]) & (columns >= 0) & (columns < ring.shape[1])
+        beside = np.flatnonzero(inside)
+        beside = beside[ring[rows[beside], columns[beside]]]
+        given[beside, column[rows[beside], columns[beside]]] += 1
+    diagonal = diagonal + given.sum(axis=1) + 1e-6  # no part may be without any border
+    pixel = np.arange(count)
+    rows = np.concatenate([work.first, work.second, pixel])
+    columns = np.concatenate([work.second, work.first, pixel])
+    values = np.concatenate([np.full(2 * len(work.first), -1.0), diagonal])
+    matrix = csc_array((values, (rows, columns)), shape=(count, count))
+    return np.asarray(splu(matrix).solve(given), dtype=np.float32)
+
+
+def _alike_looks(work: WorkingSize, patches: NDArray[np.integer], count: int) -> Numbers:
+    """(P, P) how alike the known pixels of patches look; 0 for those without any."""
+    import cv2
+
+    lab = cv2.cvtColor((work.colour / 255).clip(0, 1), cv2.COLOR_RGB2LAB)[work.known]  # (m, 3)
+    patch = patches[work.known]
+    pixels = np.bincount(patch, minlength=count)
+    looks = []
+    for value, weight in zip(lab.T, (_LIGHTNESS, 1, 1), strict=True):
+        mean = np.bincount(patch, value, count) / np.maximum(pixels, 1)
+        square = np.bincount(patch, np.square(value), count) / np.maximum(pixels, 1)
+        looks += [weight * mean, _CONTRAST * np.sqrt((square - np.square(mean)).clip(0))]
+    points = np.stack(looks, axis=1)  # (P, 6)
+    apart = np.square(points[:, None] - points[None]).sum(axis=2)
+    alike = np.exp(-apart / ALIKE**2)
+    alike[pixels == 0] = alike[:, pixels == 0] = 0
+    return np.asarray(alike, dtype=np.float32)

@@ -1,0 +1,196 @@
+"""A hole and its surroundings at one working size, as the search for a fill takes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.render.pictures import Mask
+
+Colours = NDArray[np.float32]
+"""(H, W, 3) float32 RGB in [0, 255]."""
+
+Numbers = NDArray[np.float32]
+"""Any shape of float32."""
+
+Indices = NDArray[np.intp]
+"""(n,) rows, columns or positions in an array."""
+
+BORDER = 2
+"""Pixels around a hole in which a fill is compared with what is known, at a working size."""
+
+
+class Offset(NamedTuple):
+    """Where the content of a pixel comes from: (y, x) ⇒ (y + down, x + right), or, mirrored,
+    (y + down, right − x)."""
+
+    down: int
+    right: int
+    mirrored: bool = False
+
+    def source(self, rows: Indices, columns: Indices) -> tuple[Indices, Indices]:
+        """Rows and columns, maybe outside of the picture, of what is copied to these pixels."""
+        return rows + self.down, self.right + (-columns if self.mirrored else columns)
+
+    def doubled(self) -> Offset:
+        """The same in pixels half as large; mirrored, the pixels' centres move by half of one."""
+        return Offset(2 * self.down, 2 * self.right + self.mirrored, self.mirrored)
+
+    def shifted(self, down: int, right: int) -> Offset:
+        return Offset(self.down + down, self.right + right, self.mirrored)
+
+
+@dataclass(frozen=True, eq=False)
+class WorkingSize:
+    """A window of a picture with a hole, reduced.
+
+    Attributes:
+        colour: (H, W, 3), smoothly continued where it is not known.
+        features: (H, W, 5), the colour and the gradient of its mean along x and y, by which two
+            pixels are compared.
+        known: (H, W) bool, what may be copied.
+        hole: (H, W) bool, what is to be filled; pixels beyond the photo are neither.
+        rows, columns: (n,) of the hole's pixels.
+        position: (H, W) the hole's pixels counted in that order, −1 elsewhere.
+        first, second: (E,) positions of pixels that lie beside each other in the hole.
+        border: (H, W) bool, what is known within :data:`BORDER` pixels of the hole.
+        border_share: (n,) how much of a square of that reach around a pixel is border; 0 for pixels
+            that are not beside it.
+    """
+
+    colour: Colours
+    features: Numbers
+    known: Mask
+    hole: Mask
+    rows: Indices
+    columns: Indices
+    position: Indices
+    first: Indices
+    second: Indices
+    border: Mask
+    border_share: Numbers
+
+    @classmethod
+    def of(cls, colour: Colours, known: Mask, hole: Mask) -> WorkingSize:
+        """Prepare a window.
+
+        Args:
+            colour: (H, W, 3) in [0, 255], anything where it is not known.
+            known, hole: as the attributes.
+        """
+        import cv2
+
+        colour = continued(colour, known)
+        grey = colour.mean(axis=2)
+        gradients = [cv2.Sobel(grey, cv2.CV_32F, x, 1 - x, scale=0.25) for x in (1, 0)]
+        rows, columns = np.nonzero(hole)
+        position, first, second = neighbours(hole)
+        border = dilated(hole, BORDER) & known
+        beside = hole & dilated(border, 1)
+        reach = (2 * BORDER + 1, 2 * BORDER + 1)
+        share = np.where(beside, cv2.blur(border.astype(np.float32), reach), 0)
+        return cls(
+            colour=colour,
+            features=np.dstack([colour, *gradients]),
+            known=known,
+            hole=hole,
+            rows=rows,
+            columns=columns,
+            position=position,
+            first=first,
+            second=second,
+            border=border,
+            border_share=share[rows, columns],
+        )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def copied(self, offset: Offset, rows: Indices, columns: Indices) -> tuple[Numbers, Mask]:
+        """(n, 5) features that an offset copies to pixels, and (n,) whether those are known."""
+        height, width = self.hole.shape
+        down, right = offset.source(rows, columns)
+        inside = (down >= 0) & (down < height) & (right >= 0) & (right < width)
+        down, right = down.clip(0, height - 1), right.clip(0, width - 1)
+        features = self.features[down, right]
+        if offset.mirrored:
+            features[:, 3] *= -1
+        return features, inside & self.known[down, right]
+
+    def halved(self) -> WorkingSize:
+        """The same at half the size."""
+        return WorkingSize.of(*reduced_by(2, self.colour, self.known, self.hole))
+
+
+def reduced_by(
+    step: int, planes: NDArray[np.generic], known: Mask, hole: Mask
+) -> tuple[Numbers, Mask, Mask]:
+    """A window at 1 / `step` of its size, which divides its sides: the means of what is known of
+    the planes (H, W, C); what is wholly known; and what a hole touches."""
+    if step == 1:
+        return planes.astype(np.float32), known, hole
+    size = (hole.shape[0] // step, hole.shape[1] // step)
+    share = _averaged(known.astype(np.float32)[..., None], size)
+    mean = _averaged(np.where(known[..., None], planes, 0).astype(np.float32), size)
+    touched = _averaged(hole.astype(np.float32)[..., None], size)[..., 0] > 0
+    return mean / np.maximum(share, 1e-6), share[..., 0] > 0.999, touched
+
+
+def continued(planes: Numbers, known: Mask) -> Numbers:
+    """(H, W, C) with what is not known made of the known pixels around it, by a pyramid of means:
+    the farther away they are, the smoother."""
+    share = known.astype(np.float32)[..., None]
+    return _continued(planes * share, share)
+
+
+def _continued(weighted: Numbers, share: Numbers) -> Numbers:
+    """Planes times their share, (H, W, C), and the share, (H, W, 1) ⇒ planes."""
+    height, width = share.shape[:2]
+    mean = np.asarray(weighted / np.maximum(share, 1e-6), dtype=np.float32)
+    if share.min() > 0.5 or max(height, width) == 1:
+        return mean
+    half = (-(-height // 2), -(-width // 2))
+    smooth = _resized(_continued(_averaged(weighted, half), _averaged(share, half)), (height, width))
+    sure = np.minimum(2 * share, 1)
+    return np.asarray(mean * sure + smooth * (1 - sure), dtype=np.float32)
+
+
+def _averaged(planes: Numbers, size: tuple[int, int]) -> Numbers:
+    """(h, w, C) ⇒ (H, W, C), smaller, each pixel a mean."""
+    import cv2
+
+    small = cv2.resize(planes, size[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(small, dtype=np.float32).reshape(*size, planes.shape[2])
+
+
+def _resized(planes: Numbers, size: tuple[int, int]) -> Numbers:
+    """(h, w, C) ⇒ (H, W, C), larger, interpolated."""
+    import cv2
+
+    large = cv2.resize(planes, size[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(large, dtype=np.float32).reshape(*size, planes.shape[2])
+
+
+def neighbours(hole: Mask) -> tuple[Indices, Indices, Indices]:
+    """The pixels of a hole counted row by row, (H, W), −1 elsewhere; and the numbers of those that
+    lie beside or above each other, (E,) each."""
+    position = np.full(hole.shape, -1, dtype=np.intp)
+    position[hole] = np.arange(np.count_nonzero(hole))
+    beside, above = hole[:, :-1] & hole[:, 1:], hole[:-1] & hole[1:]
+    first = np.concatenate([position[:, :-1][beside], position[:-1][above]])
+    second = np.concatenate([position[:, 1:][beside], position[1:][above]])
+    return position, first, second
+
+
+def dilated(mask: Mask, pixels: int) -> Mask:
+    """(H, W) bool, what is at most that far from a mask (a disc of that radius, rounded up)."""
+    import cv2
+
+    if not pixels:
+        return mask
+    side = 2 * pixels + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), disc) > 0)
