@@ -1,7 +1,7 @@
 """The `classical` decoder: fills what an edit reveals from its surroundings, without a network.
 
-Wide holes are filled with patches of the surroundings (:mod:`eie.render.exemplar`), so that texture
-goes on; narrow ones, such as seams, by OpenCV's Telea inpainting:
+Wide holes are filled with patches of the surroundings (:mod:`eie.evaluate.patchmatch`), so that
+texture goes on; narrow ones, such as seams, by OpenCV's Telea inpainting:
 
 A. Telea, "An image inpainting technique based on the fast marching method", J. Graphics Tools
 9(1), 2004. It continues colours from the hole's border inwards and invents nothing.
@@ -18,8 +18,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from eie.evaluate.patchmatch import fill_with_patches, has_patches, is_available
 from eie.render.anchored import Progress, Scene
-from eie.render.exemplar import fill_with_patches, has_patches, is_available
 from eie.render.pictures import Mask, Picture, split_alpha, to_channels
 from eie.render.seam import step_width
 from eie.render.windows import separate_holes

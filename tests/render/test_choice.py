@@ -8,12 +8,12 @@ from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 from skimage import data
 
+from eie.evaluate.patchmatch import is_available
 from eie.models.feature_distance import load_feature_distance
 from eie.render import choice
 from eie.render.anchored import Scene, stage
 from eie.render.choice import CONTEXTS, fills_of, guesses
 from eie.render.classical import ClassicalDecoder
-from eie.render.exemplar import is_available
 from eie.render.pictures import Window
 
 from .conftest import make_set, with_rows
