@@ -96,7 +96,7 @@ def edited_by(baseline: str, case: EditCase, *, solid: bool = False) -> Pixels:
     """
     if baseline == NOTHING:
         return case.before
-    unknown = case.gone & case.solid if solid else case.gone
+    unknown = case.unknown_by_mask if solid else case.unknown
     return _edited_with(FILLS[baseline], case, unknown)
 
 
