@@ -121,7 +121,7 @@ def hole_arrays(case: EditCase, results: Mapping[str, Pixels]) -> dict[str, NDAr
 def set_scores(cases: Sequence[CaseResult]) -> dict[str, dict[str, float]]:
     """Method ⇒ measure ⇒ value, of those measures that only a set of cases has.
 
-    Cases whose revealed region is too small are left out; NaN for fewer than two others.
+    Cases whose revealed region is too small are left out; NaN if the others show but one place.
 
     Args:
         cases: results of the same methods, with the arrays of :func:`hole_arrays`.

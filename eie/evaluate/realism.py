@@ -40,6 +40,9 @@ RIM = 2
 _TINY = 1e-6
 """Added to standard deviations."""
 
+_SAME = 1e-3
+"""Largest difference of standardised features of one place."""
+
 _FLAT = 1e-3
 """Least gradient energy of a truth, in squared grey levels."""
 
@@ -96,30 +99,33 @@ def kernel_distance(made: NDArray[np.floating], true: NDArray[np.floating]) -> f
     Both sets are standardised by mean and standard deviation of the true features. With KID's
     k(x, y) = (x·y / C + 1)³,
 
-        mean of k(x_i, x_j) + mean of k(y_i, y_j) − 2 · mean of k(x_i, y_j), each over all i ≠ j.
+        mean of k(x_i, x_j) + mean of k(y_i, y_j) − 2 · mean of k(x_i, y_j),
 
-    The last mean leaves i = j out, too: x_i and y_i are of one place, and what surrounds the hole
-    is the same in both. 0 is expected of sets that are drawn alike; with few cases it strays far
-    from that, so compare values of the same cases only.
+    each over all i, j of different places. Of one place are i = j, also in the last mean, for what
+    surrounds the hole is the same in x_i and y_i; and cases with the same truth, as a removal and a
+    move that leave the same hole. 0 is expected of sets that are drawn alike; with few cases it
+    strays far from that, so compare values of the same cases only.
 
     Args:
-        made, true: (n, C), row i of both from the same case; n ≥ 2.
+        made, true: (n, C), row i of both from the same case. NaN if all are of one place.
     """
+    from scipy.spatial.distance import cdist
+
     channels = true.shape[1]
     mean, deviation = true.mean(axis=0, dtype=np.float64), true.std(axis=0, dtype=np.float64)
     x, y = ((a.astype(np.float64) - mean) / (deviation + _TINY) for a in (made, true))
+    apart = cdist(y, y, "chebyshev") > _SAME  # (n, n)
+    if not apart.any():
+        return math.nan
     within, among, across = (
-        _mean_of_others((a @ b.T / channels + 1) ** 3) for a, b in ((x, x), (y, y), (x, y))
+        float(((a @ b.T / channels + 1) ** 3)[apart].mean()) for a, b in ((x, x), (y, y), (x, y))
     )
     return within + among - 2 * across
 
 
 def mean_kernel_distance(made: Sequence[Features], true: Sequence[Features]) -> float:
-    """Mean over :data:`STRIDES` of :func:`kernel_distance` of the features of n cases.
-
-    NaN for n < 2.
-    """
-    if len(true) < 2:
+    """Mean over :data:`STRIDES` of :func:`kernel_distance` of the features of n cases."""
+    if not true:
         return math.nan
     return float(np.mean([kernel_distance(*_stacked(stride, made, true)) for stride in STRIDES]))
 
@@ -149,12 +155,6 @@ def _gradient_energy(pixels: Pixels) -> NDArray[np.float32]:
     """(H, W), squared grey levels per pixel."""
     down, across = np.gradient(pixels.astype(np.float32).mean(axis=-1))
     return np.asarray(down**2 + across**2)
-
-
-def _mean_of_others(kernel: NDArray[np.float64]) -> float:
-    """Of an (n, n) matrix without its diagonal."""
-    count = len(kernel)
-    return float((kernel.sum() - np.trace(kernel)) / (count * (count - 1)))
 
 
 def _stacked(stride: int, *sets: Sequence[Features]) -> list[NDArray[np.floating]]:

@@ -65,6 +65,14 @@ def test_the_kernel_distance_pair_by_pair():
     assert kernel_distance(made, true) == pytest.approx(expected, rel=1e-4)
 
 
+def test_cases_of_one_place_are_not_compared_with_each_other():
+    """A hole that two edits leave counts as one: filled alike, it changes nothing."""
+    rng = np.random.default_rng(0)
+    made, true = rng.normal(0.5, 2, (7, 5)), rng.normal(0, 1, (7, 5))
+    once = kernel_distance(made, true)
+    assert kernel_distance(np.tile(made, (2, 1)), np.tile(true, (2, 1))) == pytest.approx(once)
+
+
 def test_the_kernel_distance_of_what_is_drawn_alike_is_about_0():
     rng = np.random.default_rng(0)
     true = rng.normal(0, 1, (400, 16))
@@ -83,9 +91,10 @@ def test_the_mean_is_over_strides():
     assert mean_kernel_distance(made, true) == pytest.approx(64 / 3, rel=1e-4)
 
 
-def test_a_set_has_at_least_two_cases():
+def test_a_set_shows_at_least_two_places():
     one = [{stride: np.array([1.0]) for stride in STRIDES}]
     assert math.isnan(mean_kernel_distance(one, one))
+    assert math.isnan(mean_kernel_distance(one * 2, one * 2))
     assert math.isnan(mean_kernel_distance([], []))
 
 
