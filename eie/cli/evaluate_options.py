@@ -28,7 +28,7 @@ Csv = Annotated[
     typer.Option(
         "--csv",
         help="Write the results to standard output as CSV: a row for each case and method, and one "
-        "with the case '*' for the means.",
+        "with the case '*' for the means, '*KIND' for those of a kind of case.",
     ),
 ]
 
@@ -37,7 +37,7 @@ ReportFolder = Annotated[
     typer.Option(
         "--report",
         metavar="DIR",
-        help="Folder for a report page, index.html: table, plots, and the pictures of the best, "
+        help="Folder for a report page, index.html: tables, plots, and the pictures of the best, "
         "median and worst cases.",
     ),
 ]
@@ -165,6 +165,9 @@ def hand_out(
         # Into a file, the table goes at the width it needs.
         console = Console(stderr=True, width=None if sys.stderr.isatty() else WIDE)
         console.print(results.table())
+        kinds = results.by_group()
+        for alone in kinds.values() if len(kinds) > 1 else ():
+            console.print(alone.table())
     for line in (*results.notes, *results.incomplete()):
         note(f"note: {line}")
     if report is not None:

@@ -33,7 +33,14 @@ MEASURES: Mapping[str, Measure] = {
     },
     **{
         name: edit_scores.MEASURES[name]
-        for name in ("revealed_psnr", "revealed_distance", "object_psnr", "object_distance")
+        for name in (
+            "revealed_psnr",
+            "revealed_distance",
+            edit_scores.KERNEL_DISTANCE,
+            "revealed_detail",
+            "object_psnr",
+            "object_distance",
+        )
     },
 }
 
@@ -126,9 +133,10 @@ def evaluate_ablation(
         MEASURES,
         _side_by_side(judged),
         overall={
-            label: dict(photos.overall.get(DECODER, {})) for label, (photos, _) in judged.items()
+            label: {**photos.overall.get(DECODER, {}), **edits.overall.get(DECODER, {})}
+            for label, (photos, edits) in judged.items()
         },
-        notes=(*_differences(options, labels), *edit_scores.NOTES[:2]),
+        notes=(*_differences(options, labels), *edit_scores.NOTES[:3]),
     )
 
 

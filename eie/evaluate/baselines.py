@@ -14,6 +14,7 @@ import numpy as np
 from eie.errors import MissingModelError
 from eie.evaluate.cases import Pixels
 from eie.evaluate.edit_case import Area, EditCase, Mask, Plane
+from eie.evaluate.metrics import EXTRA_HINT, check_installed
 
 Fill = Callable[[Pixels, Mask], Pixels]
 """Takes (H, W, 3) and the (H, W) unknown pixels; gives (H, W, 3), of which only those are used."""
@@ -47,18 +48,36 @@ def patchmatch(photo: Pixels, unknown: Mask) -> Pixels:
     The same photo and mask give the same pixels.
 
     Raises:
-        MissingModelError: the package has no compiled library here.
+        MissingModelError: the package is not installed, or has no compiled library here.
     """
-    from eie.render.exemplar import fill_with_patches, is_available
+    from eie.evaluate.patchmatch import fill_with_patches, is_available
 
     if not is_available():
         raise MissingModelError(
-            "PyPatchMatch has no compiled library on this machine", hint="leave patchmatch out"
+            "PyPatchMatch is not installed, or has no compiled library on this machine",
+            hint=f"{EXTRA_HINT}, or leave patchmatch out",
         )
     return fill_with_patches(photo, unknown)
 
 
-FILLS: Mapping[str, Fill] = {"hole": hole, "telea": telea, "patchmatch": patchmatch}
+def patchmatch_cython(photo: Pixels, unknown: Mask) -> Pixels:
+    """The same method by patchmatch-cython, in its own default settings, with a fixed seed.
+
+    Raises:
+        MissingModelError: the package is not installed.
+    """
+    check_installed("patchmatch_cython", "the baseline patchmatch-cython")
+    from patchmatch_cython import inpaint_pyramid
+
+    return np.asarray(inpaint_pyramid(np.ascontiguousarray(photo), unknown, seed=0), dtype=np.uint8)
+
+
+FILLS: Mapping[str, Fill] = {
+    "hole": hole,
+    "telea": telea,
+    "patchmatch": patchmatch,
+    "patchmatch-cython": patchmatch_cython,
+}
 """What fills what an edit reveals, by name."""
 
 BASELINES = (NOTHING, *FILLS)
@@ -77,7 +96,7 @@ def edited_by(baseline: str, case: EditCase, *, solid: bool = False) -> Pixels:
     """
     if baseline == NOTHING:
         return case.before
-    unknown = case.gone & case.solid if solid else case.gone
+    unknown = case.unknown_by_mask if solid else case.unknown
     return _edited_with(FILLS[baseline], case, unknown)
 
 

@@ -50,12 +50,14 @@ class CaseResult:
         scores: method ⇒ measure ⇒ value; NaN where it could not be measured.
         pictures: title ⇒ (H, W, 3) uint8 RGB, for the contact sheet, in the order to be shown.
         arrays: name ⇒ array, what measures over the whole set are made of (features).
+        focus: left, top, width and height in pixels of what is to be looked at in the pictures.
     """
 
     case: str
     scores: Scores
     pictures: Mapping[str, Pixels] = field(default_factory=dict)
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    focus: tuple[int, int, int, int] | None = None
 
 
 def run_cases(
@@ -122,6 +124,7 @@ def write_case(store: Path, result: CaseResult) -> None:
         "scores": {method: finite(scores) for method, scores in result.scores.items()},
         "pictures": list(result.pictures),
         "arrays": sorted(result.arrays),
+        "focus": result.focus,
     }
     _write(_file(store, result.case, "json"), _json(content))
 
@@ -142,7 +145,9 @@ def read_case(store: Path, case: str) -> CaseResult:
         titles = content["pictures"]
         files = {title: _file(store, case, f"{i}.png") for i, title in enumerate(titles)}
         arrays = _read_arrays(_file(store, case, "npz")) if content["arrays"] else {}
-        return CaseResult(content["case"], scores, StoredPictures(files), arrays)
+        left, top, width, height = content["focus"] or (0,) * 4
+        focus = (left, top, width, height) if width else None
+        return CaseResult(content["case"], scores, StoredPictures(files), arrays, focus)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadInputError(
             f"damaged result: {error}", where=str(path), hint="delete it to have it made again"

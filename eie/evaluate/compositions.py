@@ -167,15 +167,22 @@ def read_cutout(path: Path) -> Pixels:
     return np.ascontiguousarray(whole[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
 
 
-def scaled_to(pixels: Pixels, size: int) -> Pixels:
-    """(H, W, C) scaled down, antialiased, to a long side of at most `size`."""
+def scaled_to(pixels: Pixels, size: int, *, sharp: bool = False) -> Pixels:
+    """(H, W, C) scaled down, antialiased, to a long side of at most `size`.
+
+    Args:
+        sharp: by Lanczos's filter, which keeps detail and rings a little, not by area averages.
+    """
     import cv2
+    from PIL import Image
 
     height, width = pixels.shape[:2]
     factor = size / max(height, width)
     if factor >= 1:
         return np.ascontiguousarray(pixels)
     shape = (max(1, round(width * factor)), max(1, round(height * factor)))
+    if sharp:
+        return np.array(Image.fromarray(pixels).resize(shape, Image.Resampling.LANCZOS))
     return np.asarray(cv2.resize(pixels, shape, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 

@@ -16,8 +16,19 @@ Mask = NDArray[np.bool_]
 Plane = NDArray[np.uint8]
 """(H, W) uint8 in [0, 255], an opacity."""
 
+HALF = 128
+"""Opacity from which on a pixel is the object's more than the scene's."""
+
 Kind = Literal["move", "remove", "resize", "copy"]
 KINDS: tuple[Kind, ...] = ("move", "remove", "resize", "copy")
+
+
+def dilated(mask: Mask, pixels: int) -> Mask:
+    """(H, W) bool, the mask and that many pixels on every side, corners included."""
+    import cv2
+
+    side = 2 * pixels + 1
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8)) > 0)
 
 
 class Area(NamedTuple):
@@ -27,6 +38,13 @@ class Area(NamedTuple):
     top: int
     width: int
     height: int
+
+    @classmethod
+    def around(cls, mask: Mask) -> Area:
+        """The tight area of a mask (H, W) that is not empty."""
+        rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+        top, left = int(rows[0]), int(columns[0])
+        return cls(left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top)
 
     @property
     def slices(self) -> tuple[slice, slice]:
@@ -53,14 +71,15 @@ class EditCase:
         before: (H, W, 3) uint8, the photo.
         truth: (H, W, 3) uint8, the photo after a perfect edit.
         cover: (H, W) uint8, the object's opacity in `before`: the exact mask, soft.
-        gone: (H, W) bool, every pixel that the object (and its shadow) leaves: what methods that
-            are given the exact mask have to make. Empty for a copy.
+        gone: (H, W) bool, every pixel that the object (and its shadow) leaves. Empty for a copy.
         present: (H, W) bool, every pixel that the object takes after the edit. Of a copy, the new
             one. Empty for a removal.
         apart: (H, W) bool, pixels that belong to no region, because truth and edit differ in more
             than the object there (its shadow at the new place, another instance of it).
         home: the object's tight area in `before`.
         target: where the edit brings that area; None for a removal.
+        margin: pixels by which who is given the object's mask dilates it before filling: 0 where
+            the mask is exact, more where it was drawn on a photo, whose objects end in a blur.
     """
 
     name: str
@@ -73,6 +92,17 @@ class EditCase:
     apart: Mask
     home: Area
     target: Area | None
+    margin: int = 0
+
+    @property
+    def unknown(self) -> Mask:
+        """(H, W) bool, what methods that are given all that the object touches have to make."""
+        return self.gone & dilated(self.cover > 0, self.margin) if self.margin else self.gone
+
+    @property
+    def unknown_by_mask(self) -> Mask:
+        """(H, W) bool, what methods that are given the mask of `solid` have to make."""
+        return self.gone & dilated(self.solid, self.margin)
 
     @property
     def revealed(self) -> Mask:
@@ -92,7 +122,7 @@ class EditCase:
     @property
     def solid(self) -> Mask:
         """(H, W) bool, the pixels in `before` that are the object's more than the scene's."""
-        return self.cover >= 128
+        return self.cover >= HALF
 
     @property
     def click(self) -> tuple[float, float]:

@@ -10,23 +10,34 @@ Regions of fewer than 64 pixels are not measured. In each of the others, PSNR an
 distance of :mod:`eie.evaluate.perceptual`: the mean over the region's pixels of the squared
 distance of unit-length EfficientNet-Lite0 features, averaged over the strides 2, 4, 8, 16 and 32; 0
 is equal, 4 the most. Features see up to some stride beyond a region's border.
+
+How photo-like the revealed region is, is told by :mod:`eie.evaluate.realism`: each case by its
+detail, and a set of cases by its kernel distance (:func:`set_scores`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.evaluate.cases import Pixels
+from eie.evaluate import realism
+from eie.evaluate.cases import CaseResult, Pixels
 from eie.evaluate.edit_case import EditCase, Mask
 from eie.evaluate.results import Measure
+
+TRUTH = "truth"
+"""Among the methods of :func:`hole_arrays`, what all of them should have made."""
+
+KERNEL_DISTANCE = "revealed_kid"
 
 MEASURES: Mapping[str, Measure] = {
     "revealed_psnr": Measure("revealed PSNR", "dB", True, 2),
     "revealed_distance": Measure("revealed features", "", False),
+    KERNEL_DISTANCE: Measure("revealed KID", "", False, 1, factor=1000),
+    "revealed_detail": Measure("revealed detail", "", None, 2, average="median"),
     "object_psnr": Measure("object PSNR", "dB", True, 2),
     "object_distance": Measure("object features", "", False),
     "untouched_psnr": Measure("untouched PSNR", "dB", True, 2),
@@ -34,16 +45,22 @@ MEASURES: Mapping[str, Measure] = {
     "untouched_identical": Measure("identical", "", True, 4),
     "leftover": Measure("leftover", "", False),
     "selection": Measure("selection IoU", "", True),
+    "seconds": Measure("processor time", "s", False, 2),
 }
 
 NOTES = (
     "revealed: what the object covered before; object: its new place; untouched: all else",
     "features: mean squared distance of unit-length EfficientNet-Lite0 features at five strides, "
     "0 equal to 4",
+    "KID: kernel distance of the crops about the revealed regions to those of the truths, in "
+    "EfficientNet-Lite0 features at strides 8, 16 and 32, of the whole set of cases; detail: root "
+    "of the gradient energy in the revealed region over the truth's, 1 is right, a smear is near "
+    f"0; both of regions of {realism.LEAST} pixels or more",
     "identical: share of the untouched pixels that equal the photo before; leftover: how much of "
     "the object still shows at its old place, 0 to 1",
     "baselines know the exact mask (with select mask, the one that eie is given)",
     "PSNR of equal pixels counts as 100 dB",
+    "processor time: of rendering the edit, in all threads; the first case's loads weights, too",
 )
 
 EQUAL_PSNR = 100.0
@@ -77,8 +94,45 @@ def scores_of(case: EditCase, results: Mapping[str, Pixels]) -> dict[str, dict[s
         same = (picture == case.before).all(axis=2)
         found["untouched_identical"] = _mean(same, case.untouched)
         found["leftover"] = leftover(picture, case)
+        found["revealed_detail"] = _realistic_detail(picture, case)
         scores[method] = found
     return scores
+
+
+def hole_arrays(case: EditCase, results: Mapping[str, Pixels]) -> dict[str, NDArray[np.float32]]:
+    """ "METHOD/STRIDE" ⇒ (C_s,), what :func:`set_scores` is made of; :data:`TRUTH` is a method.
+
+    Empty if the revealed region is too small.
+
+    Raises:
+        MissingModelError: the ImageNet weights are not installed.
+    """
+    if case.revealed.sum() < realism.LEAST:
+        return {}
+    pictures = {**results, TRUTH: case.truth}
+    features = realism.hole_features(pictures.values(), case.revealed)
+    return {
+        f"{method}/{stride}": array
+        for method, found in zip(pictures, features, strict=True)
+        for stride, array in found.items()
+    }
+
+
+def set_scores(cases: Sequence[CaseResult]) -> dict[str, dict[str, float]]:
+    """Method ⇒ measure ⇒ value, of those measures that only a set of cases has.
+
+    Cases whose revealed region is too small are left out; NaN if the others show but one place.
+
+    Args:
+        cases: results of the same methods, with the arrays of :func:`hole_arrays`.
+    """
+    taken = [case for case in cases if case.arrays and _is_finite(case.arrays)]
+    methods = [method for case in cases[:1] for method in case.scores]
+    true = _features_of(TRUTH, taken)
+    return {
+        method: {KERNEL_DISTANCE: realism.mean_kernel_distance(_features_of(method, taken), true)}
+        for method in methods
+    }
 
 
 def region_psnr(picture: Pixels, truth: Pixels, region: Mask) -> float:
@@ -121,6 +175,25 @@ def _detail(pixels: Pixels, region: Mask) -> NDArray[np.float32]:
     blur = [cv2.GaussianBlur(x, (0, 0), _DETAIL) for x in (pixels * inside, inside)]
     around = blur[0][region] / blur[1][region][:, None]  # (n, 3)
     return np.asarray(pixels[region] - around, dtype=np.float32).ravel()
+
+
+def _realistic_detail(picture: Pixels, case: EditCase) -> float:
+    """:func:`eie.evaluate.realism.detail` of the revealed region; NaN if it is too small."""
+    region = case.revealed
+    if region.sum() < realism.LEAST:
+        return float("nan")
+    return realism.detail(picture, case.truth, region)
+
+
+def _features_of(method: str, cases: Sequence[CaseResult]) -> list[realism.Features]:
+    return [
+        {stride: case.arrays[f"{method}/{stride}"] for stride in realism.STRIDES} for case in cases
+    ]
+
+
+def _is_finite(arrays: Mapping[str, NDArray[Any]]) -> bool:
+    """Whether the crop shows anything of the revealed region, whose features are NaN else."""
+    return all(np.isfinite(array).all() for array in arrays.values())
 
 
 def _mean(values: NDArray[Any], region: Mask) -> float:

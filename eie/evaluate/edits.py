@@ -11,16 +11,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from eie.errors import UsageError
 from eie.evaluate.baselines import BASELINES, edited_by
-from eie.evaluate.cases import CaseResult, Pixels, run_cases
+from eie.evaluate.cases import CaseResult, run_cases
 from eie.evaluate.compositions import Composition, CompositionSettings, composed
 from eie.evaluate.edit_case import EditCase, Mask
-from eie.evaluate.edit_scores import MEASURES, NOTES, scores_of
+from eie.evaluate.edit_scores import (
+    MEASURES,
+    NOTES,
+    TRUTH,
+    hole_arrays,
+    scores_of,
+    set_scores,
+)
 from eie.evaluate.edit_settings import PICKS, EditSettings
 from eie.evaluate.element_edits import (
     NOT_EDITED,
@@ -31,7 +39,9 @@ from eie.evaluate.element_edits import (
     selected_mask,
 )
 from eie.evaluate.pairs import PairCase, paired
+from eie.evaluate.realism import crop_about
 from eie.evaluate.results import Results
+from eie.evaluate.timing import Timed, timed
 
 TITLE = "Edits with known truth"
 
@@ -79,6 +89,7 @@ def evaluate_edits(
         "baselines": settings.chosen_baselines,
         "seeds": sorted({case.seed for case in cases if isinstance(case, Composition)}),
         "cases": names,
+        "measures": list(MEASURES),
     }
     results = run_cases(
         names,
@@ -90,7 +101,21 @@ def evaluate_edits(
     )
     notes = [*NOTES, *(_gains(results, settings) if settings.free else ())]
     kinds = {case.name: case.kind for case in cases}
-    return Results(TITLE, command, described, MEASURES, results, notes=notes, groups=kinds)
+    of_kind = {
+        kind: [result for result in results if kinds[result.case] == kind]
+        for kind in dict.fromkeys(kinds.values())
+    }
+    return Results(
+        TITLE,
+        command,
+        described,
+        MEASURES,
+        results,
+        overall=set_scores(results),
+        notes=notes,
+        groups=kinds,
+        overall_by_group={kind: set_scores(alike) for kind, alike in of_kind.items()},
+    )
 
 
 def edit_plots(results: Results, settings: EditSettings) -> dict[str, bytes]:
@@ -113,21 +138,26 @@ def report_key(settings: EditSettings) -> tuple[str, str]:
 
 def judged(case: EditCase, settings: EditSettings) -> CaseResult:
     """What every method makes of a case, and how good that is."""
-    shown = {"before": case.before, "truth": case.truth}
-    results: dict[str, Pixels] = {}
+    shown = {"before": case.before, TRUTH: case.truth}
+    made: dict[str, Timed] = {}
     overlap = math.nan
     if settings.chosen_decoders:
         elements, chosen = picked(decomposed(case, settings), case, settings.select)
         selected = selected_mask(elements, chosen)
         overlap = _iou(selected, case.cover > 0 if settings.select == "exact" else case.solid)
         shown["selected"] = np.where(selected[..., None], case.before, case.before // 3)
-        results |= rendered(elements, chosen, case, settings)
+        made |= rendered(elements, chosen, case, settings)
     for baseline in settings.chosen_baselines:
-        results[baseline] = edited_by(baseline, case, solid=settings.select == "mask")
+        made[baseline] = timed(partial(edited_by, baseline, case, solid=settings.select == "mask"))
+    results = {method: result.pixels for method, result in made.items()}
     scores = scores_of(case, results)
+    for method, result in made.items():
+        scores[method]["seconds"] = result.seconds
     for decoder in settings.chosen_decoders:
         scores[decoder]["selection"] = overlap
-    return CaseResult(case.name, scores, {**shown, **results})
+    regions = (case.revealed, case.object, case.cover > 0)
+    focus = crop_about(next(region for region in regions if region.any()))
+    return CaseResult(case.name, scores, {**shown, **results}, hole_arrays(case, results), focus)
 
 
 def _check(settings: EditSettings) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from eie.evaluate.cases import Pixels
 from eie.evaluate.edit_case import EditCase, Mask
 from eie.evaluate.edit_settings import EditSettings, Pick
 from eie.evaluate.segmenters import loaded_segmenter
+from eie.evaluate.timing import Timed, timed
 
 if TYPE_CHECKING:
     from eie.render import Decoder
@@ -92,20 +94,23 @@ def edited(elements: ElementSet, ids: Sequence[int], case: EditCase) -> ElementS
 
 def rendered(
     elements: ElementSet, ids: Sequence[int], case: EditCase, settings: EditSettings
-) -> dict[str, Pixels]:
-    """Method ⇒ (H, W, 3) for every decoder."""
+) -> dict[str, Timed]:
+    """Method ⇒ what every decoder makes of the edit, (H, W, 3), timed with all of the rendering."""
     import eie
 
-    # Elements parted along all that is the object's leave nothing of it beside them.
-    seam = 0 if settings.select == "exact" and not settings.free else None
+    # Elements parted along all that is the object's leave nothing of it beyond the mask's margin.
+    seam = case.margin if settings.select == "exact" and not settings.free else None
     variants = {"": edited(elements, ids, case)}
     if settings.free:
         elements = eie.encode(elements, **_encoding(settings))
         variants = {"": edited(elements, ids, case), NOT_EDITED: elements}
+
+    def render(variant: ElementSet, name: str) -> Pixels:
+        decoder = decoder_of(name, settings)
+        return eie.render(variant, decoder=decoder, free=settings.free, seam=seam).photo.pixels
+
     return {
-        name + suffix: eie.render(
-            variant, decoder=decoder_of(name, settings), free=settings.free, seam=seam
-        ).photo.pixels
+        name + suffix: timed(partial(render, variant, name))
         for suffix, variant in variants.items()
         for name in settings.chosen_decoders
     }

@@ -3,24 +3,31 @@
     NAME_1.jpg  NAME_2.jpg             the photos, of one size, taken from one place
     NAME_1_mask.png  NAME_2_mask.png   the object in each, white; black all over where it is not
 
-Each photo is the truth of the other where the object was. A pair gives up to three cases: the
-object removed from photo 1, judged where photo 2 does not show it; the same from photo 2; and, if
-both show it, moved from its place in photo 1 to that in photo 2. Alignment and exposure are taken
-as they are.
+Each photo is the truth of the other where the object was. A pair gives up to four cases: the
+object removed from photo 1 ("NAME 1-2") and from photo 2 ("NAME 2-1"); and, if both show it, moved
+from its place in photo 1 to that in photo 2 ("NAME move 1-2") and back ("NAME move 2-1"). A move
+brings the mask's centroid to that of the other mask, and scales by the root of the masks' areas, to
+whole pixels. Alignment and exposure are taken as they are.
+
+Photos blur and masks are drawn, so both masks are dilated by :data:`GROWN` pixels before it is said
+where the object was: *revealed* is the old one less the new one, *untouched* what lies in neither,
+*object* the new mask itself. Who is given the mask dilates it by :data:`MARGIN` before filling.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from eie.errors import BadInputError
+from eie.errors import BadInputError, UsageError
 from eie.evaluate.cases import Pixels
 from eie.evaluate.compositions import scaled_to
-from eie.evaluate.edit_case import Area, EditCase, Kind, Mask
+from eie.evaluate.edit_case import HALF, Area, EditCase, Kind, Mask, Plane, dilated
 from eie.evaluate.photos import read_rgb
 from eie.files.folders import IMAGE_SUFFIXES
 from eie.files.images import read_photo
@@ -30,6 +37,17 @@ MASK = "_mask.png"
 
 LEAST = 64
 """Pixels from which on a mask counts as an object."""
+
+GROWN = 4
+"""Pixels around a mask, on every side, where the photo may still show the object."""
+
+MARGIN = 3
+"""Pixels by which the mask is dilated for what fills it."""
+
+PAIR_KINDS: tuple[Kind, ...] = ("move", "remove")
+"""The edits that pairs give."""
+
+_MOVE = "move "
 
 
 @dataclass(frozen=True)
@@ -43,7 +61,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class PairCase:
-    """One case that a pair gives: "1-2" removes the object of photo 1, "move" moves it."""
+    """One case that a pair gives: "1-2" removes the object of photo 1, "move 1-2" moves it."""
 
     name: str
     pair: Pair
@@ -51,7 +69,12 @@ class PairCase:
 
     @property
     def kind(self) -> Kind:
-        return "move" if self.edit == "move" else "remove"
+        return "move" if self.edit.startswith(_MOVE) else "remove"
+
+    @property
+    def edited(self) -> int:
+        """Which photo is edited, 0 or 1; the other is the truth."""
+        return int(self.edit.endswith("2-1"))
 
 
 def find_pairs(folder: Path) -> list[Pair]:
@@ -87,83 +110,111 @@ def _pair(folder: Path, name: str, photos: dict[str, Path]) -> Pair:
     return Pair(name, (photos[name + FIRST], photos[name + SECOND]), masks)
 
 
-def plan_pairs(pairs: Sequence[Pair], limit: int | None = None) -> list[PairCase]:
+def plan_pairs(
+    pairs: Sequence[Pair], limit: int | None = None, kinds: Sequence[Kind] = PAIR_KINDS
+) -> list[PairCase]:
     """The cases that pairs give, by what their masks show.
 
     Args:
         limit: at most that many, spread evenly over all.
+        kinds: of edits, out of :data:`PAIR_KINDS`.
 
     Raises:
-        BadInputError: a mask cannot be read, or neither mask of a pair shows an object.
+        UsageError: pairs give no such kind of edit.
+        BadInputError: a mask cannot be read, neither mask of a pair shows an object, or no pair
+            gives an edit of these kinds.
     """
-    planned = []
-    for pair in pairs:
-        shown = [_mask(path).sum() >= LEAST for path in pair.masks]
-        if not any(shown):
-            raise BadInputError("neither mask shows an object", where=str(pair.masks[0]))
-        edits = [edit for edit, there in zip(("1-2", "2-1"), shown, strict=True) if there]
-        if all(shown):
-            edits.append("move")
-        planned += [PairCase(f"{pair.name} {edit}", pair, edit) for edit in edits]
+    for kind in kinds:
+        if kind not in PAIR_KINDS:
+            raise UsageError(
+                f"pairs give no edit '{kind}'", hint=f"there is: {', '.join(PAIR_KINDS)}"
+            )
+    planned = [case for pair in pairs for case in _cases(pair) if case.kind in kinds]
+    if not planned:
+        raise BadInputError(
+            f"the pairs show none of these edits: {', '.join(kinds)}",
+            hint="an object is moved where both masks show it",
+        )
     if limit is None or limit >= len(planned):
         return planned
     return [planned[index * len(planned) // limit] for index in range(limit)]
+
+
+def _cases(pair: Pair) -> list[PairCase]:
+    """All that a pair gives."""
+    shown = [_mask(path).sum() >= LEAST for path in pair.masks]
+    if not any(shown):
+        raise BadInputError("neither mask shows an object", where=str(pair.masks[0]))
+    edits = [edit for edit, there in zip(("1-2", "2-1"), shown, strict=True) if there]
+    if all(shown):
+        edits += [_MOVE + edit for edit in edits]
+    return [PairCase(f"{pair.name} {edit}", pair, edit) for edit in edits]
 
 
 def paired(case: PairCase, size: int) -> EditCase:
     """Read a case, scaled down to a long side of at most `size` pixels.
 
     Raises:
-        BadInputError: a file cannot be read, or the files of the pair differ in size.
+        BadInputError: a file cannot be read, the files of the pair differ in size, or nothing is
+            left of the object at this size.
     """
-    there, here = (1, 0) if case.edit == "2-1" else (0, 1)
-    photos, masks = _read(case.pair, size)
-    before, truth = photos[there], photos[here]
-    old, other = masks[there], masks[here]
-    home = _tight(old)
-    nothing = np.zeros_like(old)
-    if case.edit == "move":
-        new = _tight(other)
-        # Centre to centre: sizes differ by a pixel or by perspective, and are not changed.
-        left = round(new.left + (new.width - home.width) / 2)
-        top = round(new.top + (new.height - home.height) / 2)
-        target = Area(left, top, home.width, home.height)
-        present, apart = other, nothing
-    else:
-        target, present, apart = None, nothing, other
+    here, there = case.edited, 1 - case.edited
+    photos, covers = _read(case.pair, size)
+    masks = [cover >= HALF for cover in covers]
+    for index in (here, there) if case.kind == "move" else (here,):
+        if not masks[index].any():
+            path = str(case.pair.masks[index])
+            raise BadInputError(f"the object is too small at {size} pixels", where=path)
+    home = Area.around(covers[here] > 0)
+    target, present = None, np.zeros_like(masks[there])
+    if case.kind == "move":
+        target, present = moved_area(home, masks[here], masks[there]), masks[there]
     return EditCase(
         name=case.name,
-        kind="move" if case.edit == "move" else "remove",
-        before=before,
-        truth=truth,
-        cover=old.astype(np.uint8) * 255,
-        gone=old,
+        kind=case.kind,
+        before=photos[here],
+        truth=photos[there],
+        cover=covers[here],
+        gone=dilated(masks[here], GROWN),
         present=present,
-        apart=apart,
+        apart=dilated(masks[there], GROWN) & ~present,
         home=home,
         target=target,
+        margin=MARGIN,
     )
 
 
-def _read(pair: Pair, size: int) -> tuple[list[Pixels], list[Mask]]:
+def moved_area(area: Area, old: Mask, new: Mask) -> Area:
+    """Where an area goes with an object that has these masks (H, W) before and after.
+
+    Centroid to centroid, scaled by the root of the ratio of the areas; in whole pixels.
+    """
+    scale = math.sqrt(new.sum() / old.sum())
+    middle = np.array([area.left + area.width / 2, area.top + area.height / 2])
+    x, y = _centroid(new) + scale * (middle - _centroid(old))
+    width, height = (max(1, round(scale * side)) for side in (area.width, area.height))
+    return Area(round(x - width / 2), round(y - height / 2), width, height)
+
+
+def _centroid(mask: Mask) -> NDArray[np.float64]:
+    """x and y in pixels, of pixels' middles."""
+    return np.asarray(np.argwhere(mask).mean(axis=0)[::-1] + 0.5)
+
+
+def _read(pair: Pair, size: int) -> tuple[list[Pixels], list[Plane]]:
+    """The photos, and how far every pixel is the object's in each."""
     photos = [read_rgb(path) for path in pair.photos]
     masks = [_mask(path) for path in pair.masks]
     for path, array in zip((*pair.photos[1:], *pair.masks), (*photos[1:], *masks), strict=True):
         if array.shape[:2] != photos[0].shape[:2]:
             raise BadInputError(f"its size differs from that of {pair.photos[0]}", where=str(path))
-    # A pixel that the object touches at all is the object's: the mask stays exact.
-    small = [scaled_to(mask.astype(np.uint8) * 255, size) > 0 for mask in masks]
-    return [scaled_to(photo, size) for photo in photos], small
+    covers = [scaled_to(mask.astype(np.uint8) * 255, size) for mask in masks]
+    # As sharp as photos of that size are: a blurred truth would excuse a blurred fill.
+    return [scaled_to(photo, size, sharp=True) for photo in photos], covers
 
 
 def _mask(path: Path) -> Mask:
     """(H, W) bool, where a picture is more white than black."""
     pixels = read_photo(path).pixels
     colours = pixels[..., :-1] if pixels.shape[2] in (2, 4) else pixels
-    return np.asarray(colours.mean(axis=2) >= 128)
-
-
-def _tight(mask: Mask) -> Area:
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    top, left = int(rows[0]), int(columns[0])
-    return Area(left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top)
+    return np.asarray(colours.mean(axis=2) >= HALF)

@@ -7,7 +7,7 @@ always there where LPIPS and FID want weights from elsewhere. Definition:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -92,6 +92,41 @@ def pooled_features(pictures: Iterable[Pixels]) -> NDArray[np.float32]:
     with torch.inference_mode():
         rows = [_network().pooled(_batch(picture))[0].numpy() for picture in pictures]
     return np.stack(rows)
+
+
+def region_features(
+    picture: Pixels, weights: NDArray[np.floating], strides: Sequence[int]
+) -> dict[int, NDArray[np.float32]]:
+    """Stride ⇒ (C_s,): the features there, averaged over the picture by the weights of its pixels.
+
+    These are not brought to unit length, as usual for a kernel distance.
+
+    Args:
+        picture: (H, W, 3) whose sides are multiples of 32; it is not continued at its border.
+        weights: (H, W) ≥ 0, averaged over the pixels of each feature; if they sum to 0, all
+            features are NaN.
+        strides: out of 2, 4, 8, 16 and 32.
+
+    Raises:
+        MissingModelError: the ImageNet weights are not installed.
+    """
+    import cv2
+    import torch
+
+    from eie.models.feature_distance import STRIDES
+    from eie.models.lite0 import PIXEL_MEAN, PIXEL_STD
+
+    pixels = (_batch(picture) * 255 - PIXEL_MEAN[0]) / PIXEL_STD[0]
+    with torch.inference_mode():
+        levels = dict(zip(STRIDES, _network().backbone(pixels), strict=True))
+    pooled = {}
+    for stride in strides:
+        level = levels[stride][0].numpy()  # (C_s, H/s, W/s)
+        size = (level.shape[2], level.shape[1])
+        share = cv2.resize(weights.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        with np.errstate(invalid="ignore"):
+            pooled[stride] = (level * share).sum(axis=(1, 2)) / share.sum()
+    return pooled
 
 
 def frechet_distance(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:

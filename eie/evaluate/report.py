@@ -49,6 +49,9 @@ ul.notes { color: var(--faint); padding-left: 1.2rem; }
 .case { display: grid; gap: .75rem; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); }
 figure { margin: 0; }
 figure img { width: 100%; height: auto; display: block; background: #fff; }
+.crops { display: flex; gap: .75rem; overflow-x: auto; margin-bottom: .75rem; }
+.crops figure { flex: none; width: min-content; }
+.crops img { width: auto; max-width: none; }
 figcaption { font-size: 13px; }
 figcaption span { color: var(--faint); font-variant-numeric: tabular-nums; }
 """
@@ -207,13 +210,36 @@ def _contact_sheet(folder: Path, results: Results, key: Key, places: list[Place]
     for index, (kind, case) in enumerate(places):
         score = f"{measure.label} {measure.shown(_score(case, key))}"
         yield f"<h3>{kind}: {escape(case.case)} <small>({escape(score)})</small></h3>"
-        yield '<div class="case">'
-        for number, (title, pixels) in enumerate(case.pictures.items()):
-            name = f"case-{index}-{number}.png"
-            with write_atomically(folder / name) as handle:
-                handle.write(_png(pixels))
-            yield _figure(name, title, _caption(case, title, key.measure, measure))
-        yield "</div>"
+        captions = {title: _caption(case, title, key.measure, measure) for title in case.pictures}
+        if case.focus:
+            yield from _row(folder, f"crop-{index}", "crops", _crops(case, case.focus), captions)
+        yield from _row(folder, f"case-{index}", "case", case.pictures, captions)
+
+
+def _crops(case: CaseResult, focus: tuple[int, int, int, int]) -> dict[str, Pixels]:
+    """What is to be looked at, of every picture."""
+    left, top, width, height = focus
+    return {
+        title: pixels[top : top + height, left : left + width]
+        for title, pixels in case.pictures.items()
+    }
+
+
+def _row(
+    folder: Path,
+    prefix: str,
+    style: str,
+    pictures: Mapping[str, Pixels],
+    captions: Mapping[str, str],
+) -> Iterator[str]:
+    """Pictures in a class of the style sheet: "crops" at full size, "case" as wide as a column."""
+    yield f'<div class="{style}">'
+    for number, (title, pixels) in enumerate(pictures.items()):
+        name = f"{prefix}-{number}.png"
+        with write_atomically(folder / name) as handle:
+            handle.write(_png(pixels))
+        yield _figure(name, title, captions[title])
+    yield "</div>"
 
 
 def _caption(case: CaseResult, title: str, name: str, measure: Measure) -> str:

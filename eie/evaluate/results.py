@@ -1,4 +1,4 @@
-"""Results of an evaluation: means over its cases, as a table, JSON and CSV."""
+"""Results of an evaluation: means over its cases, figures of the set, as a table, JSON and CSV."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,7 @@ MISSING = "—"
 """What a table shows where nothing was measured."""
 
 ALL_CASES = "*"
-"""In CSV, the case of the rows that hold means over all cases and figures of the whole set."""
+"""In CSV, the case of the rows of means over all cases; before a kind, of those of that kind."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class Measure:
         higher_is_better: None where neither is.
         digits: shown behind the point.
         about: what exactly it is, for a legend.
+        factor: by which values are multiplied when they are shown to people.
+        average: of the cases.
     """
 
     label: str
@@ -41,19 +43,24 @@ class Measure:
     higher_is_better: bool | None = None
     digits: int = 3
     about: str = ""
+    factor: float = 1
+    average: Literal["mean", "median"] = "mean"
 
     @property
     def heading(self) -> str:
-        """Label, unit and an arrow towards the better."""
+        """Label, unit, factor, what is no mean, and an arrow towards the better."""
         arrow = {True: " ↑", False: " ↓", None: ""}[self.higher_is_better]
-        return f"{self.label}{f' ({self.unit})' if self.unit else ''}{arrow}"
+        factor = f"×{self.factor:g}" if self.factor != 1 else ""
+        average = self.average if self.average != "mean" else ""
+        remarks = ", ".join(filter(None, (self.unit, factor, average)))
+        return f"{self.label}{f' ({remarks})' if remarks else ''}{arrow}"
 
     def shown(self, value: float) -> str:
-        return f"{value:.{self.digits}f}" if math.isfinite(value) else MISSING
+        return f"{value * self.factor:.{self.digits}f}" if math.isfinite(value) else MISSING
 
 
 class Mean(NamedTuple):
-    """Mean over those cases where a measure could be taken, and their number."""
+    """Mean, or median, over those cases where a measure could be taken, and their number."""
 
     value: float
     cases: int
@@ -72,6 +79,7 @@ class Results:
         overall: method ⇒ measure ⇒ value, of measures that only a whole set has.
         notes: what the reader must know: what is missing and why, what a figure means.
         groups: case ⇒ the kind of case it is, for means by kind; empty if all are alike.
+        overall_by_group: kind of case ⇒ as `overall`, of the cases of that kind alone.
     """
 
     title: str
@@ -82,6 +90,7 @@ class Results:
     overall: Scores = field(default_factory=dict)
     notes: Sequence[str] = ()
     groups: Mapping[str, str] = field(default_factory=dict)
+    overall_by_group: Mapping[str, Scores] = field(default_factory=dict)
 
     def methods(self) -> list[str]:
         """The methods in the order in which they appear."""
@@ -89,7 +98,7 @@ class Results:
         return list(dict.fromkeys([*found, *self.overall]))
 
     def means(self) -> dict[str, dict[str, Mean]]:
-        """Method ⇒ measure ⇒ mean; NaN and 0 cases where it was never taken.
+        """Method ⇒ measure ⇒ mean, or median; NaN and 0 cases where it was never taken.
 
         Figures of the whole set count all cases.
         """
@@ -103,12 +112,13 @@ class Results:
         if math.isfinite(whole):
             return Mean(whole, len(self.cases))
         taken = self._taken(method, measure)
-        return Mean(float(np.mean(taken)), len(taken)) if taken else Mean(math.nan, 0)
+        average = np.median if self.measures[measure].average == "median" else np.mean
+        return Mean(float(average(taken)), len(taken)) if taken else Mean(math.nan, 0)
 
     def by_group(self) -> dict[str, Results]:
         """The same of each kind of case alone, in the order in which they appear.
 
-        Figures of the whole set are left out. Empty if all cases are alike.
+        Figures of the whole set are those of each kind. Empty if all cases are alike.
         """
         kinds = dict.fromkeys(self.groups[case.case] for case in self.cases if self.groups)
         return {
@@ -116,9 +126,10 @@ class Results:
                 self,
                 title=kind,
                 cases=[case for case in self.cases if self.groups[case.case] == kind],
-                overall={},
+                overall=self.overall_by_group.get(kind, {}),
                 notes=(),
                 groups={},
+                overall_by_group={},
             )
             for kind in kinds
         }
@@ -182,6 +193,7 @@ class Results:
                     "unit": measure.unit,
                     "higher_is_better": measure.higher_is_better,
                     "about": measure.about,
+                    "average": measure.average,
                 }
                 for name, measure in self.measures.items()
             },
@@ -200,7 +212,8 @@ class Results:
     def to_csv(self) -> str:
         """A row for each case and method, then one for each method with the case `*`: the means.
 
-        Columns: case, method, and the measures by name; empty where nothing was measured.
+        Those of each kind of case follow, with the case `*KIND`. Columns: case, method, and the
+        measures by name; empty where nothing was measured.
         """
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
@@ -209,9 +222,10 @@ class Results:
             for method, scores in case.scores.items():
                 values = [scores.get(name, math.nan) for name in self.measures]
                 writer.writerow([case.case, method, *map(_cell, values)])
-        for method, found in self.means().items():
-            values = [found[name].value for name in self.measures]
-            writer.writerow([ALL_CASES, method, *map(_cell, values)])
+        for kind, alone in {"": self, **self.by_group()}.items():
+            for method, found in alone.means().items():
+                values = [found[name].value for name in self.measures]
+                writer.writerow([ALL_CASES + kind, method, *map(_cell, values)])
         return stream.getvalue()
 
     def table(self) -> Table:
@@ -243,7 +257,10 @@ class Results:
 def _means_in_json(results: Results) -> dict[str, Any]:
     return {
         method: {
-            name: {"mean": finite({"": mean.value})[""], "cases": mean.cases}
+            name: {
+                results.measures[name].average: finite({"": mean.value})[""],
+                "cases": mean.cases,
+            }
             for name, mean in found.items()
         }
         for method, found in results.means().items()

@@ -35,6 +35,7 @@ def test_standard_output_is_json_and_nothing_else(run, folders, tmp_path):
     assert result.out.endswith(b"}\n")
     assert [set(case["scores"]) for case in content["cases"]] == [{"classical", "telea"}] * 3
     assert "revealed PSNR" in result.err
+    assert {"revealed_kid", "revealed_detail", "seconds"} <= set(content["means"]["telea"])
     page = (report / "index.html").read_text()
     assert "classical" in page
     assert "truth" in page
@@ -45,7 +46,7 @@ def test_every_case_is_a_row_of_csv(run, folders):
     result = run("evaluate", "edits", *folders, *FAST, "--kinds", "remove", "--csv")
     assert result.code == 0, result.err
     lines = result.text.splitlines()
-    assert len(lines) == 1 + 2 + 2
+    assert [line.split(",")[0] for line in lines[3:]] == ["*", "*", "*remove", "*remove"]
     assert lines[0].startswith("case,method,")
 
 
@@ -93,6 +94,22 @@ def test_an_object_without_alpha_is_bad_input(run, folders, tmp_path):
     result = run("evaluate", "edits", *folders, *FAST)
     assert (result.code, result.out) == (3, b"")
     assert "has no alpha channel" in result.err
+
+
+def test_pairs_are_moved_both_ways(run, tmp_path):
+    for number, left in ((1, 10), (2, 90)):
+        photo, mask = data.astronaut()[:100, :160].copy(), np.zeros((100, 160), np.uint8)
+        photo[40:80, left : left + 40] = data.coffee()[100:140, 200:240]
+        mask[40:80, left : left + 40] = 255
+        Image.fromarray(photo).save(tmp_path / f"cup_{number}.png")
+        Image.fromarray(mask).save(tmp_path / f"cup_{number}_mask.png")
+    pairs = ("evaluate", "edits", "--pairs", tmp_path, "--kinds", "move", "--select", "mask")
+    result = run(*pairs, *FAST, "--json")
+    assert result.code == 0, result.err
+    content = json.loads(result.out)
+    assert [case["case"] for case in content["cases"]] == ["cup move 1-2", "cup move 2-1"]
+    assert content["means"]["classical"]["revealed_kid"]["mean"] is not None
+    assert run(*pairs, "--kinds", "copy").code == 2
 
 
 def test_a_pair_whose_mask_is_missing_is_bad_input(run, tmp_path):

@@ -22,6 +22,7 @@ def evaluate_length(case: str, log: str = "") -> CaseResult:
         {"ours": {"length": float(len(case)), "unknown": math.nan}, "theirs": {"length": 1.5}},
         {"photo": picture, "ours": picture + 1},
         {"features": np.arange(len(case), dtype=np.float32)},
+        (1, 2, len(case), 1) if len(case) > 1 else None,
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from skimage import data
 
 from eie.errors import MissingModelError
-from eie.evaluate.baselines import FILLS, edited_by, hole, patchmatch, telea
+from eie.evaluate.baselines import FILLS, edited_by, hole, patchmatch, patchmatch_cython, telea
 from eie.evaluate.edit_case import Area, EditCase
 
 
@@ -93,7 +93,8 @@ def test_fills_of_a_plain_photo_are_plain():
     assert (hole(plain, unknown) == 128).all()
 
 
-def test_patchmatch_continues_stripes_and_repeats_itself():
+@pytest.mark.parametrize("fill", [patchmatch, patchmatch_cython])
+def test_patchmatch_continues_stripes_and_repeats_itself(fill):
     """What Telea smears: a texture whose period the patches can see."""
     stripes = np.repeat((np.arange(128) // 4 % 2 * 200).astype(np.uint8)[None], 96, axis=0)
     photo = np.dstack([stripes] * 3)
@@ -101,8 +102,8 @@ def test_patchmatch_continues_stripes_and_repeats_itself():
     unknown[36:60, 50:74] = True
     damaged = photo.copy()
     damaged[unknown] = 0
-    filled = patchmatch(damaged, unknown)
-    np.testing.assert_array_equal(filled, patchmatch(damaged, unknown))
+    filled = fill(damaged, unknown)
+    np.testing.assert_array_equal(filled, fill(damaged, unknown))
     error = [
         np.abs(made[unknown].astype(float) - photo[unknown]).mean()
         for made in (filled, telea(damaged, unknown))
@@ -110,7 +111,15 @@ def test_patchmatch_continues_stripes_and_repeats_itself():
     assert error[0] < 0.5 * error[1]
 
 
-def test_a_missing_library_says_what_to_do(photo, monkeypatch):
-    monkeypatch.setitem(sys.modules, "patchmatch", None)
-    with pytest.raises(MissingModelError, match="PyPatchMatch"):
-        edited_by("patchmatch", moved(photo, None))
+@pytest.mark.parametrize(
+    ("baseline", "module", "word"),
+    [
+        ("patchmatch", "patchmatch", "PyPatchMatch"),
+        ("patchmatch-cython", "patchmatch_cython", "patchmatch_cython"),
+    ],
+)
+def test_a_missing_library_says_what_to_do(photo, monkeypatch, baseline, module, word):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingModelError, match=word) as caught:
+        edited_by(baseline, moved(photo, None))
+    assert "eie[eval]" in caught.value.hint

@@ -40,6 +40,7 @@ def test_results_come_in_the_order_of_the_cases(made, tmp_path, stored, workers)
     results = run_cases(CASES, evaluate, store=store, workers=workers)
     assert [result.case for result in results] == CASES
     assert [result.scores["ours"]["length"] for result in results] == [1, 3, 2]
+    assert [result.focus for result in results] == [None, (1, 2, 3, 1), (1, 2, 2, 1)]
     for result in results:
         assert math.isnan(result.scores["ours"]["unknown"])
         assert list(result.scores) == ["ours", "theirs"]

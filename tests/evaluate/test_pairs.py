@@ -5,20 +5,21 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from eie.errors import BadInputError
-from eie.evaluate.pairs import find_pairs, paired, plan_pairs
+from eie.errors import BadInputError, UsageError
+from eie.evaluate.edit_case import Area
+from eie.evaluate.pairs import find_pairs, moved_area, paired, plan_pairs
 
 SCENE = np.ascontiguousarray(data.astronaut()[:120, :160])
 
 
-def write_pair(folder, name, first, second):
-    """Photos with a red square of 24×24 at (x, y), or without one for None."""
-    for number, place in ((1, first), (2, second)):
+def write_pair(folder, name, first, second, sides=(24, 24)):
+    """Photos with a red square at (x, y), or without one for None."""
+    for number, place, side in ((1, first, sides[0]), (2, second, sides[1])):
         photo, mask = SCENE.copy(), np.zeros(SCENE.shape[:2], np.uint8)
         if place:
             x, y = place
-            photo[y : y + 24, x : x + 24] = [255, 0, 0]
-            mask[y : y + 24, x : x + 24] = 255
+            photo[y : y + side, x : x + side] = [255, 0, 0]
+            mask[y : y + side, x : x + side] = 255
         Image.fromarray(photo).save(folder / f"{name}_{number}.png")
         Image.fromarray(mask).save(folder / f"{name}_{number}_mask.png")
 
@@ -33,26 +34,55 @@ def test_an_object_that_was_taken_away_gives_one_removal(tmp_path):
     case = paired(planned, 512)
     assert (planned.name, case.kind) == ("cup 1-2", "remove")
     np.testing.assert_array_equal(case.truth, SCENE)
-    assert case.revealed.sum() == 24 * 24
+    assert case.revealed.sum() == 32 * 32  # 4 more on every side
+    assert case.revealed[26:58, 16:48].all()
     assert not case.object.any()
 
 
-def test_a_moved_object_gives_both_removals_and_the_move(tmp_path):
+def test_a_moved_object_gives_both_removals_and_both_moves(tmp_path):
     write_pair(tmp_path, "cup", (20, 30), (40, 44))
     planned = cases_of(tmp_path)
-    assert [p.name for p in planned] == ["cup 1-2", "cup 2-1", "cup move"]
-    there, back, move = (paired(p, 512) for p in planned)
-    np.testing.assert_array_equal(there.before, back.truth)
-    np.testing.assert_array_equal(there.truth, back.before)
-    overlap = 4 * 10
-    for case in (there, back, move):
-        assert case.revealed.sum() == 24 * 24 - overlap
+    assert [p.name for p in planned] == ["cup 1-2", "cup 2-1", "cup move 1-2", "cup move 2-1"]
+    assert [p.kind for p in planned] == ["remove", "remove", "move", "move"]
+    cases = [paired(p, 512) for p in planned]
+    overlap = 12 * 18  # of squares grown to 32
+    for case in cases:
+        assert case.revealed.sum() == 32 * 32 - overlap
         np.testing.assert_array_equal(case.truth[case.revealed], SCENE[case.revealed])
         assert not (case.before != case.truth).any(axis=2)[case.untouched].any()
-    assert (move.home.left, move.home.top) == (20, 30)
-    assert (move.target.left, move.target.top) == (40, 44)
-    assert (move.truth[move.object] == [255, 0, 0]).all()
-    assert move.object.sum() == 24 * 24
+    for there, back in (cases[:2], cases[2:]):
+        np.testing.assert_array_equal(there.before, back.truth)
+        np.testing.assert_array_equal(there.truth, back.before)
+    for move, home, target in ((cases[2], (20, 30), (40, 44)), (cases[3], (40, 44), (20, 30))):
+        assert move.home == (*home, 24, 24)
+        assert move.target == (*target, 24, 24)
+        assert (move.truth[move.object] == [255, 0, 0]).all()
+        assert move.object.sum() == 24 * 24
+
+
+def test_a_move_scales_by_the_root_of_the_areas(tmp_path):
+    write_pair(tmp_path, "cup", (20, 30), (60, 20), sides=(24, 36))
+    there, back = (paired(p, 512) for p in cases_of(tmp_path)[2:])
+    assert (there.home, there.target) == ((20, 30, 24, 24), (60, 20, 36, 36))
+    assert (back.home, back.target) == ((60, 20, 36, 36), (20, 30, 24, 24))
+
+
+def test_a_move_goes_from_centroid_to_centroid():
+    """By hand: an L of 3 squares of 10 loses one; the middle of its area moves along."""
+    old, new = np.zeros((60, 60), bool), np.zeros((60, 60), bool)
+    old[10:20, 10:20] = old[20:30, 10:30] = True  # middles (15, 15), (15, 25), (25, 25)
+    new[30:40, 30:60] = True  # the same 300 pixels; middle (45, 35)
+    x, y = 55 / 3, 65 / 3
+    target = moved_area(Area(10, 10, 20, 20), old, new)
+    assert target == (round(10 + 45 - x), round(10 + 35 - y), 20, 20)
+
+
+def test_what_is_filled_is_a_margin_around_the_mask(tmp_path):
+    write_pair(tmp_path, "cup", (20, 30), None)
+    [case] = [paired(p, 512) for p in cases_of(tmp_path)]
+    for unknown in (case.unknown, case.unknown_by_mask):
+        assert unknown.sum() == 30 * 30
+        assert unknown[27:57, 17:47].all()
 
 
 def test_an_object_only_in_the_second_photo_is_removed_from_that(tmp_path):
@@ -62,12 +92,15 @@ def test_an_object_only_in_the_second_photo_is_removed_from_that(tmp_path):
     np.testing.assert_array_equal(paired(planned, 512).truth, SCENE)
 
 
-def test_photos_are_scaled_down_and_masks_stay_exact(tmp_path):
+def test_photos_and_masks_are_scaled_down_alike(tmp_path):
     write_pair(tmp_path, "cup", (21, 31), None)
     case = paired(cases_of(tmp_path)[0], 80)
     assert case.before.shape == (60, 80, 3)
     changed = (case.before != case.truth).any(axis=2)
-    np.testing.assert_array_equal(changed, case.gone)
+    assert changed[case.cover > 0].all()
+    assert case.cover.sum() / 255 == pytest.approx(12 * 12, rel=0.01)
+    assert not np.isin(case.cover[14:29, 9:24], (0, 255)).all()  # its border, at odd pixels
+    assert not changed[case.untouched].any()
 
 
 def test_a_limit_spreads_over_all(tmp_path):
@@ -75,6 +108,26 @@ def test_a_limit_spreads_over_all(tmp_path):
         write_pair(tmp_path, name, (20, 30), None)
     planned = plan_pairs(find_pairs(tmp_path), limit=3)
     assert [p.pair.name for p in planned] == ["a", "c", "e"]
+
+
+def test_kinds_are_chosen(tmp_path):
+    write_pair(tmp_path, "cup", (20, 30), (40, 44))
+    planned = plan_pairs(find_pairs(tmp_path), kinds=("move",))
+    assert [p.name for p in planned] == ["cup move 1-2", "cup move 2-1"]
+    with pytest.raises(UsageError, match="no edit 'resize'"):
+        plan_pairs(find_pairs(tmp_path), kinds=("resize",))
+
+
+def test_kinds_that_no_pair_gives(tmp_path):
+    write_pair(tmp_path, "cup", (20, 30), None)
+    with pytest.raises(BadInputError, match="none of these edits: move"):
+        plan_pairs(find_pairs(tmp_path), kinds=("move",))
+
+
+def test_an_object_of_which_nothing_is_left(tmp_path):
+    write_pair(tmp_path, "cup", (20, 30), None, sides=(8, 8))
+    with pytest.raises(BadInputError, match="too small at 4 pixels"):
+        paired(cases_of(tmp_path)[0], 4)
 
 
 @pytest.mark.parametrize(

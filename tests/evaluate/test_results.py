@@ -108,6 +108,23 @@ def test_the_table_shows_means_and_what_is_missing():
     assert "PSNR (dB) ↑" in text
 
 
+def test_a_measure_may_be_a_median_and_be_shown_times_a_factor():
+    measures = {
+        "kid": Measure("KID", "", False, 1, factor=1000),
+        "detail": Measure("detail", average="median", digits=2),
+    }
+    cases = [CaseResult(str(d), {"ours": {"detail": d}}) for d in (0.5, 0.6, 9.0, math.nan)]
+    found = Results("t", "", {}, measures, cases, overall={"ours": {"kid": 0.1234}})
+    assert found.means()["ours"]["detail"] == (0.6, 3)
+    assert [text for text, _ in dict(found.rows())["ours"]] == ["123.4", "0.60"]
+    headings = [measure.heading for measure in measures.values()]
+    assert headings == ["KID (×1000) ↓", "detail (median)"]
+    content = json.loads(found.to_json())
+    assert content["means"]["ours"]["detail"] == {"median": 0.6, "cases": 3}
+    assert content["means"]["ours"]["kid"] == {"mean": 0.1234, "cases": 4}
+    assert content["measures"]["detail"]["average"] == "median"
+
+
 def test_the_best_is_the_highest_or_the_lowest():
     assert results().best("psnr") == {"ours"}
     assert results().best("lpips") == {"theirs"}
@@ -169,7 +186,7 @@ def test_a_report_replaces_the_one_before(tmp_path):
 
 def by_kind() -> Results:
     kinds = {f"photo <{index}>": "move" if index % 3 else "remove" for index in range(9)}
-    return replace(results(), groups=kinds)
+    return replace(results(), groups=kinds, overall_by_group={"move": {"ours": {"frechet": 7.5}}})
 
 
 def test_each_kind_of_case_has_its_means():
@@ -177,10 +194,35 @@ def test_each_kind_of_case_has_its_means():
     assert list(kinds) == ["remove", "move"]
     assert kinds["remove"].means()["ours"]["psnr"] == (23.0, 3)
     assert kinds["move"].means()["ours"]["psnr"] == (24.5, 6)
-    assert math.isnan(kinds["move"].means()["ours"]["frechet"].value)
+    assert math.isnan(kinds["remove"].means()["ours"]["frechet"].value)
+    assert kinds["move"].means()["ours"]["frechet"] == (7.5, 6)
     content = json.loads(by_kind().to_json())
     assert content["means_by_kind"]["move"]["ours"]["psnr"] == {"mean": 24.5, "cases": 6}
+    assert content["means_by_kind"]["move"]["ours"]["frechet"]["mean"] == 7.5
     assert json.loads(results().to_json())["means_by_kind"] == {}
+
+
+def test_csv_has_rows_for_each_kind():
+    rows = list(csv.DictReader(io.StringIO(by_kind().to_csv())))[18:]
+    assert [row["case"] for row in rows] == ["*", "*", "*remove", "*remove", "*move", "*move"]
+    assert [row["frechet"] for row in rows] == ["12.5", "11", "", "", "7.5", ""]
+
+
+def test_what_is_to_be_looked_at_is_shown_at_full_size(tmp_path):
+    y, x = np.mgrid[:40, :50]
+    picture = np.dstack([y, x, x]).astype(np.uint8)
+    case = CaseResult(
+        "a", {"ours": {"psnr": 20.0}}, {"before": picture, "ours": picture + 1}, {}, (20, 5, 16, 12)
+    )
+    page = write_report(tmp_path, replace(results(1), cases=[case]), {}, ("ours", "psnr"))
+    text = page.read_text()
+    row = text.split('<div class="crops">')[1].split("</div>")[0]
+    assert row.count("<img ") == 2
+    assert "ours <span>PSNR 20.00</span>" in row
+    assert "max-width: none" in text.split(".crops img")[1].split("}")[0]
+    for number, shown in enumerate(case.pictures.values()):
+        with Image.open(tmp_path / "pictures" / f"crop-0-{number}.png") as crop:
+            np.testing.assert_array_equal(np.asarray(crop), shown[5:17, 20:36])
 
 
 def test_a_report_has_a_table_for_each_kind(tmp_path):

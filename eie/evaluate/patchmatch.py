@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from eie.render.pictures import Mask, Picture
+from eie.evaluate.cases import Pixels
+from eie.evaluate.edit_case import Mask
 
 PATCH_RADIUS = 3
 """Of the patches that are compared: 7×7 pixels, as the method's authors took."""
@@ -33,7 +34,7 @@ def has_patches(unknown: Mask) -> bool:
     return bool(cv2.erode(padded, np.ones((side, side), np.uint8)).any())
 
 
-def fill_with_patches(photo: Picture, unknown: Mask, seed: int = 0) -> Picture:
+def fill_with_patches(photo: Pixels, unknown: Mask, seed: int = 0) -> Pixels:
     """(h, w, 3) with the unknown pixels made from patches of the known ones.
 
     The same photo, mask and seed give the same pixels; the search for patches starts at random.
