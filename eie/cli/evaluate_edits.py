@@ -74,7 +74,7 @@ def command(
             "--decoder",
             metavar="NAME,...",
             help="Decoders to judge, as in eie render, or none.",
-            show_default="refined,classical,light; light with --free",
+            show_default="classical,light; light with --free",
         ),
     ] = None,
     baselines: Annotated[

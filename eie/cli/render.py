@@ -20,14 +20,7 @@ from eie.cli.options import (
 from eie.cli.payload import is_stream, note, picture_format, read_elements, write_picture
 from eie.cli.progress import working
 from eie.errors import UsageError
-from eie.render import (
-    DECODERS,
-    DEFAULT,
-    DEFAULT_FREE,
-    DiffusionDecoder,
-    RefinedDecoder,
-    variations,
-)
+from eie.render import DECODERS, DEFAULT, DEFAULT_FREE, DiffusionDecoder, variations
 from eie.render.anchored import RIM, SEAM
 from eie.render.sampling import SCHEDULERS
 
@@ -83,17 +76,6 @@ def command(
         int | None,
         typer.Option(
             "--steps", min=1, help="Of denoising.", show_default=str(DiffusionDecoder.steps)
-        ),
-    ] = None,
-    descent: Annotated[
-        int | None,
-        typer.Option(
-            "--descent",
-            metavar="STEPS",
-            min=0,
-            help="By which a refined fill gets closer to the features that are expected of the "
-            "photo; 0 for none, which takes about half the time.",
-            show_default=str(RefinedDecoder.descent),
         ),
     ] = None,
     guidance: Annotated[
@@ -183,7 +165,6 @@ def command(
                 model=model,
                 device=device,
                 steps=steps,
-                descent=descent,
                 guidance=guidance,
                 temperature=temperature,
                 seed=seed,

@@ -17,8 +17,8 @@ class EditSettings:
     """Which methods are judged, and how eie picks the object.
 
     Attributes:
-        decoders: names out of :data:`eie.render.DECODERS`; None for refined, classical and
-            light, or with `free` for light.
+        decoders: names out of :data:`eie.render.DECODERS`; None for classical and light,
+            or with `free` for light.
         baselines: names out of :data:`eie.evaluate.baselines.BASELINES`; None for all of them, or
             with `free` for none.
         select: "click" for one click at the object's middle, baselines know all pixels that it
@@ -49,7 +49,7 @@ class EditSettings:
     def chosen_decoders(self) -> tuple[str, ...]:
         if self.decoders is not None:
             return self.decoders
-        return ("light",) if self.free else ("refined", "classical", "light")
+        return ("light",) if self.free else ("classical", "light")
 
     @property
     def chosen_baselines(self) -> tuple[str, ...]:

@@ -23,7 +23,6 @@ from eie.render.diffusion import DiffusionDecoder
 from eie.render.inpaint import InpaintDecoder
 from eie.render.light import LightDecoder
 from eie.render.pictures import Mask, Picture
-from eie.render.refined import RefinedDecoder
 
 __all__ = [
     "DECODERS",
@@ -35,7 +34,6 @@ __all__ = [
     "FreeDecoder",
     "InpaintDecoder",
     "LightDecoder",
-    "RefinedDecoder",
     "Rendering",
     "Scene",
     "VaryingDecoder",
@@ -45,14 +43,13 @@ __all__ = [
 
 DECODERS: Mapping[str, type[Decoder]] = {
     "classical": ClassicalDecoder,
-    "refined": RefinedDecoder,
     "light": LightDecoder,
     "diffusion": DiffusionDecoder,
     "inpaint": InpaintDecoder,
 }
 """The decoders that a name stands for, each with its default settings."""
 
-DEFAULT, DEFAULT_FREE = "refined", "light"
+DEFAULT, DEFAULT_FREE = "classical", "light"
 """The decoders of what an edit reveals, and of whole pictures."""
 
 

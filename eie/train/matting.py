@@ -20,6 +20,7 @@ from eie.models.feature_distance import features_of, load_feature_distance
 from eie.models.plain import save_plain
 from eie.models.seam_matting import FOLDER, SeamMatting
 from eie.models.segmenter import Segmenter
+from eie.train.batch_cache import repeated
 from eie.train.images import Folder, Pixels, TrainingImages, read_training_images
 from eie.train.loop import averaged_weights, load_fitting, run_options, train
 from eie.train.objects import (
@@ -31,7 +32,6 @@ from eie.train.objects import (
     rough_mask,
 )
 from eie.train.pictures import side_by_side
-from eie.train.prepared import repeated
 from eie.train.scenes import degraded, jittered_colours, placed, random_view
 from eie.train.settings import MattingSettings
 

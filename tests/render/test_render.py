@@ -62,14 +62,14 @@ def test_a_seam_is_refused_where_it_means_nothing():
 
 def test_the_default_and_the_name_mean_the_same():
     assert_array_equal(
-        render(edited()).photo.pixels, render(edited(), decoder="refined").photo.pixels
+        render(edited()).photo.pixels, render(edited(), decoder="classical").photo.pixels
     )
 
 
 def test_unknown_decoders_are_refused_with_the_list():
     with pytest.raises(
         UsageError,
-        match=r"no decoder 'telea' \(there is: classical, refined, light, diffusion, inpaint\)",
+        match=r"no decoder 'telea' \(there is: classical, light, diffusion, inpaint\)",
     ):
         render(edited(), decoder="telea")
 
@@ -113,5 +113,5 @@ def test_a_rendering_saves_itself_with_its_provenance(tmp_path):
     rendering.save(tmp_path / "out.png")
     with Image.open(tmp_path / "out.png") as image:
         assert_array_equal(np.asarray(image), rendering.photo.pixels)
-        assert image.text["eie:decoder"] == "refined"
+        assert image.text["eie:decoder"] == "classical"
     rendering.save(tmp_path / "bare.jpg", quality=50, metadata=False)
