@@ -94,8 +94,8 @@ def command(
             metavar="click|mask|exact",
             help="How eie picks the object: by object@x,y at the pixel of it that is farthest from "
             "its border; by mask: with its true mask, the pixels more its own than the scene's, "
-            "which baselines are given, too; or with a mask of all that it touches, without a "
-            "seam, so that decoders have to fill exactly what baselines have to.",
+            "which baselines are given, too; or with a mask of all that it touches, undilated, "
+            "so that decoders have to fill exactly what baselines have to.",
             show_default="click",
         ),
     ] = None,

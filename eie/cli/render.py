@@ -21,7 +21,7 @@ from eie.cli.payload import is_stream, note, picture_format, read_elements, writ
 from eie.cli.progress import working
 from eie.errors import UsageError
 from eie.render import DECODERS, DEFAULT, DEFAULT_FREE, DiffusionDecoder, variations
-from eie.render.anchored import RIM, SEAM
+from eie.render.anchored import DILATION
 from eie.render.sampling import SCHEDULERS
 
 
@@ -45,29 +45,16 @@ def command(
             "photo's own pixels.",
         ),
     ] = None,
-    seam: Annotated[
+    dilation: Annotated[
         int | None,
         typer.Option(
-            "--seam",
+            "--dilation",
             metavar="PX",
             min=0,
-            max=SEAM,
-            help="How far around what is taken away the photo is made anew where it still shows "
-            "it; 0 leaves all pixels but those of edited elements as they were.",
-            show_default="11 % of the photo's side around a whole object, at most 64, up to 4.5 % "
-            "around a part; around a mask .6 %, at most 8",
-        ),
-    ] = None,
-    rim: Annotated[
-        int | None,
-        typer.Option(
-            "--rim",
-            metavar="PX",
-            min=0,
-            max=RIM,
-            help="How far within the border of what is taken away the photo is kept where it shows "
-            "nothing of it; 0 makes all of that anew.",
-            show_default=".6 % of the photo's side, at most 8; none within a mask",
+            max=DILATION,
+            help="How far around what is taken away the photo is made anew, as blur lets it show "
+            "there; 0 leaves all pixels but those of edited elements as they were.",
+            show_default=".6 % of the photo's side, 2 to 8",
         ),
     ] = None,
     model: Model = None,
@@ -160,8 +147,7 @@ def command(
             **typed(
                 decoder=decoder,
                 free=free,
-                seam=seam,
-                rim=rim,
+                dilation=dilation,
                 model=model,
                 device=device,
                 steps=steps,

@@ -21,7 +21,6 @@ from eie.train.settings import (
     EncoderSettings,
     LoopSettings,
     MaskSettings,
-    MattingSettings,
     Objective,
     PhotoCropSettings,
     Precision,
@@ -418,49 +417,6 @@ def shards(
     folders = [Folder.parse(folder) for folder in data]
     written = train_shards(folders, output, settings, **typed(of_shard=of_shard))
     note(f"{len(written)} shards: {output}")
-
-
-@app.command(name="matting")
-def matting(
-    data: Data,
-    output: RunFolder,
-    segmenter: Annotated[str | None, _segmenter(MattingSettings.segmenter)] = None,
-    steps: Annotated[
-        int | None,
-        _count("Length of the run.", MattingSettings().loop.steps),
-    ] = None,
-    batch: Annotated[
-        int | None,
-        _count("Frames in a batch.", MattingSettings.batch),
-    ] = None,
-    rate: Annotated[
-        float | None,
-        _amount("Highest learning rate.", MattingSettings.rate),
-    ] = None,
-    batches: Batches = None,
-    seed: Seed = None,
-    precision: PrecisionOption = None,
-    workers: Workers = None,
-    start: Start = None,
-    dry_run: DryRun = False,
-) -> None:
-    """Train what tells which pixels around something taken away still show it.
-
-    \b
-      eie train matting photos:20 objects:10 -o runs/matting
-    """
-    from eie.models.seam_matting import FOLDER
-    from eie.train.images import Folder
-    from eie.train.matting import train_matting
-
-    default = MattingSettings()
-    settings = replace(
-        default,
-        loop=replace(default.loop, **_loop(steps, seed, precision, workers, None)),
-        **typed(segmenter=segmenter, batch=batch, rate=rate, batches=batches, start=start),
-    )
-    options = train_matting([Folder.parse(folder) for folder in data], output, settings, dry_run)
-    _tell(options, dry_run, output / FOLDER)
 
 
 @app.command(name="decoder")

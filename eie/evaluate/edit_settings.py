@@ -23,7 +23,7 @@ class EditSettings:
             with `free` for none.
         select: "click" for one click at the object's middle, baselines know all pixels that it
             touches; "mask" for its true mask, of pixels that are its own more than the scene's,
-            which baselines are given, too; "exact" for a mask of all that it touches, and no seam,
+            which baselines are given, too; "exact" for a mask of all that it touches, undilated,
             so that decoders are judged on exactly what baselines have to fill.
         free: decode everything from embeddings and boxes, as the paper does; beside each decoder
             stands what it makes of the elements unedited.

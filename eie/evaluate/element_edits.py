@@ -97,14 +97,14 @@ def rendered(
     import eie
 
     # Elements parted along all that is the object's leave nothing of it beside them.
-    seam = 0 if settings.select == "exact" and not settings.free else None
+    dilation = 0 if settings.select == "exact" and not settings.free else None
     variants = {"": edited(elements, ids, case)}
     if settings.free:
         elements = eie.encode(elements, **_encoding(settings))
         variants = {"": edited(elements, ids, case), NOT_EDITED: elements}
     return {
         name + suffix: eie.render(
-            variant, decoder=decoder_of(name, settings), free=settings.free, seam=seam
+            variant, decoder=decoder_of(name, settings), free=settings.free, dilation=dilation
         ).photo.pixels
         for suffix, variant in variants.items()
         for name in settings.chosen_decoders

@@ -17,7 +17,7 @@ import eie
 from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.files.images import Photo, write_photo
-from eie.render.anchored import RIM, SEAM, Decoder, Progress, Scene, compose, stage
+from eie.render.anchored import DILATION, Decoder, Progress, Scene, compose, stage
 from eie.render.classical import ClassicalDecoder
 from eie.render.diffusion import DiffusionDecoder
 from eie.render.inpaint import InpaintDecoder
@@ -26,8 +26,7 @@ from eie.render.pictures import Mask, Picture
 
 __all__ = [
     "DECODERS",
-    "RIM",
-    "SEAM",
+    "DILATION",
     "ClassicalDecoder",
     "Decoder",
     "DiffusionDecoder",
@@ -91,9 +90,9 @@ class Rendering:
     Attributes:
         photo: the result, with the profile and metadata of source 0.
         changed: (H, W) bool, pixels that differ from source 0.
-        provenance: what made it, as text by key ("Software", "eie:decoder", "eie:settings" and
-            "eie:seam" in JSON, "eie:variation" as "2 of 4"); goes into the written file, and the
-            same values give the same bytes.
+        provenance: what made it, as text by key ("Software", "eie:decoder", "eie:settings" in
+            JSON, "eie:dilation" if one was given, "eie:variation" as "2 of 4"); goes into the
+            written file, and the same values give the same bytes.
     """
 
     photo: Photo
@@ -116,8 +115,7 @@ def render(
     *,
     decoder: str | Decoder | None = None,
     free: bool = False,
-    seam: int | None = None,
-    rim: int | None = None,
+    dilation: int | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> Rendering:
@@ -129,23 +127,18 @@ def render(
             :data:`DEFAULT`, or with `free` for :data:`DEFAULT_FREE`.
         free: render everything from embeddings and boxes, as the paper does (§3); no pixels of
             the sources are used.
-        seam: pixels about the border of what is taken away that may be made anew, too, where they
-            show it; 0 changes nothing but edited elements; None for what the canvas suggests, up
-            to :data:`eie.render.anchored.SEAM`, and less around a mask or part of an object. Not
-            for `free`.
-        rim: pixels within that border that are kept, where they show nothing of what is taken
-            away; 0 makes all of them anew; None for what the canvas suggests, up to
-            :data:`eie.render.anchored.RIM`. Not for `free`.
+        dilation: pixels around what is taken away that are made anew, too; 0 changes nothing but
+            edited elements; None for what the canvas suggests. Not for `free`.
         progress: called with (steps done, all steps) by decoders that work in steps.
         options: settings of the decoder that `decoder` names, such as `model` and `device`.
 
     Raises:
-        UsageError: no such decoder or option, a source without pixels, a seam or rim that is
-            too wide, or `free` with either or with a decoder that knows no embeddings.
+        UsageError: no such decoder or option, a source without pixels, a dilation that is too
+            wide, or `free` with one or with a decoder that knows no embeddings.
         MissingModelError: the decoder's weights are not there.
     """
     [rendering] = variations(
-        elements, 1, decoder=decoder, free=free, seam=seam, rim=rim, progress=progress, **options
+        elements, 1, decoder=decoder, free=free, dilation=dilation, progress=progress, **options
     )
     return rendering
 
@@ -156,8 +149,7 @@ def variations(
     *,
     decoder: str | Decoder | None = None,
     free: bool = False,
-    seam: int | None = None,
-    rim: int | None = None,
+    dilation: int | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> list[Rendering]:
@@ -166,7 +158,7 @@ def variations(
     Args:
         count: of renderings, made in one batch; more than one only by decoders that begin at
             random. Variation k, counted from 0, has the decoder's seed + k.
-        elements, decoder, free, seam, rim, progress, options: as :func:`render`, which raises the
+        elements, decoder, free, dilation, progress, options: as :func:`render`, which raises the
             same.
     """
     chosen = _decoder(decoder or (DEFAULT_FREE if free else DEFAULT), options)
@@ -177,15 +169,16 @@ def variations(
             f"the decoder '{chosen.name}' always makes the same picture",
             hint=f"of these --decoder makes others: {_varying(free)}; or leave out --variations",
         )
-    for name, width in (("seam", seam), ("rim", rim)):
-        if free and width is not None:
-            raise UsageError(f"a {name} has no meaning for --free", hint=f"leave out --{name}")
+    if free and dilation is not None:
+        raise UsageError("a dilation has no meaning for --free", hint="leave out --dilation")
     if free:
         made = _freely(elements, chosen, count, progress)
         provenance = _provenance(chosen) | {"eie:free": "true"}
     else:
-        made = _anchored(elements, chosen, count, stage(elements, seam, rim), progress)
-        provenance = _provenance(chosen) | _seam(seam, rim)
+        made = _anchored(elements, chosen, count, stage(elements, dilation), progress)
+        provenance = _provenance(chosen)
+        if dilation is not None:
+            provenance |= {"eie:dilation": str(dilation)}
     return [
         replace(
             rendering,
@@ -276,17 +269,6 @@ def _changed(source: Picture, pixels: Picture) -> Mask:
         band = slice(top, top + 256)
         changed[band] = (source[band] != pixels[band]).any(axis=2)
     return changed
-
-
-def _seam(seam: int | None, rim: int | None) -> dict[str, str]:
-    """Widths of seam and rim, if given, and the hash of the weights that tell what is kept."""
-    from eie.models.content import EMBEDDED, TINY
-    from eie.models.element_model import weight_hashes
-
-    weights = weight_hashes(EMBEDDED / TINY, ("matting",))
-    widths = {"width": seam, "rim": rim}
-    given = {name: width for name, width in widths.items() if width is not None}
-    return {"eie:seam": json.dumps(given | dict(weights), sort_keys=True)}
 
 
 def _provenance(decoder: Decoder) -> dict[str, str]:

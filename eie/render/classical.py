@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from eie.render.anchored import Progress, Scene
 from eie.render.exemplar import fill_with_patches, has_patches, is_available
 from eie.render.pictures import Mask, Picture, split_alpha, to_channels
-from eie.render.seam import step_width
 from eie.render.windows import separate_holes
 
 _BLACK = 8
@@ -81,7 +80,7 @@ class ClassicalDecoder:
         source 0.
         """
         picture = scene.picture.copy()
-        rim = step_width(scene.seam) + _FEATHERED
+        rim = scene.dilation + _FEATHERED
         context = self.context if self.method == "patchmatch" else 0.0
         for window, hole in separate_holes(scene.hole, self.margin, context):
             part = window.slices

@@ -206,7 +206,7 @@ def _mostly_under(mask: Mask, labels: NDArray[Any], count: int, share: float) ->
 
 
 def _eroded(known: Mask, random: np.random.Generator) -> Mask:
-    """A hole a little wider than its elements, as rendering's seam makes it."""
+    """A hole a little wider than its elements, as rendering's dilation makes it."""
     reach = int(random.integers(0, 7))
     if reach == 0:
         return known

@@ -382,52 +382,6 @@ def settings_for(base: str) -> DecoderSettings:
     return replace(PAPER_DECODER, base=base, encoder=base)
 
 
-MATTING_SCENES = SceneSettings(crop=384, object_side=(0.15, 0.8), zoom=(0.6, 1.6))
-"""Frames of which matting sees parts."""
-
-
-@dataclass(frozen=True)
-class MattingSettings:
-    """Everything but the images that determines a training of seam matting.
-
-    scenes: how frames are composed; of these settings those that are about the photo, its crop and
-        the objects on it.
-    elements: in a frame that is decomposed.
-    batch: frames in a batch.
-    parts: of a frame that are looked at, about its object's border.
-    side: of these parts in pixels, a multiple of 32.
-    seam: pixels beyond the mask that are judged.
-    visible: levels of 255 by which a pixel must differ from what is behind the object to show it.
-    calm: share of frames whose ground is smooth, as skies are: there least is seen first.
-    plain: share of objects of one colour.
-    blurred: share of objects whose border is blurred.
-    compressed: share of frames that pass through JPEG.
-    decomposed: share of frames whose object is picked among elements, as users do; the others have
-        its own mask, half of them with a border that is somewhat off.
-    rate: highest learning rate.
-    batches: of :class:`DecoderSettings`.
-    start: weights (safetensors) to start from, as far as their tensors fit.
-    """
-
-    scenes: SceneSettings = MATTING_SCENES
-    loop: LoopSettings = LoopSettings(steps=6000, warmup=200, ema_decay=0.998)
-    elements: int = 144
-    batch: int = 2
-    parts: int = 6
-    side: int = 128
-    seam: int = 8
-    visible: float = 6.0
-    calm: float = 0.25
-    plain: float = 0.1
-    blurred: float = 0.6
-    compressed: float = 0.4
-    decomposed: float = 0.7
-    segmenter: str = "tiny"
-    rate: float = 1e-3
-    batches: int | None = None
-    start: Path | None = None
-
-
 @dataclass(frozen=True)
 class MaskSettings:
     """How the mask database is built.

@@ -15,7 +15,7 @@ from .conftest import CHANNELS, blocks, make_set, moved, noise, with_rows
 
 
 def filled(elements, decoder=None):
-    scene = stage(elements, rim=0)
+    scene = stage(elements)
     return scene, (decoder or ClassicalDecoder()).fill(scene)
 
 

@@ -118,9 +118,9 @@ def test_free_rendering_knows_no_pixels(tiny) -> None:
 
 
 def test_scheduler_steps_and_guidance_matter(tiny) -> None:
-    plain = render(edited(), decoder=fast(tiny), rim=0).photo.pixels
+    plain = render(edited(), decoder=fast(tiny)).photo.pixels
     for options in ({"scheduler": "euler"}, {"steps": 3}, {"guidance": 1.0}):
-        varied = render(edited(), decoder=fast(tiny, **options), rim=0).photo.pixels
+        varied = render(edited(), decoder=fast(tiny, **options)).photo.pixels
         assert (varied != plain).any()
 
 

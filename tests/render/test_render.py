@@ -47,17 +47,13 @@ def test_provenance_says_what_made_it():
     assert provenance["Software"] == f"eie {eie.__version__}"
     assert provenance["eie:decoder"] == "classical"
     assert json.loads(provenance["eie:settings"])["radius"] == 7.0
-    weights = json.loads(provenance["eie:seam"])
-    assert list(weights) == ["matting/model.safetensors"]
-    provenance = render(edited(), decoder="classical", seam=3).provenance
-    assert json.loads(provenance["eie:seam"]) == weights | {"width": 3}
-    provenance = render(edited(), decoder="classical", seam=0, rim=1).provenance
-    assert json.loads(provenance["eie:seam"]) == weights | {"width": 0, "rim": 1}
+    assert "eie:dilation" not in provenance
+    assert render(edited(), dilation=0).provenance["eie:dilation"] == "0"
 
 
-def test_a_seam_is_refused_where_it_means_nothing():
+def test_a_dilation_is_refused_where_it_means_nothing():
     with pytest.raises(UsageError, match="--free"):
-        render(edited(), free=True, seam=0)
+        render(edited(), free=True, dilation=0)
 
 
 def test_the_default_and_the_name_mean_the_same():
