@@ -24,7 +24,7 @@ demo: $(RUNTIME)
 	$(BIN)/eie encode $(DEMO)/elements.h5
 	$(BIN)/eie edit $(DEMO)/elements.h5 --move $(MOVED) -50,0 \
 		--delete $(REMOVED) -o $(DEMO)/edited.h5
-	$(BIN)/eie render $(DEMO)/edited.h5 --seam 10 -o $(DEMO)/edited.png
+	$(BIN)/eie render $(DEMO)/edited.h5 -o $(DEMO)/edited.png
 	@echo "The edited photo is $(CURDIR)/$(DEMO)/edited.png (before: $(PHOTO))"
 
 test: $(DEVELOPMENT)

@@ -181,7 +181,7 @@ def save_tiny(folder: Path, encoder_hash: str) -> None:
         guess_deviation=settings.guess_deviation,
         window=settings.crops.crop,
     )
-    for part in ("content_encoder", "light_decoder", "refiner"):
+    for part in ("content_encoder", "light_decoder"):
         shutil.copytree(EMBEDDED / TINY / part, folder / part)
 
 

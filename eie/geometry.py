@@ -88,15 +88,6 @@ class Transform:
     scale: tuple[float, float]
     offset: tuple[float, float]
 
-    @property
-    def is_identity(self) -> bool:
-        return self.scale == (1.0, 1.0) and self.offset == (0.0, 0.0)
-
-    @property
-    def is_whole_shift(self) -> bool:
-        """Whether every source pixel lands exactly on a canvas pixel, unscaled and unflipped."""
-        return self.scale == (1.0, 1.0) and all(float(o).is_integer() for o in self.offset)
-
 
 PRECISION = 6
 """Decimals kept of a transform: elements moved as one then share one transform, whatever order

@@ -74,7 +74,7 @@ def command(
             "--decoder",
             metavar="NAME,...",
             help="Decoders to judge, as in eie render, or none.",
-            show_default="refined,classical,light; light with --free",
+            show_default="classical,light; light with --free",
         ),
     ] = None,
     baselines: Annotated[
@@ -95,9 +95,8 @@ def command(
             metavar="click|mask|exact",
             help="How eie picks the object: by object@x,y at the pixel of it that is farthest from "
             "its border; by mask: with its true mask, the pixels more its own than the scene's, "
-            "which baselines are given, too; or with a mask of all that it touches, without a "
-            "seam (3 pixels of pairs), so that decoders have to fill exactly what baselines have "
-            "to.",
+            "which baselines are given, too; or with a mask of all that it touches, undilated (by "
+            "3 pixels of pairs), so that decoders have to fill exactly what baselines have to.",
             show_default="click",
         ),
     ] = None,

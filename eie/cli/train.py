@@ -19,15 +19,12 @@ from eie.train.settings import (
     CropSettings,
     DecoderSettings,
     EncoderSettings,
-    ExpectationSettings,
     LoopSettings,
     MaskSettings,
-    MattingSettings,
     Objective,
     PhotoCropSettings,
     Precision,
     Preset,
-    RefinerSettings,
     SceneSettings,
     SegmenterSettings,
     settings_for,
@@ -140,42 +137,6 @@ Batches = Annotated[
         show_default="new ones all along",
     ),
 ]
-
-Objects = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FOLDER[:K]",
-        help="Cut-outs that are pasted on crops and have to go; every K-th is left out.",
-    ),
-]
-
-Exact = Annotated[
-    float | None,
-    _share(
-        "Share of these whose hole is all that they change; the others are picked as users do.",
-        RefinerSettings.exact,
-    ),
-]
-
-Uses = Annotated[
-    int | None,
-    _count(
-        "How often each batch comes without --batches: drawing one may cost more than a step.",
-        RefinerSettings.uses,
-    ),
-]
-
-CropBatch = Annotated[int | None, _count("Crops in a batch.", RefinerSettings().crops.batch)]
-
-
-def _side(default: int) -> Any:
-    """The option --side of trainings on holes."""
-    return typer.Option(
-        min=32,
-        help="Side in pixels of a crop's part about its hole that is seen, a multiple of 32.",
-        show_default=str(default),
-    )
-
 
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check everything, print the options, do not train.")
@@ -458,185 +419,6 @@ def shards(
     note(f"{len(written)} shards: {output}")
 
 
-@app.command(name="refiner")
-def refiner(
-    data: Data,
-    output: RunFolder,
-    masks: Masks = None,
-    segmenter: Annotated[str | None, _segmenter(RefinerSettings.segmenter)] = None,
-    steps: Annotated[
-        int | None,
-        _count("Length of the run.", RefinerSettings().loop.steps),
-    ] = None,
-    batch: CropBatch = None,
-    rate: Annotated[
-        float | None,
-        _amount("Highest learning rate.", RefinerSettings.rate),
-    ] = None,
-    side: Annotated[int | None, _side(RefinerSettings.side)] = None,
-    objects: Objects = None,
-    exact: Exact = None,
-    alone: Annotated[
-        float | None,
-        _share(
-            "Share of batches whose holes are filled but once, in a third of the time.",
-            RefinerSettings.alone,
-        ),
-    ] = None,
-    batches: Batches = None,
-    uses: Uses = None,
-    seed: Seed = None,
-    precision: PrecisionOption = None,
-    workers: Workers = None,
-    accumulate: Annotated[
-        int | None,
-        _count("Batches whose gradients make one step.", RefinerSettings().loop.accumulate),
-    ] = None,
-    start: Start = None,
-    dry_run: DryRun = False,
-) -> None:
-    """Train the network of --decoder refined, which changes the classical decoder's fill.
-
-    \b
-      eie train refiner photos:20 --masks runs/masks.npz --objects objects:10 -o runs/refiner
-      eie train decoder photos:20 --masks runs/masks.npz --refiner runs/refiner -o runs/decoder
-    """
-    from eie.models.fill_refiner import FOLDER
-    from eie.train.images import Folder
-    from eie.train.refiner import train_refiner
-
-    default = RefinerSettings()
-    settings = replace(
-        default,
-        loop=replace(default.loop, **_loop(steps, seed, precision, workers, accumulate)),
-        crops=replace(default.crops, **typed(batch=batch)),
-        **typed(
-            masks=masks,
-            segmenter=segmenter,
-            side=side,
-            rate=rate,
-            objects=objects,
-            exact=exact,
-            alone=alone,
-            batches=batches,
-            uses=uses,
-            start=start,
-        ),
-    )
-    folders = [Folder.parse(folder) for folder in data]
-    options = train_refiner(folders, output, settings, dry_run)
-    _tell(options, dry_run, output / FOLDER)
-
-
-@app.command(name="expectation")
-def expectation(
-    data: Data,
-    output: RunFolder,
-    refiner: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Model folder, or run of eie train refiner, whose refiner's answers are seen.",
-            show_default="the embedded one",
-        ),
-    ] = None,
-    masks: Masks = None,
-    segmenter: Annotated[str | None, _segmenter(RefinerSettings.segmenter)] = None,
-    steps: Annotated[
-        int | None,
-        _count("Length of the run.", ExpectationSettings().holes.loop.steps),
-    ] = None,
-    batch: CropBatch = None,
-    rate: Annotated[
-        float | None,
-        _amount("Highest learning rate.", ExpectationSettings().holes.rate),
-    ] = None,
-    side: Annotated[int | None, _side(ExpectationSettings().holes.side)] = None,
-    objects: Objects = None,
-    exact: Exact = None,
-    batches: Batches = None,
-    uses: Uses = None,
-    seed: Seed = None,
-    precision: PrecisionOption = None,
-    workers: Workers = None,
-    accumulate: Accumulate = None,
-    dry_run: DryRun = False,
-) -> None:
-    """Train what --decoder refined expects of a hole, whose fill then descends to it.
-
-    \b
-      eie train expectation photos:20 --objects objects:10 -o runs/expectation
-      eie train expectation photos:20 --refiner runs/refiner -o runs/expectation
-    """
-    from eie.models.feature_expectation import FOLDER
-    from eie.train.expectation import train_expectation
-    from eie.train.images import Folder
-
-    default = ExpectationSettings()
-    holes = replace(
-        default.holes,
-        loop=replace(default.holes.loop, **_loop(steps, seed, precision, workers, accumulate)),
-        crops=replace(default.holes.crops, **typed(batch=batch)),
-        **typed(
-            masks=masks,
-            segmenter=segmenter,
-            side=side,
-            rate=rate,
-            objects=objects,
-            exact=exact,
-            batches=batches,
-            uses=uses,
-        ),
-    )
-    settings = replace(default, holes=holes, **typed(refiner=refiner))
-    folders = [Folder.parse(folder) for folder in data]
-    options = train_expectation(folders, output, settings, dry_run)
-    _tell(options, dry_run, output / FOLDER)
-
-
-@app.command(name="matting")
-def matting(
-    data: Data,
-    output: RunFolder,
-    segmenter: Annotated[str | None, _segmenter(MattingSettings.segmenter)] = None,
-    steps: Annotated[
-        int | None,
-        _count("Length of the run.", MattingSettings().loop.steps),
-    ] = None,
-    batch: Annotated[
-        int | None,
-        _count("Frames in a batch.", MattingSettings.batch),
-    ] = None,
-    rate: Annotated[
-        float | None,
-        _amount("Highest learning rate.", MattingSettings.rate),
-    ] = None,
-    batches: Batches = None,
-    seed: Seed = None,
-    precision: PrecisionOption = None,
-    workers: Workers = None,
-    start: Start = None,
-    dry_run: DryRun = False,
-) -> None:
-    """Train what tells which pixels around something taken away still show it.
-
-    \b
-      eie train matting photos:20 objects:10 -o runs/matting
-    """
-    from eie.models.seam_matting import FOLDER
-    from eie.train.images import Folder
-    from eie.train.matting import train_matting
-
-    default = MattingSettings()
-    settings = replace(
-        default,
-        loop=replace(default.loop, **_loop(steps, seed, precision, workers, None)),
-        **typed(segmenter=segmenter, batch=batch, rate=rate, batches=batches, start=start),
-    )
-    options = train_matting([Folder.parse(folder) for folder in data], output, settings, dry_run)
-    _tell(options, dry_run, output / FOLDER)
-
-
 @app.command(name="decoder")
 def decoder(
     data: Data,
@@ -748,14 +530,6 @@ def decoder(
             DecoderSettings.temperature,
         ),
     ] = None,
-    refiner: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Model folder, or run of eie train refiner, whose refiner improves first guesses.",
-            show_default="none",
-        ),
-    ] = None,
     checkpointing: Annotated[
         bool | None,
         typer.Option("--checkpointing", help="Trade time for memory in the U-Net."),
@@ -808,7 +582,6 @@ def decoder(
             feature_weight=feature_weight,
             last_share=last_share,
             temperature=temperature,
-            refiner=refiner,
             checkpointing=checkpointing,
             rate=rate,
             batches=batches,

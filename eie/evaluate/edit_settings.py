@@ -17,15 +17,15 @@ class EditSettings:
     """Which methods are judged, and how eie picks the object.
 
     Attributes:
-        decoders: names out of :data:`eie.render.DECODERS`; None for refined, classical and
-            light, or with `free` for light.
+        decoders: names out of :data:`eie.render.DECODERS`; None for classical and light,
+            or with `free` for light.
         baselines: names out of :data:`eie.evaluate.baselines.BASELINES`; None for all of them, or
             with `free` for none.
         select: "click" for one click at the object's middle, baselines know all pixels that it
             touches; "mask" for its true mask, of pixels that are its own more than the scene's,
-            which baselines are given, too; "exact" for a mask of all that it touches, and a seam
-            of the mask's margin (none, but for pairs), so that decoders are judged on exactly what
-            baselines have to fill.
+            which baselines are given, too; "exact" for a mask of all that it touches, dilated by
+            its margin (0, but for pairs), so that decoders are judged on exactly what baselines
+            have to fill.
         free: decode everything from embeddings and boxes, as the paper does; beside each decoder
             stands what it makes of the elements unedited.
         segmenter, elements: as in :func:`eie.decompose`.
@@ -50,7 +50,7 @@ class EditSettings:
     def chosen_decoders(self) -> tuple[str, ...]:
         if self.decoders is not None:
             return self.decoders
-        return ("light",) if self.free else ("refined", "classical", "light")
+        return ("light",) if self.free else ("classical", "light")
 
     @property
     def chosen_baselines(self) -> tuple[str, ...]:

@@ -99,7 +99,7 @@ def rendered(
     import eie
 
     # Elements parted along all that is the object's leave nothing of it beyond the mask's margin.
-    seam = case.margin if settings.select == "exact" and not settings.free else None
+    dilation = case.margin if settings.select == "exact" and not settings.free else None
     variants = {"": edited(elements, ids, case)}
     if settings.free:
         elements = eie.encode(elements, **_encoding(settings))
@@ -107,7 +107,8 @@ def rendered(
 
     def render(variant: ElementSet, name: str) -> Pixels:
         decoder = decoder_of(name, settings)
-        return eie.render(variant, decoder=decoder, free=settings.free, seam=seam).photo.pixels
+        rendering = eie.render(variant, decoder=decoder, free=settings.free, dilation=dilation)
+        return rendering.photo.pixels
 
     return {
         name + suffix: timed(partial(render, variant, name))

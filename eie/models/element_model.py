@@ -4,7 +4,6 @@ MODEL/
   model_index.json  unet/  element_attention/  vae/  scheduler/     the pipeline
   text_encoder/  tokenizer/                                         if it reads text
   content_encoder/  light_decoder/                                  see eie.models.content
-  refiner/  expectation/                                            if it refines first guesses
 """
 
 from __future__ import annotations
@@ -34,7 +33,6 @@ PARTS = (
     "text_encoder",
     "text_encoder_2",
     "light_decoder",
-    "refiner",
 )
 """The parts whose weights determine a picture, as far as a model has them."""
 

@@ -100,8 +100,8 @@ class Rendering:
         photo: the result, with the profile and metadata of source 0.
         changed: (H, W) bool, pixels that differ from source 0.
         provenance: what made it, as text by key ("Software", "eie:decoder", "eie:settings" and
-            "eie:dilation" in pixels, "eie:variation" as "2 of 4"); goes into the written file, and the
-            same values give the same bytes.
+            "eie:dilation" in pixels, "eie:variation" as "2 of 4"); goes into the written file,
+            and the same values give the same bytes.
     """
 
     photo: Photo

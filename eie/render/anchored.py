@@ -30,7 +30,7 @@ DILATION = 64
 _OUTLINED = 1 / 150, 2, 8
 _ELEMENTS = 1 / 110, 3, 32
 """The usual dilation as a part of the canvas' side, its least and its most, in pixels: of what a
-mask has outlined, and of elements, whose borders are the segmenter's and found at a working size."""
+mask has outlined, and of elements, whose borders the segmenter found at a working size."""
 
 Progress = Callable[[int, int], None]
 """Takes the steps done and all steps."""
@@ -148,9 +148,7 @@ def stage(elements: ElementSet, dilation: int | None = None) -> Scene:
         UsageError: a source that is shown has no pixels, or a dilation out of range.
     """
     if dilation is not None and not 0 <= dilation <= DILATION:
-        raise UsageError(
-            f"a dilation of {dilation} pixels", hint=f"0 to {DILATION} are possible"
-        )
+        raise UsageError(f"a dilation of {dilation} pixels", hint=f"0 to {DILATION} are possible")
     pixels = PixelsOfSources(elements)
     source = pixels(0)
     layers = layers_of(elements)

@@ -15,12 +15,15 @@ edge that meets nothing must not become a smear.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eie.render.pictures import Mask
 from eie.render.working_size import Indices, Numbers, Offset, neighbours
+
+Values = TypeVar("Values", bound=np.generic)
 
 EDGE = 40.0
 """σ, in levels: larger differences across a cut are edges rather than light."""
@@ -29,7 +32,9 @@ RESERVE = 0.002
 """λ: corrections fade within about 1 / √λ = 22 pixels."""
 
 
-def copied(planes: Numbers, label: Indices, offsets: Sequence[Offset], hole: Mask) -> Numbers:
+def copied(
+    planes: NDArray[Values], label: Indices, offsets: Sequence[Offset], hole: Mask
+) -> NDArray[Values]:
     """(n, C) what offsets copy to the pixels of a hole; beyond the picture its edge goes on.
 
     Args:
@@ -57,7 +62,7 @@ def correction(
 
     rows, columns = np.nonzero(hole)
     count = len(rows)
-    position, first, second = neighbours(hole)
+    _, first, second = neighbours(hole)
     one, other = label[first], label[second]
     jump = np.zeros((len(first), planes.shape[2]), dtype=np.float32)
     cut = np.flatnonzero(one != other)
@@ -126,22 +131,24 @@ def enlarged_correction(
 
 
 def _values(
-    planes: Numbers,
+    planes: NDArray[Values],
     label: Indices,
     offsets: Sequence[Offset],
     rows: Indices,
     columns: Indices,
-) -> Numbers:
+) -> NDArray[Values]:
     """(n, C) what the labels' offsets copy to pixels."""
     down, right, mirrored = np.array(offsets, dtype=np.intp).reshape(-1, 3)[label].T
     y = (rows + down).clip(0, planes.shape[0] - 1)
     x = (np.where(mirrored, -columns, columns) + right).clip(0, planes.shape[1] - 1)
-    return planes[y, x]
+    values: NDArray[Values] = planes[y, x]
+    return values
 
 
 def _weights(difference: Numbers) -> NDArray[np.float64]:
     """(n,) of differences (n, C)."""
-    return 1 / (1 + np.square(difference).sum(axis=1, dtype=np.float64) / EDGE**2)
+    squared: NDArray[np.float64] = np.square(difference).sum(axis=1, dtype=np.float64)
+    return 1 / (1 + squared / EDGE**2)
 
 
 def _beside(

@@ -224,24 +224,19 @@ class ClassicalDecoder:
 
     def _finished(self, window: _Window, pieces: Pieces) -> Picture:
         """(n, C) uint8 of the window's unknown pixels, at its full size."""
-        corrected = None
-        while True:
-            finer = pieces.step // 2
-            large = not finer or np.count_nonzero(window.unknown) > self.blended * finer**2
-            if corrected is None and large:
-                planes, known, hole = window.planes(pieces.step)
-                planes = continued(planes, known)
-                corrected = pieces, correction(planes, pieces.label, pieces.offsets, hole, known)
-            if not finer:
-                break
-            pieces = pieces.doubled(window.hole(finer))
-        copy = window.copied(pieces)
-        coarse, change = corrected
-        if coarse.step > 1:
-            change = enlarged_correction(
-                change, coarse.hole, coarse.label, pieces.hole, pieces.label
-            )
-        return np.rint((copy + change).clip(0, 255)).astype(np.uint8)
+        blended = min(pieces.step, window.step(self.blended))
+        while pieces.step > blended:
+            pieces = pieces.doubled(window.hole(pieces.step // 2))
+        planes, known, hole = window.planes(blended)
+        planes = continued(planes, known)
+        change = correction(planes, pieces.label, pieces.offsets, hole, known)
+        small = pieces
+        while pieces.step > 1:
+            pieces = pieces.doubled(window.hole(pieces.step // 2))
+        if blended > 1:
+            change = enlarged_correction(change, small.hole, small.label, pieces.hole, pieces.label)
+        finished: Picture = (window.copied(pieces) + change).clip(0, 255).round().astype(np.uint8)
+        return finished
 
 
 def _has_background(own: Mask, gone: Mask, edge: int) -> bool:
@@ -262,20 +257,20 @@ def labellings(
 ) -> Iterator[Labelling]:
     """The best labelling of a working size, then the best one without the offsets that made most
     of it, and so on; at most `count`, all about as good."""
-    open_ = np.arange(len(offsets))
-    best = None
+    left = np.arange(len(offsets))
+    best = np.inf
     for _ in range(count):
-        chosen = [offsets[index] for index in open_]
-        some = Costs(costs.data[open_], costs.features[open_])
+        chosen = [offsets[index] for index in left.tolist()]
+        some = Costs(costs.data[left], costs.features[left])
         found = coarse_labelling(work, chosen, some)
         reached = energy(work, some, found.label)
-        if best is not None and reached > WORSE * best:
+        if reached > WORSE * best:
             return
-        best = reached if best is None else best
+        best = min(best, reached)
         yield found
         share = np.bincount(found.label, minlength=len(chosen)) / len(work)
-        open_ = open_[share <= REPEATED]
-        if not len(open_):
+        left = left[share <= REPEATED]
+        if not len(left):
             return
 
 
@@ -300,7 +295,7 @@ class _Window(NamedTuple):
 
     @classmethod
     def of(cls, premultiplied: Picture, unknown: Mask, coarsest: int) -> _Window:
-        multiple = 2 * _step(np.count_nonzero(unknown), coarsest)
+        multiple = 2 * _step(int(np.count_nonzero(unknown)), coarsest)
         padding = [(0, -side % multiple) for side in unknown.shape]
         return cls(
             np.pad(premultiplied, [*padding, (0, 0)], mode="edge"),
@@ -310,7 +305,7 @@ class _Window(NamedTuple):
 
     def step(self, most: int) -> int:
         """By which the window is reduced so that its hole has about `most` pixels or fewer."""
-        return _step(np.count_nonzero(self.unknown), most)
+        return _step(int(np.count_nonzero(self.unknown)), most)
 
     def planes(self, step: int) -> tuple[Numbers, Mask, Mask]:
         """At 1 / `step` of its size, as :func:`eie.render.working_size.reduced_by` gives it."""
@@ -325,18 +320,15 @@ class _Window(NamedTuple):
     def hole(self, step: int) -> Mask:
         """What of it is unknown, at 1 / `step` of its size."""
         rows, columns = (side // step for side in self.unknown.shape)
-        return self.unknown.reshape(rows, step, columns, step).any(axis=(1, 3))
+        blocks = self.unknown.reshape(rows, step, columns, step)
+        return np.asarray(blocks.any(axis=(1, 3)))
 
     def copied(self, pieces: Pieces) -> Numbers:
         """(n, C) what full-size pieces copy to the unknown pixels."""
-        ground = self.premultiplied
-        if not _sources(self.known[..., None], pieces).all():
-            ground = continued(ground.astype(np.float32), self.known)
-        return _sources(ground, pieces)
-
-
-def _sources(planes: Any, pieces: Pieces) -> Any:
-    return copied(planes, pieces.label, pieces.offsets, pieces.hole)
+        what = pieces.label, pieces.offsets, pieces.hole
+        if copied(self.known[..., None], *what).all():
+            return copied(self.premultiplied, *what).astype(np.float32)
+        return copied(continued(self.premultiplied, self.known), *what)
 
 
 def _step(pixels: int, most: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,11 +13,10 @@ from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.geometry import corners
 from eie.render.anchored import Progress
-from eie.render.choice import CONTEXTS, guesses
+from eie.render.classical import ClassicalDecoder
 from eie.render.embedded import element_inputs, embedded
 from eie.render.filling import SamplingDecoder, fill_sites
 from eie.render.pictures import Mask, Picture, Window
-from eie.render.refined import as_tensors
 from eie.render.sampling import (
     generators_of,
     part_of,
@@ -30,14 +29,10 @@ if TYPE_CHECKING:
     import torch
 
     from eie.models.element_model import ElementModel
-    from eie.models.fill_refiner import LoadedRefiner
     from eie.models.light_decoder import LightDecoder
     from eie.render.anchored import Scene
 
 Inputs = Mapping[str, NDArray[Any]]
-
-_CONTEXTS = CONTEXTS[:2]
-"""Of the first guesses: one fewer than a fill has that is only refined, to save time."""
 
 
 @dataclass(frozen=True)
@@ -99,21 +94,15 @@ class DiffusionDecoder(SamplingDecoder):
         pipeline = model.pipeline
         inputs = self._inputs(scene.elements, model)
         light = self._light_decoder(model)
-        refiner = refiner_of(model)
         generators = generators_of(self.seed, count)
-        scenes = [scene] * count
-        if pipeline.corrects:
-            scenes = [best for best, *_ in guesses(scene, count, self.seed, _CONTEXTS)]
+        scenes = guesses(scene, count, self.seed) if pipeline.corrects else [scene] * count
 
         def make(views: Sequence[View], report: Progress) -> list[Picture]:
             different = views if pipeline.corrects else views[:1]
             known = [
-                known_of(
-                    view, inputs, light,
-                    sees=pipeline.sees_picture, corrects=pipeline.corrects, refiner=refiner,
-                )
+                known_of(view, inputs, light, sees=pipeline.sees_picture, guessed=pipeline.corrects)
                 for view in different
-            ]  # fmt: skip
+            ]
             return self._make(model, known, inputs, views[0], scene.elements, generators, report)
 
         return fill_sites(
@@ -136,10 +125,7 @@ class DiffusionDecoder(SamplingDecoder):
         light = self._light_decoder(model)
         view = free_view(elements.canvas, self.working_size, model.pipeline.multiple)
         report = part_of(progress, 0, 1)
-        known = known_of(
-            view, inputs, light,
-            sees=model.pipeline.sees_picture, corrects=model.pipeline.corrects,
-        )  # fmt: skip
+        known = known_of(view, inputs, light, sees=model.pipeline.sees_picture)
         generators = generators_of(self.seed, count)
         made = self._make(model, [known], inputs, view, elements, generators, report)
         return [view.back(pixels) for pixels in made]
@@ -220,6 +206,13 @@ class DiffusionDecoder(SamplingDecoder):
         return list(np.rint(images * 255).astype(np.uint8))
 
 
+def guesses(scene: Scene, count: int, seed: int) -> list[Scene]:
+    """The scene with the classical decoder's fills in its hole, `count` of them: fill k, counted
+    from 0, is that of seed + k."""
+    fills = ClassicalDecoder(seed=seed).fill_variations(scene, count)
+    return [replace(scene, picture=fills[index % len(fills)]) for index in range(count)]
+
+
 class Known(NamedTuple):
     """What the pipeline is told of the picture, each (B, ·, H, W), or None."""
 
@@ -242,8 +235,7 @@ def known_of(
     light: LightDecoder | None,
     *,
     sees: bool,
-    corrects: bool,
-    refiner: LoadedRefiner | None = None,
+    guessed: bool = False,
 ) -> Known:
     """What the pipeline is told of the picture.
 
@@ -251,8 +243,7 @@ def known_of(
 
     Args:
         sees: whether the U-Net is told of the picture.
-        corrects: whether it starts from a guess, which the view's photo then holds in the hole.
-        refiner: improves that guess.
+        guessed: whether the view's photo shows a first guess in the hole, which it starts from.
     """
     import torch
 
@@ -260,25 +251,18 @@ def known_of(
 
     if not sees and not view.known.any():
         return Known()
-    photo, known = as_tensors(view)  # (1, 3, H, W), (1, 1, H, W)
-    covered = torch.from_numpy(view.covered)[None, None].float()
-    if corrects and view.known.any():
-        return Known(refiner(photo, known) if refiner else photo, known, covered)
+    photo = torch.from_numpy(view.photo).permute(2, 0, 1)[None].float() / 127.5 - 1  # (1, 3, H, W)
+    known, covered = (
+        torch.from_numpy(mask)[None, None].float() for mask in (view.known, view.covered)
+    )  # (1, 1, H, W)
+    if guessed and view.known.any():
+        return Known(photo, known, covered)
     if light is None:
         guess, covered = torch.zeros_like(photo), known
     else:
         guess, claimed = _light_picture(light, view, inputs)
         covered = torch.maximum(covered, claimed) if not view.known.any() else covered
     return Known(known_picture(photo, guess, known, covered), known, covered)
-
-
-def refiner_of(model: ElementModel) -> LoadedRefiner | None:
-    """The refiner of first guesses, if a model has one."""
-    from eie.models.fill_refiner import FOLDER, load_refiner
-
-    if not (model.folder / FOLDER).is_dir():
-        return None
-    return load_refiner(model.folder, model.pipeline.device)
 
 
 def free_view(canvas: tuple[int, int], working_size: int, multiple: int) -> View:

@@ -157,15 +157,15 @@ def _visibility(
 ) -> NDArray[np.float64]:
     """(E,) V of pairs of pixels and their labels."""
     features = costs.features
-    return (
-        _norm(features[one, first] - features[other, first])
-        + _norm(features[one, second] - features[other, second])
-        + CUT * (np.asarray(one) != other)
-    )
+    seen = _norm(features[one, first] - features[other, first])
+    seen += _norm(features[one, second] - features[other, second])
+    return seen + np.where(np.not_equal(one, other), CUT, 0)
 
 
 def _norm(difference: Numbers) -> NDArray[np.float64]:
-    return np.sqrt(np.einsum("ij,ij->i", difference, difference), dtype=np.float64)
+    """(n,) lengths of (n, C)."""
+    squared = np.einsum("ij,ij->i", difference, difference)
+    return np.asarray(np.sqrt(squared), dtype=np.float64)
 
 
 def _expanded(
@@ -247,4 +247,4 @@ def minimum_cut(
 
 
 def _whole(costs: NDArray[np.floating]) -> NDArray[np.int32]:
-    return np.rint((costs * _PRECISION).clip(-_LARGEST, _LARGEST)).astype(np.int32)
+    return np.asarray((costs * _PRECISION).clip(-_LARGEST, _LARGEST).round(), dtype=np.int32)

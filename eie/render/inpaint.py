@@ -100,7 +100,7 @@ class InpaintDecoder(SamplingDecoder):
         """Pictures (H, W, 3) uint8 of a view, one for each generator."""
         from PIL import Image
 
-        picture = known_of(view, {}, None, sees=False, corrects=False).picture
+        picture = known_of(view, {}, None, sees=False).picture
         if picture is None:  # all of the view is hole
             continued = np.full_like(view.photo, 127)
         else:

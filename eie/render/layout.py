@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from eie.render.working_size import Numbers, Offset, WorkingSize, dilated
 
-MISPLACED = 30.0
+MISPLACED = 50.0
 """Cost, in levels, of copying a pixel to where nothing speaks for it."""
 
 ALIKE = 14.0
@@ -56,7 +56,8 @@ class Layout:
         """(height, width) patches, every `step`-th one; the last ones repeat beyond the window."""
         rows = (np.arange(height) * step + step // 2).clip(max=self.patches.shape[0] - 1)
         columns = (np.arange(width) * step + step // 2).clip(max=self.patches.shape[1] - 1)
-        return self.patches[np.ix_(rows, columns)]
+        reduced: NDArray[np.integer] = self.patches[np.ix_(rows, columns)]
+        return reduced
 
 
 def misplacement(

@@ -153,8 +153,5 @@ def _like(work: WorkingSize, part: tuple[Indices, Indices], mirrored: bool) -> l
     rows, columns = np.nonzero(least)
     order = np.argsort(cost[rows, columns], kind="stable")[:BEST]
     down, right = rows[order] - int(y[0]), columns[order]
-    if mirrored:
-        right = width - 1 - right + int(x[0])
-    else:
-        right = right - int(x[0])
+    right = width - 1 - right + int(x[0]) if mirrored else right - int(x[0])
     return [Offset(int(d), int(r), mirrored) for d, r in zip(down, right, strict=True)]

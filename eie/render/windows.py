@@ -6,7 +6,7 @@ hole ⇒ sites (square-ish windows with context) ⇒ views at the working size �
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from typing import TypeVar
 
@@ -57,13 +57,6 @@ class View:
     known: Mask
     covered: Mask
     size: tuple[int, int]
-
-    def like(self, scene: Scene) -> View:
-        """The same window of another scene, of the same size."""
-        padding = [
-            (0, side - unpadded) for side, unpadded in zip(self.known.shape, self.size, strict=True)
-        ]
-        return replace(self, photo=_photo(scene, self.window, self.size, padding))
 
     def boxes(self, box: NDArray[np.floating]) -> NDArray[np.float32]:
         """(N, 4) boxes in pixels of the canvas ⇒ in pixels of the view."""

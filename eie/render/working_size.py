@@ -136,14 +136,15 @@ def reduced_by(
     share = _averaged(known.astype(np.float32)[..., None], size)
     mean = _averaged(np.where(known[..., None], planes, 0).astype(np.float32), size)
     touched = _averaged(hole.astype(np.float32)[..., None], size)[..., 0] > 0
-    return mean / np.maximum(share, 1e-6), share[..., 0] > 0.999, touched
+    mean /= np.maximum(share, np.float32(1e-6))
+    return mean, share[..., 0] > 0.999, touched
 
 
-def continued(planes: Numbers, known: Mask) -> Numbers:
+def continued(planes: NDArray[np.generic], known: Mask) -> Numbers:
     """(H, W, C) with what is not known made of the known pixels around it, by a pyramid of means:
     the farther away they are, the smoother."""
     share = known.astype(np.float32)[..., None]
-    return _continued(planes * share, share)
+    return _continued(np.where(known[..., None], planes, 0).astype(np.float32), share)
 
 
 def _continued(weighted: Numbers, share: Numbers) -> Numbers:
@@ -153,7 +154,9 @@ def _continued(weighted: Numbers, share: Numbers) -> Numbers:
     if share.min() > 0.5 or max(height, width) == 1:
         return mean
     half = (-(-height // 2), -(-width // 2))
-    smooth = _resized(_continued(_averaged(weighted, half), _averaged(share, half)), (height, width))
+    smooth = _resized(
+        _continued(_averaged(weighted, half), _averaged(share, half)), (height, width)
+    )
     sure = np.minimum(2 * share, 1)
     return np.asarray(mean * sure + smooth * (1 - sure), dtype=np.float32)
 

@@ -31,21 +31,19 @@ from eie.models.diffusion import save_diffusion_model
 from eie.models.element_attention import ElementAttention
 from eie.models.element_model import element_model_folder
 from eie.models.feature_distance import FeatureDistance, load_feature_distance
-from eie.models.fill_refiner import load_refiner
 from eie.models.text import ReadText
 from eie.models.weight_hash import file_hash
-from eie.render.refined import PARTS as REFINED_PARTS
+from eie.train.batch_cache import repeated
 from eie.train.decoder_parts import decoder_parts
 from eie.train.dropout import DecoderBatch, draw_batch
 from eie.train.element_crops import DecomposedPhotos
-from eie.train.encoded_photos import CutPhotos, EncodedPhotos
+from eie.train.encoded_photos import EncodedPhotos
 from eie.train.feature_loss import feature_loss
 from eie.train.images import Folder, photo_files
 from eie.train.loop import averaged_weights, load_fitting, run_options, train
 from eie.train.masks import MaskDatabase
 from eie.train.pictures import side_by_side
-from eie.train.prepared import repeated
-from eie.train.settings import DecoderSettings, RefinerSettings
+from eie.train.settings import DecoderSettings
 from eie.train.shards import ShardedPhotos, is_shard, write_shards
 
 SAMPLE_STEPS = 12
@@ -136,7 +134,6 @@ class DecoderStage:
         self.features: FeatureDistance | None = None
         if settings.feature_weight or settings.sees_features:
             self.features = load_feature_distance().to(memory_format=torch.channels_last)
-        self.refiner = load_refiner(settings.refiner) if settings.refiner else None
         trained = None if settings.freeze else _trained_encoder(encoder.model, settings)
         model = DiffusionDecoderModel(parts.unet, parts.attention, trained)
         if settings.start:
@@ -270,12 +267,7 @@ class DecoderStage:
         guess = batch.guess.to(device).float() / 127.5 - 1
         known = batch.known.to(device).float()
         guessed = self._if_guessed(batch.guessed.to(device))
-        picture = known_picture(target, guess, known, guessed)
-        if self.refiner is not None:
-            filled = known.amax(dim=(1, 2, 3)) > 0  # (B,) crops that the classical decoder filled
-            if filled.any():
-                picture[filled] = self.refiner(picture[filled], known[filled])
-        return target, picture
+        return target, known_picture(target, guess, known, guessed)
 
     def _if_guessed(self, plane: Tensor) -> Tensor:
         """A plane as float, 0 all over if the U-Net is told of what is known alone."""
@@ -402,18 +394,15 @@ def _device(model: nn.Module) -> torch.device:
     return next(model.parameters()).device
 
 
-def square_about(unknown: Tensor, side: int, jitter: int = 0) -> tuple[int, int]:
+def square_about(unknown: Tensor, side: int) -> tuple[int, int]:
     """Top and left, multiples of 8, of a square of so many pixels about a plane's True pixels.
 
     Args:
         unknown: (H, H) bool.
-        jitter: pixels that the middle may be off along x and y.
     """
     size = unknown.shape[0]
     places = unknown.nonzero().float()  # (K, 2)
     middle = places.mean(dim=0) if len(places) else torch.full((2,), size / 2)
-    if jitter:
-        middle = middle + (2 * torch.rand(2) - 1) * jitter
     top, left = (((middle - side / 2) / 8).round() * 8).clamp(0, size - side).int().tolist()
     return top, left
 
@@ -441,19 +430,6 @@ def encoded_photos(
 ) -> EncodedPhotos | ShardedPhotos:
     """The photos of folders, encoded when they are first needed, or those of shards.
 
-    Arguments and errors as of :func:`cut_photos`.
-    """
-    photos = cut_photos(folders, cache, settings)
-    if isinstance(photos, ShardedPhotos):
-        return photos
-    return EncodedPhotos(photos.photos, settings.encoder, cache / "encoded")
-
-
-def cut_photos(
-    folders: Sequence[Folder], cache: Path, settings: DecoderSettings | RefinerSettings
-) -> CutPhotos | ShardedPhotos:
-    """The photos of folders, decomposed when they are first needed, or those of shards.
-
     Args:
         folders: of photos, or shards made by :func:`train_shards`, not both.
         cache: where decomposed and encoded photos are kept.
@@ -468,15 +444,14 @@ def cut_photos(
     if shards:
         raise UsageError("shards and folders together", hint="give either")
     patch_size = load_content_encoder(settings.encoder, "cpu").model.config.patch_size
-    return CutPhotos(
-        DecomposedPhotos(
-            photo_files(folders),
-            cache / "decompositions",
-            patch_size,
-            settings.crops,
-            settings.segmenter,
-        )
+    photos = DecomposedPhotos(
+        photo_files(folders),
+        cache / "decompositions",
+        patch_size,
+        settings.crops,
+        settings.segmenter,
     )
+    return EncodedPhotos(photos, settings.encoder, cache / "encoded")
 
 
 def train_shards(
@@ -563,10 +538,6 @@ def _hand_out(run: Path, stage: DecoderStage) -> None:
     model.element_attention.register_to_config(encoder_hash=weights)
     if settings.light_picture:
         shutil.copytree(content / LIGHT_FOLDER, run / LIGHT_FOLDER, dirs_exist_ok=True)
-    if settings.refiner:
-        for part in REFINED_PARTS:
-            if (settings.refiner / part).is_dir():
-                shutil.copytree(settings.refiner / part, run / part, dirs_exist_ok=True)
     save_diffusion_model(
         run,
         model.unet,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from eie.train.element_crops import boxes_in_view, random_view
-from eie.train.encoded_photos import CutPhotos, EncodedPhoto, EncodedPhotos
+from eie.train.encoded_photos import EncodedPhoto, EncodedPhotos
 from eie.train.masks import Mask, MaskDatabase, draw_mask
 from eie.train.settings import CropSettings, DropoutSettings
 from eie.train.shards import ShardedPhotos
@@ -109,7 +109,7 @@ def _draw_crop(
     Crops are not mirrored: a mirrored patch has another embedding.
     """
     crop = crops.crop
-    index, dropping = _draw_number(len(photos), dropout, random)
+    index, dropping = int(random.integers(len(photos))), random.random() < dropout.share
     # What is drawn at random stays the same whether the partition is another photo's or not.
     photo = photos.get(index, foreign=dropping and dropout.random_partition)
     view, factor, dropped, hole, known = _draw_hole(
@@ -125,41 +125,6 @@ def _draw_crop(
         values |= {"guess": _filled(values["target"], known), "guessed": np.ones_like(known)[None]}
     elements = _elements(photo, view, factor, crop, dropped, patches)
     return {name: np.ascontiguousarray(value) for name, value in (values | elements).items()}
-
-
-def draw_photo(
-    photos: CutPhotos | ShardedPhotos, crops: CropSettings, random: np.random.Generator
-) -> NDArray[np.uint8]:
-    """(crop, crop, 3) uint8, a random crop of a random photo."""
-    photo = photos.get(int(random.integers(len(photos))), foreign=False)
-    view, _ = random_view(photo.label_map.shape, crops, random)
-    return _seen(photo.pixels[view], crops.crop)
-
-
-def draw_hole(
-    photos: CutPhotos | ShardedPhotos,
-    masks: MaskDatabase | None,
-    crops: CropSettings,
-    dropout: DropoutSettings,
-    random: np.random.Generator,
-) -> tuple[NDArray[np.uint8], Mask]:
-    """A random crop, and which of its pixels are known.
-
-    Returns:
-        (crop, crop, 3) uint8 and (crop, crop) bool; the second is False throughout where nothing
-        is known, and True throughout where nothing was dropped.
-    """
-    index, dropping = _draw_number(len(photos), dropout, random)
-    photo = photos.get(index, foreign=dropping and dropout.random_partition)
-    drawn = _draw_hole(photo.label_map, dropping, masks, crops, dropout, random)
-    return _seen(photo.pixels[drawn.view], crops.crop), drawn.known
-
-
-def _draw_number(
-    count: int, dropout: DropoutSettings, random: np.random.Generator
-) -> tuple[int, bool]:
-    """Which of so many photos, and whether elements of it are dropped."""
-    return int(random.integers(count)), random.random() < dropout.share
 
 
 class _Hole(NamedTuple):
@@ -213,7 +178,7 @@ def _filled(target: NDArray[np.uint8], known: Mask) -> NDArray[np.uint8]:
     from eie.render import ClassicalDecoder
 
     photo = np.ascontiguousarray(np.moveaxis(target, 0, 2))
-    return np.ascontiguousarray(np.moveaxis(ClassicalDecoder().inpaint(photo, ~known), 2, 0))
+    return np.ascontiguousarray(np.moveaxis(ClassicalDecoder().fills(photo, ~known)[0], 2, 0))
 
 
 def _elements(
@@ -241,7 +206,7 @@ def _mostly_under(mask: Mask, labels: NDArray[Any], count: int, share: float) ->
 
 
 def _eroded(known: Mask, random: np.random.Generator) -> Mask:
-    """A hole a little wider than its elements, as rendering's seam makes it."""
+    """A hole a little wider than its elements, as rendering's dilation makes it."""
     reach = int(random.integers(0, 7))
     if reach == 0:
         return known

@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,38 +21,6 @@ from eie.train.element_crops import DecomposedPhotos
 if TYPE_CHECKING:
     from eie.elements import Source
     from eie.models.content import LoadedDecoder, LoadedEncoder
-
-
-class CutPhoto(NamedTuple):
-    """A photo of the training set, cut by one label map.
-
-    pixels: (H, W, 3) uint8. label_map: (H, W) uint16.
-    """
-
-    pixels: NDArray[np.uint8]
-    label_map: NDArray[np.uint16]
-
-
-class CutPhotos:
-    """Photos cut into elements that nothing but their outline is wanted of.
-
-    Args:
-        photos: the decomposed photos.
-    """
-
-    def __init__(self, photos: DecomposedPhotos) -> None:
-        self.photos = photos
-
-    def __len__(self) -> int:
-        return len(self.photos)
-
-    def get(self, index: int, foreign: bool) -> CutPhoto:
-        """A photo cut by its own label map, or by that of another photo."""
-        own = self.photos[index]
-        if not foreign:
-            return CutPhoto(own.pixels, own.label_map)
-        other = self.photos[other_photo(index, len(self))]
-        return CutPhoto(own.pixels, _laid_over(other.label_map, own.label_map.shape))
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +104,7 @@ class EncodedPhotos:
         from eie.encode.patches import cut_patches
         from eie.files.atomic import write_atomically
 
-        pixels, label_map = CutPhotos(self.photos).get(index, foreign)
+        pixels, label_map = self._cut(index, foreign)
         source: Source = Source.from_label_map(label_map, pixels=pixels)
         encoder, decoder = self._encoder.model, self._decoder.model
         patches = cut_patches(source, encoder.config.patch_size)  # (P, 4, S, S)
@@ -156,6 +124,14 @@ class EncodedPhotos:
                 embeddings=embeddings.numpy(),
                 light=light.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy(),
             )
+
+    def _cut(self, index: int, foreign: bool) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
+        """A photo's pixels (H, W, 3), and its label map (H, W) or one that is another photo's."""
+        own = self.photos[index]
+        if not foreign:
+            return own.pixels, own.label_map
+        other = self.photos[other_photo(index, len(self))]
+        return own.pixels, _laid_over(other.label_map, own.label_map.shape)
 
 
 def other_photo(index: int, count: int) -> int:

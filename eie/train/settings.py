@@ -313,8 +313,6 @@ class DecoderSettings:
         see :class:`eie.models.pipeline.ImageElementsPipeline`.
     last_share: share of crops that are at the schedule's last step, pure noise, where all is to be
         told from what is known. The others are at any step.
-    refiner: model folder whose refiner improves the classical decoder's fill, the first guess; None
-        for none.
     batches: different batches, kept in the run's folder; after so many they come again, with other
         noise. Drawing one costs as much as a step. None for new ones all along.
     start: weights (safetensors) to start from, as far as their tensors fit.
@@ -346,7 +344,6 @@ class DecoderSettings:
     guidance: float = 1.5
     temperature: float = 1.0
     last_share: float = 0.0
-    refiner: Path | None = None
     batches: int | None = None
     start: Path | None = None
 
@@ -360,106 +357,6 @@ class DecoderSettings:
         """Whether the U-Net makes what is to be added to a first guess."""
         guessed = self.light_picture and self.objective == "v_prediction"
         return guessed and self.guess_deviation > 0
-
-
-@dataclass(frozen=True)
-class RefinerConfig:
-    """Sizes of :class:`eie.models.fill_refiner.FillRefiner`, which see."""
-
-    widths: tuple[int, int, int, int] = (64, 160, 224, 256)
-    blocks: tuple[int, int, int, int] = (2, 3, 3, 2)
-    fills: int = 3
-
-
-@dataclass(frozen=True)
-class AugmentSettings:
-    """How pictures of a training are varied; all are mirrored half the time.
-
-    recoloured: share in other colours.
-    brightness, contrast, saturation: how far from 1 their factors go.
-    hue: how far it goes, in turns.
-    zoomed, zoom: share seen at another size, and the range of that factor.
-    turned: share turned by one to three right angles.
-    """
-
-    recoloured: float = 0.8
-    brightness: float = 0.4
-    contrast: float = 0.4
-    saturation: float = 0.6
-    hue: float = 0.1
-    zoomed: float = 0.6
-    zoom: tuple[float, float] = (0.875, 1.3)
-    turned: float = 0.2
-
-
-@dataclass(frozen=True)
-class RefinerSettings:
-    """Everything but the photos that determines a training of the refiner.
-
-    crops, dropout, segmenter, encoder, masks, batches: of :class:`DecoderSettings`; crops
-        without a hole, or of which nothing is known, are passed over.
-    side: in pixels, of the part of a crop about its hole that is refined, a multiple of 32.
-    alone: share of batches whose holes are filled but once.
-    unknown: range of the share of that part that its hole takes; others are passed over.
-    absolute_weight: weight of the absolute error against the distance in ImageNet features.
-    augment: how parts are varied.
-    rate: highest learning rate.
-    objects: `FOLDER` or `FOLDER:K` of cut-outs, all but every K-th of which are pasted on crops.
-    covered: share of crops with an object that has to go, if there are cut-outs.
-    scenes: how objects are placed, their crop's side apart.
-    compressed: share of these crops that pass through JPEG.
-    exact: share of them whose hole is all that the object changes.
-    decomposed: share of the others whose object is picked among elements, as users do; the rest
-        have a mask, half of them with a border that is somewhat off.
-    elements, picking: how many there are then, and the segmenter that makes them.
-    uses: how often each batch comes where `batches` is None; drawing one may cost more than a step.
-    start: weights (safetensors) to start from, as far as their tensors fit.
-    """
-
-    model: RefinerConfig = RefinerConfig()
-    crops: CropSettings = DECODER_CROPS
-    dropout: DropoutSettings = DropoutSettings(share=1.0, known=1.0)
-    loop: LoopSettings = LoopSettings(steps=10_000, warmup=300, ema_decay=0.995)
-    segmenter: str = "slic"
-    encoder: str = "tiny"
-    masks: Path | None = None
-    side: int = 160
-    alone: float = 0.15
-    unknown: tuple[float, float] = (0.01, 0.9)
-    absolute_weight: float = 0.5
-    augment: AugmentSettings = AugmentSettings()
-    rate: float = 2e-4
-    batches: int | None = None
-    uses: int = 1
-    objects: str | None = None
-    covered: float = 0.6
-    scenes: SceneSettings = SceneSettings(object_side=(0.2, 0.85))
-    compressed: float = 0.3
-    exact: float = 0.5
-    decomposed: float = 0.7
-    elements: int = 64
-    picking: str = "tiny"
-    start: Path | None = None
-
-
-@dataclass(frozen=True)
-class ExpectationSettings:
-    """Everything but the photos that determines a training of expected features.
-
-    refiner: model folder, or run of its training, of the refiner; None for the embedded one.
-    hidden: as of :class:`eie.models.feature_expectation.FeatureExpectation`.
-    holes: what is filled and how, and the training's rate and loop; its model, absolute_weight and
-        start mean nothing here, and holes are never filled but once.
-    """
-
-    refiner: Path | None = None
-    hidden: tuple[int, int, int, int] = (128, 128, 128, 64)
-    holes: RefinerSettings = RefinerSettings(
-        loop=LoopSettings(steps=2000, warmup=50, ema_decay=0.99),
-        side=224,
-        alone=0.0,
-        rate=1e-3,
-    )
 
 
 PAPER_DECODER = DecoderSettings(
@@ -483,52 +380,6 @@ PAPER_DECODER = DecoderSettings(
 def settings_for(base: str) -> DecoderSettings:
     """The paper's settings for training an element model on, with its own content encoder."""
     return replace(PAPER_DECODER, base=base, encoder=base)
-
-
-MATTING_SCENES = SceneSettings(crop=384, object_side=(0.15, 0.8), zoom=(0.6, 1.6))
-"""Frames of which matting sees parts."""
-
-
-@dataclass(frozen=True)
-class MattingSettings:
-    """Everything but the images that determines a training of seam matting.
-
-    scenes: how frames are composed; of these settings those that are about the photo, its crop and
-        the objects on it.
-    elements: in a frame that is decomposed.
-    batch: frames in a batch.
-    parts: of a frame that are looked at, about its object's border.
-    side: of these parts in pixels, a multiple of 32.
-    seam: pixels beyond the mask that are judged.
-    visible: levels of 255 by which a pixel must differ from what is behind the object to show it.
-    calm: share of frames whose ground is smooth, as skies are: there least is seen first.
-    plain: share of objects of one colour.
-    blurred: share of objects whose border is blurred.
-    compressed: share of frames that pass through JPEG.
-    decomposed: share of frames whose object is picked among elements, as users do; the others have
-        its own mask, half of them with a border that is somewhat off.
-    rate: highest learning rate.
-    batches: of :class:`DecoderSettings`.
-    start: weights (safetensors) to start from, as far as their tensors fit.
-    """
-
-    scenes: SceneSettings = MATTING_SCENES
-    loop: LoopSettings = LoopSettings(steps=6000, warmup=200, ema_decay=0.998)
-    elements: int = 144
-    batch: int = 2
-    parts: int = 6
-    side: int = 128
-    seam: int = 8
-    visible: float = 6.0
-    calm: float = 0.25
-    plain: float = 0.1
-    blurred: float = 0.6
-    compressed: float = 0.4
-    decomposed: float = 0.7
-    segmenter: str = "tiny"
-    rate: float = 1e-3
-    batches: int | None = None
-    start: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -84,17 +84,17 @@ def test_one_picture_goes_to_standard_output(run, hole, tiny) -> None:
     assert result.out.startswith(b"\x89PNG")
 
 
-def test_a_rim_keeps_pixels_within_the_hole(run, hole, tmp_path) -> None:
+def test_a_dilation_takes_pixels_around_the_hole(run, hole, tmp_path) -> None:
     source = np.asarray(eie.load(hole).sources[0].pixels)
     changed = {}
-    for rim in ("0", "4"):
-        path = tmp_path / f"{rim}.png"
-        result = run("render", hole, "--decoder", "classical", "--rim", rim, "-o", path)
+    for dilation in ("0", "4"):
+        path = tmp_path / f"{dilation}.png"
+        result = run("render", hole, "--decoder", "classical", "--dilation", dilation, "-o", path)
         assert result.code == 0, result.err
-        changed[rim] = (pixels(path) != source).any(axis=2)
+        changed[dilation] = (pixels(path) != source).any(axis=2)
         with Image.open(path) as image:
-            assert json.loads(image.text["eie:seam"])["rim"] == int(rim)
-    assert 0 < changed["4"].sum() < changed["0"].sum()
+            assert image.text["eie:dilation"] == dilation
+    assert 0 < changed["0"].sum() < changed["4"].sum()
 
 
 def test_inpainting(run, hole, tmp_path) -> None:
@@ -121,9 +121,8 @@ def test_inpainting(run, hole, tmp_path) -> None:
             "of these --decoder takes them: diffusion, inpaint",
         ),
         (("--steps", "0", "-o", "OUT"), 2, "--steps"),
-        (("--rim", "17", "-o", "OUT"), 2, "--rim"),
-        (("--free", "--rim", "1", "-o", "OUT"), 2, "a rim has no meaning"),
-        (("--free", "--seam", "1", "-o", "OUT"), 2, "a seam has no meaning"),
+        (("--dilation", "65", "-o", "OUT"), 2, "--dilation"),
+        (("--free", "--dilation", "1", "-o", "OUT"), 2, "a dilation has no meaning"),
         (("--decoder", "diffusion", "--scheduler", "x", "-o", "OUT"), 2, "no scheduler 'x'"),
         (("--decoder", "inpaint", "-o", "OUT"), 2, "needs a model"),
         (("--decoder", "diffusion", "--model", "./none", "-o", "OUT"), 4, "no such model folder"),

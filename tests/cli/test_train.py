@@ -45,20 +45,3 @@ def test_joint_training_is_reserved(photos, tmp_path):
     assert isinstance(result.exception, UsageError)
     assert "reserved" in str(result.exception)
     assert not (tmp_path / "run").exists()
-
-
-def test_matting_needs_objects(photos, tmp_path):
-    objects = tmp_path / "objects"
-    objects.mkdir()
-    cutout = np.full((32, 32, 4), 255, np.uint8)
-    cutout[:8, :, 3] = 0
-    Image.fromarray(cutout).save(objects / "0.png")
-    arguments = ["matting", str(photos), "-o", str(tmp_path / "run"), "--steps", "7", "--dry-run"]
-    result = CliRunner().invoke(app, arguments)
-    assert isinstance(result.exception, BadInputError)
-    assert "cut-outs" in str(result.exception)
-    result = CliRunner().invoke(app, [*arguments, str(objects)])
-    assert result.exit_code == 0, result.output
-    options = json.loads(result.stdout)
-    assert (options["stage"], options["photos"], options["loop"]["steps"]) == ("matting", 2, 7)
-    assert not (tmp_path / "run").exists()

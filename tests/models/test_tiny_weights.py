@@ -7,6 +7,7 @@ import pytest
 
 import eie
 from eie.evaluate.segmentation import achievable_accuracy, boundary_recall, element_sizes
+from eie.models.content import EMBEDDED
 from eie.models.segmenter import TINY_WEIGHTS, load_segmenter
 
 
@@ -28,6 +29,7 @@ def ball_on_ground(height=360, width=480):
 
 def test_the_weights_are_small_enough_to_embed():
     assert TINY_WEIGHTS.stat().st_size <= 12 * 2**20
+    assert sum(path.stat().st_size for path in EMBEDDED.rglob("*.safetensors")) <= 40e6
 
 
 def test_elements_keep_to_the_borders_of_clear_segments(tiny):

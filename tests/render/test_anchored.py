@@ -13,7 +13,7 @@ from numpy.testing import assert_array_equal
 from skimage import data
 
 import eie
-from eie.edit import Delete, Move, edit, undo
+from eie.edit import Delete, edit, undo
 from eie.elements import ElementSet, Source
 from eie.errors import UsageError
 from eie.files.images import Photo, write_photo
@@ -40,8 +40,12 @@ def may_change(elements: ElementSet, dilation: int) -> np.ndarray:
     boxes = [home.home_box[gone]]
     boxes += [elements.table.box[layer.rows] for layer in layers_of(elements)]
     for x0, y0, x1, y1 in corners(np.concatenate(boxes)):
-        left, right = np.clip([np.floor(x0) - dilation, np.ceil(x1) + dilation], 0, width).astype(int)
-        top, bottom = np.clip([np.floor(y0) - dilation, np.ceil(y1) + dilation], 0, height).astype(int)
+        left, right = np.clip([np.floor(x0) - dilation, np.ceil(x1) + dilation], 0, width).astype(
+            int
+        )
+        top, bottom = np.clip([np.floor(y0) - dilation, np.ceil(y1) + dilation], 0, height).astype(
+            int
+        )
         allowed[top:bottom, left:right] = True
     return allowed
 

@@ -28,7 +28,7 @@ def test_a_copy_from_a_darker_place_takes_the_light_of_the_border():
 def test_two_pieces_of_different_light_meet_without_a_step():
     planes = np.full((40, 60, 1), 100, np.float32)
     planes[:, 40:] = 112
-    rows, columns = np.nonzero(HOLE)
+    _, columns = np.nonzero(HOLE)
     label = (columns >= 16).astype(np.intp)
     offsets = [Offset(0, 15), Offset(0, 30)]  # the second from where it is lighter
     copy = copied(planes, label, offsets, HOLE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from eie.train.settings import LoopSettings
@@ -13,21 +12,6 @@ LOOP = LoopSettings(
     steps=4, warmup=1, precision="no", workers=0, log_every=1, sample_every=4, save_every=2
 )
 """Four steps."""
-
-
-def losses_of(stage, batch, steps=12):
-    """Losses of that many steps on one batch, and their parts, the same random choices in each."""
-    optimizer = torch.optim.AdamW(stage.parameter_groups(), lr=3e-3)
-    losses, parts = [], []
-    for _ in range(steps):
-        torch.manual_seed(0)
-        loss, of_loss = stage.loss(stage.model, batch)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(float(loss.detach()))
-        parts.append({name: float(value.detach()) for name, value in of_loss.items()})
-    return losses, parts
 
 
 def save(path, array):

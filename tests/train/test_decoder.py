@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,11 +17,6 @@ from eie.models.content import load_content_encoder, load_light_decoder
 from eie.models.diffusion import load_vae
 from eie.models.element_attention import ElementAttention
 from eie.models.element_model import load_element_model
-from eie.models.feature_expectation import FOLDER as EXPECTATION_FOLDER
-from eie.models.feature_expectation import FeatureExpectation
-from eie.models.fill_refiner import FOLDER as REFINER_FOLDER
-from eie.models.fill_refiner import FillRefiner
-from eie.models.plain import WEIGHTS_FILE, save_plain
 from eie.render import ClassicalDecoder
 from eie.train.autoencoder import train_autoencoder
 from eie.train.decoder import (
@@ -382,37 +376,6 @@ def test_a_network_that_adds_nothing_leaves_the_guess(photos, vae, tmp_path) -> 
     assert np.abs(made.astype(int) - guess).mean() < np.abs(truth.astype(int) - guess).mean()
     _, parts = stage.loss(Nothing(), batch)
     assert 0 < parts["features"] < 4
-
-
-def test_the_first_guess_can_be_a_refined_one(photos, vae, tmp_path) -> None:
-    """Where the classical decoder filled; the run hands on the refiner and what it expects."""
-    torch.manual_seed(0)
-    sizes: dict[str, Any] = {"widths": (8, 12, 16, 20), "blocks": (1, 1, 1, 1)}
-    refiner = FillRefiner(**sizes)
-    torch.nn.init.normal_(refiner.head.weight, std=0.1)
-    save_plain(refiner, tmp_path / "refiner" / REFINER_FOLDER, sizes)
-    save_plain(FeatureExpectation(), tmp_path / "refiner" / EXPECTATION_FOLDER, {})
-    plain = replace(SMALL, vae=str(vae), dropout=DropoutSettings(share=1.0, known=0.5))
-    refined = replace(plain, refiner=tmp_path / "refiner")
-    data = encoded(photos, tmp_path)
-    stages = [DecoderStage(settings, data, None) for settings in (plain, refined)]
-    batches = [stages[0].batch(step) for step in range(4)]
-    changes = set()
-    for batch in batches:
-        batch.known[:, :, 20:40, 20:40] = False
-        (_, before), (_, after) = (s._pixels(batch, torch.device("cpu")) for s in stages)
-        for row, known in enumerate(batch.known):
-            changed = (before[row] != after[row]).any(dim=0)
-            assert not changed[known[0]].any()
-            assert changed.any() == known.any()
-            changes.add(bool(changed.any()))
-    assert changes == {True, False}
-
-    train_decoder([Folder(photos)], tmp_path / "run", refined)
-    for part in (REFINER_FOLDER, EXPECTATION_FOLDER):
-        for name in ("config.json", WEIGHTS_FILE):
-            one, two = (tmp_path / folder / part / name for folder in ("run", "refiner"))
-            assert one.read_bytes() == two.read_bytes()
 
 
 def test_an_untrained_decoder_gives_back_the_guess(photos, vae, tmp_path) -> None:
