@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_array_equal
+from safetensors.torch import load_file, save_file
 from skimage import data
 
 import eie
@@ -88,6 +89,18 @@ def test_every_variation_has_a_guess_of_its_own(tmp_path) -> None:
     assert np.abs(change[0] - change[1])[hole].mean() < differ.mean()
     alone = render(elements, decoder=replace(decoder, seed=3)).photo.pixels
     assert np.abs(alone.astype(int) - made[1]).max() <= 3  # a batch may round otherwise
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_model_that_adds_nothing_gives_back_the_classical_fill(tmp_path, channels) -> None:
+    model = save_random_tiny_model(tmp_path / "model", guess_deviation=0.05)
+    weights = model / "unet" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(weights)
+    save_file({n: w * (not n.startswith("conv_out")) for n, w in tensors.items()}, weights)
+    decoder = fast(str(model), temperature=0.0, seed=4)
+    made = render(edited(channels), decoder=decoder).photo.pixels.astype(int)
+    plain = render(edited(channels), decoder=ClassicalDecoder(seed=4)).photo.pixels
+    assert np.abs(made - plain).max() <= 1
 
 
 def test_provenance_names_seed_weights_and_variation(tiny) -> None:
