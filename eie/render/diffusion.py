@@ -207,15 +207,16 @@ class DiffusionDecoder(SamplingDecoder):
 
 
 def guesses(scene: Scene, count: int, seed: int) -> list[Scene]:
-    """The scene with the classical decoder's fill in its hole, `count` times; fill k, counted from
-    0, has the seed + k."""
-    fills = ClassicalDecoder(seed=seed).fill_variations(scene, count)
+    """The scene with the classical decoder's fills in its hole, `count` in all.
+
+    Fill k, counted from 0, has the seed + k; where there are fewer, they come again.
+    """
     filled = []
-    for fill in fills:
+    for fill in ClassicalDecoder(seed=seed).fill_variations(scene, count):
         picture = scene.picture.copy()
         picture[scene.hole] = fill[scene.hole]
         filled.append(replace(scene, picture=picture))
-    return filled
+    return [filled[index % len(filled)] for index in range(count)]
 
 
 class Known(NamedTuple):

@@ -19,7 +19,7 @@ from eie.encode import encode
 from eie.errors import MissingModelError, UsageError
 from eie.evaluate.metrics import psnr
 from eie.render import ClassicalDecoder, DiffusionDecoder, InpaintDecoder, render, stage, variations
-from eie.render.diffusion import known_of
+from eie.render.diffusion import guesses, known_of
 from eie.render.filling import changed
 from eie.render.pictures import Window
 from eie.render.windows import view_of
@@ -89,6 +89,20 @@ def test_every_variation_has_a_guess_of_its_own(tmp_path) -> None:
     assert np.abs(change[0] - change[1])[hole].mean() < differ.mean()
     alone = render(elements, decoder=replace(decoder, seed=3)).photo.pixels
     assert np.abs(alone.astype(int) - made[1]).max() <= 3  # a batch may round otherwise
+
+
+def test_where_there_are_fewer_fills_they_come_again(monkeypatch) -> None:
+    scene = stage(edited())
+
+    def two(_, scene, count):
+        return [np.full_like(scene.picture, value) for value in (10, 20)][:count]
+
+    monkeypatch.setattr(ClassicalDecoder, "fill_variations", two)
+    made = guesses(scene, 3, seed=0)
+    assert [one.picture[scene.hole].max() for one in made] == [10, 20, 10]
+    for one in made:
+        assert_array_equal(one.picture[~scene.hole], scene.picture[~scene.hole])
+    assert len(guesses(scene, 1, seed=0)) == 1
 
 
 @pytest.mark.parametrize("channels", [1, 3])
