@@ -72,11 +72,20 @@ def patchmatch_cython(photo: Pixels, unknown: Mask) -> Pixels:
     return np.asarray(inpaint_pyramid(np.ascontiguousarray(photo), unknown, seed=0), dtype=np.uint8)
 
 
+def shiftmap(photo: Pixels, unknown: Mask) -> Pixels:
+    """Statistics of patch offsets and graph cuts alone (He & Sun, ECCV 2012): eie's `classical`
+    decoder without what it adds, elements and candidates from the border."""
+    from eie.render import ClassicalDecoder
+
+    return ClassicalDecoder(border=False).fills(photo, unknown)[0]
+
+
 FILLS: Mapping[str, Fill] = {
     "hole": hole,
     "telea": telea,
     "patchmatch": patchmatch,
     "patchmatch-cython": patchmatch_cython,
+    "shiftmap": shiftmap,
 }
 """What fills what an edit reveals, by name."""
 

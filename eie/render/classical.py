@@ -99,6 +99,8 @@ class ClassicalDecoder:
         coarsest: most pixels of a hole at the size at which offsets are first chosen.
         finest: the same of the largest size at which they and their cuts are improved.
         blended: most pixels of a hole at the size at which colours are blended.
+        border: whether places like a hole's border are candidates, too, not those of the statistics
+            of patch offsets alone, as in He & Sun's method.
         seed: which of the fills; 0 is the best, 1 the next best, …, and again from the first on
             after the last. Variation k, counted from 0, has seed + k.
 
@@ -111,6 +113,7 @@ class ClassicalDecoder:
     coarsest: int = 2500
     finest: int = 9000
     blended: int = 40_000
+    border: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -189,6 +192,8 @@ class ClassicalDecoder:
             layout: the window's elements, if they are known.
             whole: (H, W, C) whose mean fills a window that is unknown all over; None for grey.
         """
+        if not unknown.any():
+            return [ground]
         if unknown.all():
             mean = np.full(ground.shape[2], 127.5) if whole is None else whole.mean(axis=(0, 1))
             return [np.broadcast_to(np.rint(mean).astype(np.uint8), ground.shape)]
@@ -212,7 +217,8 @@ class ClassicalDecoder:
         while len(sizes[-1]) > self.coarsest and min(sizes[-1].hole.shape) > 1:
             sizes.append(sizes[-1].halved())
         *finer, coarsest = sizes
-        offsets = [offset for offset in candidate_offsets(coarsest) if _knows(coarsest, offset)]
+        candidates = candidate_offsets(coarsest, border=self.border)
+        offsets = [offset for offset in candidates if _knows(coarsest, offset)]
         offsets = offsets or [Offset(0, 0)]  # of itself: what is around goes on smoothly
         costs = costs_of(coarsest, offsets)
         if layout is not None:

@@ -45,9 +45,13 @@ FOOT = 4
 """Pixels of the hole beside a part of its border, for which a place must have pixels, too."""
 
 
-def candidate_offsets(work: WorkingSize) -> list[Offset]:
-    """Offsets that may fill parts of a hole, without repetitions, always the same ones."""
-    found = [*border_offsets(work), *frequent_offsets(work)]
+def candidate_offsets(work: WorkingSize, *, border: bool = True) -> list[Offset]:
+    """Offsets that may fill parts of a hole, without repetitions, always the same ones.
+
+    Args:
+        border: take those of the border, too, not of statistics alone.
+    """
+    found = [*(border_offsets(work) if border else ()), *frequent_offsets(work)]
     return list(dict.fromkeys(found))
 
 

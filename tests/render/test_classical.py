@@ -197,5 +197,6 @@ def test_settings_name_everything():
         "coarsest": 2500,
         "finest": 9000,
         "blended": 40_000,
+        "border": True,
         "seed": 0,
     }

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_array_equal
+from safetensors.torch import load_file, save_file
 from skimage import data
 
 import eie
@@ -18,7 +19,7 @@ from eie.encode import encode
 from eie.errors import MissingModelError, UsageError
 from eie.evaluate.metrics import psnr
 from eie.render import ClassicalDecoder, DiffusionDecoder, InpaintDecoder, render, stage, variations
-from eie.render.diffusion import known_of
+from eie.render.diffusion import guesses, known_of
 from eie.render.filling import changed
 from eie.render.pictures import Window
 from eie.render.windows import view_of
@@ -88,6 +89,32 @@ def test_every_variation_has_a_guess_of_its_own(tmp_path) -> None:
     assert max(np.abs(one)[hole].mean() for one in change) < differ.mean()  # each from its own
     alone = render(elements, decoder=replace(decoder, seed=3)).photo.pixels
     assert np.abs(alone.astype(int) - made[1]).max() <= 3  # a batch may round otherwise
+
+
+def test_where_there_are_fewer_fills_they_come_again(monkeypatch) -> None:
+    scene = stage(edited())
+
+    def two(_, scene, count):
+        return [np.full_like(scene.picture, value) for value in (10, 20)][:count]
+
+    monkeypatch.setattr(ClassicalDecoder, "fill_variations", two)
+    made = guesses(scene, 3, seed=0)
+    assert [one.picture[scene.hole].max() for one in made] == [10, 20, 10]
+    for one in made:
+        assert_array_equal(one.picture[~scene.hole], scene.picture[~scene.hole])
+    assert len(guesses(scene, 1, seed=0)) == 1
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_model_that_adds_nothing_gives_back_the_classical_fill(tmp_path, channels) -> None:
+    model = save_random_tiny_model(tmp_path / "model", guess_deviation=0.05)
+    weights = model / "unet" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(weights)
+    save_file({n: w * (not n.startswith("conv_out")) for n, w in tensors.items()}, weights)
+    decoder = fast(str(model), temperature=0.0, seed=4)
+    made = render(edited(channels), decoder=decoder).photo.pixels.astype(int)
+    plain = render(edited(channels), decoder=ClassicalDecoder(seed=4)).photo.pixels
+    assert np.abs(made - plain).max() <= 1
 
 
 def test_provenance_names_seed_weights_and_variation(tiny) -> None:

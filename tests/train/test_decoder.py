@@ -352,7 +352,7 @@ def test_the_classical_fill_is_the_first_guess_of_what_is_not_known(photos, tmp_
         assert torch.equal(filled.target[row], plain.target[row])
         assert filled.guessed[row].all() and not plain.guessed[row].all()
         photo = np.moveaxis(plain.target[row].numpy(), 0, 2)
-        expected = ClassicalDecoder().inpaint(photo, ~known[0])
+        expected = ClassicalDecoder().fills(photo, ~known[0])[0]
         assert np.array_equal(np.moveaxis(filled.guess[row].numpy(), 0, 2), expected)
 
 
