@@ -110,7 +110,7 @@ class ClassicalDecoder:
 
     margin: int = 24
     context: float = 1.0
-    coarsest: int = 2500
+    coarsest: int = 4500
     finest: int = 9000
     blended: int = 40_000
     border: bool = True
@@ -173,7 +173,7 @@ class ClassicalDecoder:
             if not _has_background(own, scene.gone[part], scene.dilation + FEATHERED):
                 yield window, own, (scene.picture[part], scene.hole[part]), None
                 continue
-            layout = Layout.of(source.label_map[part], source.affinity)
+            layout = Layout(source.label_map[part], source.affinity)
             yield window, own, (scene.source[part], scene.gone[part]), layout
 
     def fills(
@@ -241,7 +241,8 @@ class ClassicalDecoder:
             pieces = pieces.doubled(window.hole(pieces.step // 2))
         if blended > 1:
             change = enlarged_correction(change, small.hole, small.label, pieces.hole, pieces.label)
-        finished: Picture = (window.copied(pieces) + change).clip(0, 255).round().astype(np.uint8)
+        copy = window.copied(pieces, planes, blended)
+        finished: Picture = (copy + change).clip(0, 255).round().astype(np.uint8)
         return finished
 
 
@@ -329,12 +330,19 @@ class _Window(NamedTuple):
         blocks = self.unknown.reshape(rows, step, columns, step)
         return np.asarray(blocks.any(axis=(1, 3)))
 
-    def copied(self, pieces: Pieces) -> Numbers:
-        """(n, C) what full-size pieces copy to the unknown pixels."""
+    def copied(self, pieces: Pieces, continued: Numbers, step: int) -> Numbers:
+        """(n, C) what full-size pieces copy to the unknown pixels.
+
+        Args:
+            pieces: of the full size.
+            continued: (H / step, W / step, C), shown where nothing known is copied.
+        """
         what = pieces.label, pieces.offsets, pieces.hole
-        if copied(self.known[..., None], *what).all():
-            return copied(self.premultiplied, *what).astype(np.float32)
-        return copied(continued(self.premultiplied, self.known), *what)
+        copy = copied(self.premultiplied, *what).astype(np.float32)
+        lost = ~copied(self.known[..., None], *what)[:, 0]
+        rows, columns = (place[lost] // step for place in np.nonzero(pieces.hole))
+        copy[lost] = continued[rows, columns]
+        return copy
 
 
 def _step(pixels: int, most: int) -> int:

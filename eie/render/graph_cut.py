@@ -26,7 +26,7 @@ from eie.render.working_size import BORDER, Indices, Numbers, Offset, WorkingSiz
 UNKNOWN = 1000.0
 """Cost of copying a pixel that is not known: taken only where no offset knows one."""
 
-STRANGE = 60.0
+STRANGE = 30.0
 """Difference, in levels, that is assumed where a border would be compared with unknown pixels."""
 
 MEETING = 4.0
@@ -38,7 +38,7 @@ CUT = 3.0
 SWEEPS = 2
 """How often every offset is tried at the coarsest size."""
 
-JITTER = tuple((down, right) for down in (0, -1, 1) for right in (0, -1, 1))
+JITTER = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))
 """Offsets of twice the size are tried beside themselves."""
 
 _PRECISION = 4.0
@@ -110,11 +110,9 @@ def coarse_labelling(work: WorkingSize, offsets: Sequence[Offset], costs: Costs)
     label = costs.data.argmin(axis=0)
     order = np.argsort(costs.data.mean(axis=1), kind="stable")
     for _ in range(SWEEPS):
-        before = label
         for chosen in order:
             label = _expanded(work, costs, label, int(chosen), None)
-        if (before == label).mean() > 0.998:
-            break
+        order = order[np.isin(order, label)]  # what won nothing has had its chance
     return Labelling(work, offsets, label)
 
 
@@ -176,10 +174,10 @@ def _expanded(
     Args:
         about: (n,) bool, the pixels that may take it; None for all.
     """
-    free = label != chosen
+    gain = costs.data[chosen] - costs.data[label, np.arange(len(label))]
+    free = (label != chosen) & (gain < UNKNOWN / 2)
     if about is not None:
         free &= about
-    free &= (costs.data[chosen] < UNKNOWN) | (costs.data[label, np.arange(len(label))] >= UNKNOWN)
     if not free.any():
         return label
     touched = free[work.first] | free[work.second]
@@ -188,10 +186,9 @@ def _expanded(
     stay = _visibility(costs, first, second, one, other)
     second_takes = _visibility(costs, first, second, one, chosen)
     first_takes = _visibility(costs, first, second, chosen, other)
-    gain = costs.data[chosen] - costs.data[label, np.arange(len(label))]
     # With x = 1 for taking it, V = stay + (first_takes − stay)·x_p − first_takes·x_q + w·(1 − x_p)·
     # x_q, as both taking it costs nothing; w is cut off at 0 (Rother et al., CVPR 2005).
-    weight = np.maximum(second_takes + first_takes - stay, 0)
+    weight = second_takes + first_takes - stay
     both = free[first] & free[second]
     alone = free[first] & ~free[second]
     last = ~free[first] & free[second]
@@ -203,12 +200,13 @@ def _expanded(
         + np.bincount(second, np.where(last, second_takes - stay, 0), count)
     )
     place = np.cumsum(free) - 1
-    takes = minimum_cut(change[free], place[first[both]], place[second[both]], weight[both])
+    takes = minimum_cut(change[free], place[first[both]], place[second[both]], weight[both].clip(0))
     if not takes.any():
         return label
     expanded = label.copy()
     expanded[np.flatnonzero(free)[takes]] = chosen
-    better = energy(work, costs, expanded) < energy(work, costs, label) - 1e-3
+    exact = bool((weight[both] >= 0).all())
+    better = exact or energy(work, costs, expanded) < energy(work, costs, label)
     return expanded if better else label
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from eie.render.working_size import Numbers, Offset, WorkingSize, dilated
 
-MISPLACED = 50.0
+MISPLACED = 35.0
 """Cost, in levels, of copying a pixel to where nothing speaks for it."""
 
 ALIKE = 14.0
@@ -38,26 +38,21 @@ class Layout:
     """The elements of a window of a photo.
 
     Attributes:
-        patches: (H, W) integers, the patch of every pixel, counted from 0.
-        affinity: (P, P) in [0, 1], None if unknown.
+        patches: (H, W) integers, a window of a label map.
+        affinity: (N, N) in [0, 1], of all its labels; None if unknown.
     """
 
     patches: NDArray[np.integer]
     affinity: Numbers | None
 
-    @classmethod
-    def of(cls, patches: NDArray[np.integer], affinity: Numbers | None) -> Layout:
-        """Of a window of a label map (H, W), and the affinity (N, N) of all its labels."""
-        there, compact = np.unique(patches, return_inverse=True)
-        compact = compact.reshape(patches.shape)
-        return cls(compact, None if affinity is None else affinity[np.ix_(there, there)])
-
-    def reduced(self, step: int, height: int, width: int) -> NDArray[np.integer]:
-        """(height, width) patches, every `step`-th one; the last ones repeat beyond the window."""
+    def reduced(self, step: int, height: int, width: int) -> Layout:
+        """Every `step`-th pixel, (height, width), of which the last ones repeat beyond the window,
+        with the patches that are there counted from 0."""
         rows = (np.arange(height) * step + step // 2).clip(max=self.patches.shape[0] - 1)
         columns = (np.arange(width) * step + step // 2).clip(max=self.patches.shape[1] - 1)
-        reduced: NDArray[np.integer] = self.patches[np.ix_(rows, columns)]
-        return reduced
+        there, patches = np.unique(self.patches[np.ix_(rows, columns)], return_inverse=True)
+        affinity = None if self.affinity is None else self.affinity[np.ix_(there, there)]
+        return Layout(patches.reshape(height, width), affinity)
 
 
 def misplacement(
@@ -71,8 +66,8 @@ def misplacement(
         step: how many of its pixels are one of the working size.
     """
     height, width = work.hole.shape
-    patches = layout.reduced(step, height, width)
-    likely = _likely(work, patches, layout)
+    reduced = layout.reduced(step, height, width)
+    patches, likely = reduced.patches, _likely(work, reduced)
     pixel = np.arange(len(work))
     cost = np.empty((len(offsets), len(work)), dtype=np.float32)
     for index, offset in enumerate(offsets):
@@ -82,10 +77,12 @@ def misplacement(
     return cost
 
 
-def _likely(work: WorkingSize, patches: NDArray[np.integer], layout: Layout) -> Numbers:
-    """(n, P) how likely every pixel of the hole shows what every patch does."""
+def _likely(work: WorkingSize, layout: Layout) -> Numbers:
+    """(n, P) how likely every pixel of the hole shows what every patch does; patches count from
+    0, and the layout has the working size."""
+    patches = layout.patches
     ring = dilated(work.hole, 1) & work.known
-    count = int(layout.patches.max()) + 1
+    count = int(patches.max()) + 1
     touching = np.unique(patches[ring])
     alike = _LOOKS * _alike_looks(work, patches, count)[touching]  # (R, P)
     if layout.affinity is not None:

@@ -194,7 +194,7 @@ def test_settings_name_everything():
     assert decoder.settings == {
         "margin": 30,
         "context": 1.0,
-        "coarsest": 2500,
+        "coarsest": 4500,
         "finest": 9000,
         "blended": 40_000,
         "border": True,

@@ -17,7 +17,7 @@ def wall_desk_and_bottle() -> tuple[WorkingSize, Layout]:
     patches[14:30, 60:66] = 2
     hole = np.zeros((40, 80), dtype=bool)
     hole[12:28, 20:32] = True
-    return WorkingSize.of(colour, ~hole, hole), Layout.of(patches, np.eye(3, dtype=np.float32))
+    return WorkingSize.of(colour, ~hole, hole), Layout(patches, np.eye(3, dtype=np.float32))
 
 
 def cost_at(offset: Offset, row: int, column: int) -> float:
@@ -50,6 +50,8 @@ def test_affinity_tells_that_something_far_away_is_the_same():
 
 
 def test_a_layout_is_taken_at_the_middle_of_each_pixel_and_goes_on_beyond_its_end():
-    layout = Layout.of(np.arange(7)[None].repeat(5, axis=0) * 10, None)
-    assert layout.patches.max() == 6
-    assert layout.reduced(2, 3, 5).tolist() == [[1, 3, 5, 6, 6]] * 3
+    affinity = np.random.default_rng(0).random((99, 99), dtype=np.float32)
+    reduced = Layout(np.arange(7)[None].repeat(5, axis=0) * 10, affinity).reduced(2, 3, 5)
+    assert reduced.patches.tolist() == [[0, 1, 2, 3, 3]] * 3  # of 10, 30, 50 and 60
+    there = [10, 30, 50, 60]
+    assert_allclose(reduced.affinity, affinity[np.ix_(there, there)])
