@@ -168,13 +168,16 @@ class ClassicalDecoder:
         wherever a thing goes.
         """
         source = scene.elements.sources[0]
-        for window, own in separate_holes(scene.hole, self.margin, self.context):
+        for window, gone in separate_holes(scene.gone, self.margin, self.context):
             part = window.slices
-            if not _has_background(own, scene.gone[part], scene.dilation + FEATHERED):
-                yield window, own, (scene.picture[part], scene.hole[part]), None
+            own = gone & scene.hole[part]
+            if not own.any():
                 continue
-            layout = Layout(source.label_map[part], source.affinity)
-            yield window, own, (scene.source[part], scene.gone[part]), layout
+            if _has_background(own, scene.gone[part], scene.dilation + FEATHERED):
+                layout = Layout(source.label_map[part], source.affinity)
+                yield window, own, (scene.source[part], scene.gone[part]), layout
+            else:
+                yield window, own, (scene.picture[part], scene.hole[part]), None
 
     def fills(
         self,

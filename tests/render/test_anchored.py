@@ -256,7 +256,7 @@ def test_a_dilation_of_zero_changes_nothing_beside_the_element():
     deleted = with_rows(make_set(pixels, own), 1, visible=False)
     assert_array_equal(stage(deleted, dilation=0).gone, own == 1)
     same_pixels(deleted, own == 0, dilation=0)
-    wide = render(deleted, dilation=14).photo.pixels
+    wide = render(deleted, dilation=16).photo.pixels
     assert_array_equal(wide[(own == 0) & (pixels[..., 0] == 0)], 0)
     assert wide.max() == 0  # all of it is gone
 
