@@ -12,6 +12,7 @@ from eie.cli.options import Device, Elements, default_of, typed
 from eie.cli.payload import named_source, note, refuse_terminal, write_elements
 from eie.cli.progress import working
 from eie.files import read_photo
+from eie.notes import tell
 
 
 def command(
@@ -19,7 +20,8 @@ def command(
         str | None,
         typer.Argument(
             metavar="IMAGE",
-            help="PNG, JPEG, WebP or TIFF photo; '-' or nothing on a pipe reads standard input.",
+            help="PNG, JPEG, WebP, TIFF, BMP, AVIF or HEIC photo; '-' or nothing on a pipe reads "
+            "standard input.",
         ),
     ] = None,
     output: Annotated[
@@ -67,6 +69,7 @@ def command(
     refuse_terminal(output)
     source, name = named_source(image)
     photo = read_photo(source, name)
+    tell(photo.notes, name)
     with working("decomposing") as report:
         made = eie.decompose(
             photo,

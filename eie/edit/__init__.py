@@ -125,6 +125,7 @@ def reset(elements: ElementSet) -> ElementSet:
 
 
 def _recorded(elements: ElementSet, operation: Operation) -> ElementSet:
+    operation = replace(operation)  # what it has read of masks serves this once
     try:
         elements = operation.parted(elements)
         changed = operation.apply(elements)

@@ -6,9 +6,11 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from eie.edit.parting import part
+from eie.edit.picking import Rows
 from eie.edit.selection import Selection, parse_selection
 from eie.elements import ElementSet
 from eie.errors import UsageError
@@ -76,7 +78,7 @@ class Operation(ABC):
         }
         return replace(self, **texts)
 
-    @property
+    @cached_property
     def selections(self) -> dict[str, Selection]:
         """The selections among the arguments, by field."""
         return {
@@ -95,6 +97,10 @@ class Operation(ABC):
         for selection in self.selections.values():
             elements = parted_along(elements, selection)
         return elements
+
+    def rows(self, elements: ElementSet, name: str = "selection", *, deleted: bool = False) -> Rows:
+        """The rows that the selection in a field chooses, see :meth:`Selection.rows`."""
+        return self.selections[name].rows(elements, deleted=deleted)
 
     @abstractmethod
     def apply(self, elements: ElementSet) -> ElementSet:
