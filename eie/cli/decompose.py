@@ -69,7 +69,6 @@ def command(
     refuse_terminal(output)
     source, name = named_source(image)
     photo = read_photo(source, name)
-    tell(photo.notes, name)
     with working("decomposing") as report:
         made = eie.decompose(
             photo,
@@ -78,5 +77,6 @@ def command(
         )
     if no_pixels:
         made = replace(made, sources=tuple(replace(s, pixels=None) for s in made.sources))
+    tell(photo.notes, name)
     write_elements(made, output)
     note(f"{name}: {len(made)} elements")

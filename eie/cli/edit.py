@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -14,7 +13,8 @@ from eie.cli.options import ElementFile, OutputElements, typed
 from eie.cli.payload import change_elements
 from eie.edit import OPERATIONS, edit, read_script, undo
 from eie.elements import ElementSet
-from eie.errors import BadInputError, UsageError
+from eie.errors import UsageError
+from eie.files.streams import open_input
 
 Change = Callable[[ElementSet], ElementSet]
 
@@ -150,7 +150,5 @@ def _usage(name: str) -> str:
 
 
 def _read_text(file: str) -> bytes:
-    try:
-        return Path(file).read_bytes()
-    except OSError as error:
-        raise BadInputError(f"cannot be read: {error.strerror}", where=file) from error
+    with open_input(file) as handle:
+        return handle.read()

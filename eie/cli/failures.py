@@ -57,6 +57,8 @@ def explain(error: Exception) -> tuple[str, int]:
         return "out of memory (try a smaller photo or fewer elements)", ResourceError.exit_code
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full: {error.strerror}", ResourceError.exit_code
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
+        return "a name holds bytes that are no UTF-8 (rename the file)", UsageError.exit_code
     what = " ".join(f"{type(error).__name__}: {error}".split())
     return f"this is a bug, please report it: {what} (EIE_TRACEBACK=1 shows where)", BUG
 

@@ -151,6 +151,8 @@ def _read(handle: Any, kind: str, where: str) -> Photo:
         raise SyntaxError(f"it begins as a {kind} and does not go on as one") from None
     notes = _choose_page(image, where)
     _refuse_unhandled(image, where)
+    if (bits := _bits(image)) > 8:
+        notes.append(f"its {bits} bits a channel are cut to 8")
     image.load()
     return _photo(image, handle, kind, notes)
 
@@ -266,9 +268,6 @@ def _bits(image: Image.Image) -> int:
 
 
 def _photo(image: Image.Image, handle: Any, kind: str, notes: list[str]) -> Photo:
-    bits = _bits(image)
-    if bits > 8:
-        notes.append(f"its {bits} bits a channel are cut to 8")
     icc = image.info.get("icc_profile") or None
     if image.mode in ("CMYK", "YCbCr"):
         notes.append(f"its {image.mode} colours are converted to sRGB")

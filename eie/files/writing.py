@@ -114,7 +114,11 @@ def encode_photo(
     pixels = _without_alpha(photo.pixels, where) if format == "JPEG" else photo.pixels
     image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     exif, notes = _exif_for(photo, format) if metadata else (None, [])
-    words = dict(text or {}) if metadata else {}
+    # A name may hold bytes that are no text.
+    words = {
+        key: value.encode(errors="backslashreplace").decode() for key, value in (text or {}).items()
+    }
+    words = words if metadata else {}
     if format == "JPEG" and len(json.dumps(words)) > MOST_TEXT:
         words = {}
         notes.append("a JPEG's comment has no room for how it was made; PNG has")

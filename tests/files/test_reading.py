@@ -60,7 +60,9 @@ def test_cmyk_becomes_srgb_with_a_note() -> None:
 def test_bmp_is_read_exactly(mode: str) -> None:
     image = Image.fromarray(scene(31, 20)).convert(mode)
     photo = read_photo(encoded(image, "BMP"))
-    assert np.array_equal(photo.pixels[..., :3], np.asarray(image.convert("RGB" if mode != "L" else "L")).reshape(photo.pixels[..., :3].shape))  # fmt: skip
+    expected = np.asarray(image.convert("L" if mode == "L" else "RGB"))
+    colours = photo.pixels[..., :3]
+    assert np.array_equal(colours, expected.reshape(colours.shape))
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="this Pillow was built without AVIF")
