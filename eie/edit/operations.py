@@ -30,6 +30,7 @@ from eie.edit.changes import (
     shifted,
     stack,
 )
+from eie.edit.colours import INTENTS, in_colours_of
 from eie.edit.operation import Operation, argument, parted_along
 from eie.edit.selection import ObjectAt, group_members, parse_group_name, parse_selection
 from eie.edit.units import parse_factors, parse_point, parse_shift, whole_pixels
@@ -46,6 +47,12 @@ def _parse_direction(text: str) -> str:
 def _parse_file(text: str) -> str:
     if not text or "\0" in text:
         raise UsageError(f"{text!r} is not the name of a file")
+    return text
+
+
+def _parse_intent(text: str) -> str:
+    if text not in INTENTS:
+        raise UsageError(f"{text!r} is no way to convert colours", hint=f"{' or '.join(INTENTS)}")
     return text
 
 
@@ -269,14 +276,16 @@ class Appearance(Operation):
 class Paste(Operation):
     """Add elements of another file, centred at x,y and in front of all.
 
-    Their sources come along, unless the set has the same already. Size and layout stay, the way is
-    rounded to whole pixels, deleted elements come visible, groups stay behind.
+    Their sources come along, unless the set has the same already, in the colours of the photo that
+    they are added to: another profile's are converted. Size and layout stay, the way is rounded to
+    whole pixels, deleted elements come visible, groups stay behind.
     """
 
     name = "paste"
     file: str = argument("OTHER.h5", _parse_file)
     selection: str = argument("SEL", parse_selection)
     place: str = argument("x,y", parse_point)
+    intent: str = argument("INTENT", _parse_intent, default=INTENTS[0])
 
     @classmethod
     def metavars(cls) -> tuple[str, ...]:
@@ -302,7 +311,8 @@ class Paste(Operation):
         sources = list(elements.sources)
         index_here = np.zeros(len(other.sources), dtype=np.int32)
         for index in np.unique(guests.source):
-            index_here[index] = _find_or_append(sources, other.sources[index])
+            guest = in_colours_of(elements.sources[0], other.sources[index], self.file, self.intent)
+            index_here[index] = _find_or_append(sources, guest)
         guests = replace(guests, source=index_here[guests.source])
         above = int(elements.table.z.max(initial=-1))
         host = replace(elements, sources=tuple(sources))

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from PIL import ImageCms
 
 Intent = Literal["relative", "perceptual"]
-INTENTS: tuple[Intent, ...] = ("relative", "perceptual")
-"""What becomes of colours beyond the other profile: the nearest ones, or all move together."""
+"""What becomes of colours beyond the other profile: the nearest are taken, or all move together."""
 
 Chromaticities = tuple[float, ...]
 """x and y of white, red, green, blue."""
