@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import typer
 
 import eie
@@ -15,6 +16,7 @@ from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.files import encode_photo, photo_format, write_atomically
 from eie.files.atomic import check_output
+from eie.files.images import check_alpha, check_quality, check_size
 from eie.files.locking import exclusive
 from eie.files.streams import STREAM, read_input, write_output
 
@@ -120,6 +122,30 @@ def picture_format(output: str | None, format: str | None) -> str:
         chosen = "PNG" if output is None or output == STREAM else photo_format(output)
     refuse_terminal(output)
     return chosen
+
+
+def check_target(
+    elements: ElementSet,
+    format: str,
+    output: str | None,
+    *,
+    quality: int | None = None,
+    free: bool = False,
+) -> None:
+    """Find out before a picture is made whether its format can hold it.
+
+    Args:
+        free: whether it is made of embeddings alone, opaque.
+
+    Raises:
+        UsageError: it cannot, or knows no such quality.
+    """
+    where = output if output is not None and output != STREAM else "standard output"
+    check_quality(quality, format, where)
+    check_size(elements.canvas, format, where)
+    pixels = elements.sources[0].pixels
+    if pixels is not None and not free and pixels.shape[2] in (2, 4) and format == "JPEG":
+        check_alpha(np.asarray(pixels), format, where)
 
 
 def write_picture(photo: Photo, output: str | None, format: str, **settings: Any) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from eie.elements import Source
 from eie.errors import BadInputError
 from eie.notes import tell
+
+if TYPE_CHECKING:
+    from eie.files.colours import Intent
 
 INTENTS = ("relative", "perceptual")
 """What becomes of colours that the photo's profile does not have: the nearest are taken, or all
@@ -37,7 +41,7 @@ def in_colours_of(host: Source, guest: Source, where: str, intent: str = INTENTS
         return guest
     target = host.icc if host.icc is not None and host.icc[16:20] == b"RGB " else None
     channels = guest.pixels.shape[2]
-    chosen = "perceptual" if intent == "perceptual" else "relative"
+    chosen: Intent = "perceptual" if intent == "perceptual" else "relative"
     try:
         convert = conversion(guest.icc, target, chosen, colours=3 if channels > 2 else 1)
     except BadInputError as error:
@@ -52,4 +56,5 @@ def in_colours_of(host: Source, guest: Source, where: str, intent: str = INTENTS
         ],
         where,
     )
-    return replace(guest, pixels=convert(np.asarray(guest.pixels)), icc=target, embeddings=None)
+    pixels: Any = convert(np.asarray(guest.pixels))
+    return replace(guest, pixels=pixels, icc=target, embeddings=None)

@@ -37,11 +37,14 @@ def exclusive(path: Path, waiting: Callable[[], None] | None = None) -> Iterator
 
 
 def _opened(path: Path) -> BinaryIO:
-    if sys.platform != "win32":
-        return path.open("rb")
-    # There a locked file cannot be read or replaced: a file of its own stands for it.
+    """What is locked for a file: on Windows, where a locked one cannot be read or replaced, another
+    file that stands for it."""
+    return _stand_in(path).open("ab") if os.name == "nt" else path.open("rb")
+
+
+def _stand_in(path: Path) -> Path:
     name = hashlib.sha256(str(path.resolve()).lower().encode(errors="replace")).hexdigest()
-    return (Path(tempfile.gettempdir()) / f"eie-{name[:32]}.lock").open("ab")
+    return Path(tempfile.gettempdir()) / f"eie-{name[:32]}.lock"
 
 
 def _locked(handle: BinaryIO, waiting: Callable[[], None] | None) -> bool:
@@ -73,7 +76,7 @@ def _locked(handle: BinaryIO, waiting: Callable[[], None] | None) -> bool:
 
 def _is_still(handle: BinaryIO, path: Path) -> bool:
     """Whether the name still leads to the file that is held."""
-    if sys.platform == "win32":
+    if os.name == "nt":
         return True
     try:
         return os.path.samestat(os.fstat(handle.fileno()), path.stat())

@@ -134,7 +134,8 @@ def marked_in(
         raise BadInputError(
             "the mask is transparent everywhere", where=where, hint="mark what is meant in white"
         )
-    dark, light = (colour <= _DARK).all(axis=2), (colour >= _LIGHT).all(axis=2)
+    dark: NDArray[np.bool_] = np.asarray((colour <= _DARK).all(axis=2))
+    light: NDArray[np.bool_] = np.asarray((colour >= _LIGHT).all(axis=2))
     mixed = float(1 - (dark | light)[there].mean())
     if not there.all() and (mixed >= _MIXED or not light[there].any()):
         return _by_alpha(there, dark[there].all())

@@ -10,7 +10,7 @@ MODEL/
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -137,16 +137,22 @@ def watch_pipeline(pipeline: Any, name: str) -> None:
 
 @contextmanager
 def quiet_loading() -> Iterator[None]:
-    """Keep diffusers' bars off standard error while a pipeline loads."""
+    """Keep the libraries' bars off standard error while a pipeline loads."""
     from diffusers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
+    libraries = [logging]
+    with suppress(ImportError):  # not all models read text
+        from transformers.utils import logging as of_transformers
+
+        libraries.append(of_transformers)
+    shown = [library for library in libraries if library.is_progress_bar_enabled()]
+    for library in libraries:
+        library.disable_progress_bar()
     try:
         yield
     finally:
-        if shown:
-            logging.enable_progress_bar()
+        for library in shown:
+            library.enable_progress_bar()
 
 
 def weight_hashes(folder: Path, parts: tuple[str, ...] = PARTS) -> Mapping[str, str]:

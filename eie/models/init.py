@@ -184,9 +184,7 @@ def _load_once(made: Path, name: str) -> None:
     for part, kind in classes.items():
         try:
             with quiet_loading():
-                network, info = kind.from_pretrained(
-                    made / part, output_loading_info=True, torch_dtype="auto"
-                )
+                network, info = kind.from_pretrained(made / part, output_loading_info=True)
         except Exception as error:  # damaged files raise all sorts
             raise MissingModelError(
                 f"its {part} does not load: {first_line(error)}", where=name

@@ -7,8 +7,8 @@ from typing import Any
 
 from eie.errors import MissingModelError
 from eie.models.devices import choose_device, half_precision
-from eie.models.element_model import INDEX, quiet_loading, watch_pipeline
-from eie.models.hub import first_line, model_folder
+from eie.models.element_model import quiet_loading, watch_pipeline
+from eie.models.hub import INDEX, first_line, model_folder
 from eie.models.weight_files import variant_of
 
 

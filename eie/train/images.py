@@ -155,7 +155,8 @@ def _segmented_photo(path: Path, pixels: Pixels, segmentations: Sequence[Path]) 
 def _small(labels: NDArray[np.int32], path: Path) -> Pixels:
     """(H, W) uint8 labels, counted anew where their numbers are larger."""
     if labels.max() > 255:
-        labels = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
+        counted = np.unique(labels, return_inverse=True)[1]
+        labels = counted.reshape(labels.shape).astype(np.int32)
     if labels.max() > 255:
         raise BadInputError("more than 256 labels", where=str(path))
     return labels.astype(np.uint8)
