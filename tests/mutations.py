@@ -70,7 +70,8 @@ def photos() -> list[bytes]:
             made.append(encoded(image, "WEBP", lossless=lossless, exif=block, icc_profile=icc))
     for compression in ("tiff_lzw", "tiff_adobe_deflate", "jpeg", "packbits", "group4"):
         image = rgb.convert("1") if compression == "group4" else rgb
-        made.append(encoded(image, "TIFF", compression=compression, exif=block))
+        plain = exif(short(274, 6), text(271, b"Maker"))
+        made.append(encoded(image, "TIFF", compression=compression, exif=plain))
     made.append(encoded(rgb, "TIFF", save_all=True, append_images=[rgb]))
     made += [encoded(rgb.convert(mode), "BMP") for mode in ("1", "L", "P", "RGB")]
     made.append(encoded(rgba, "BMP"))
@@ -106,16 +107,16 @@ def scripts() -> list[bytes]:
         {"operation": "copy", "selection": "object@20,15~0.3", "shift": "10%,0"},
         {"operation": "drag", "start": "20,15", "end": "30,15"},
         {"operation": "swap", "selection": "1", "other": "2"},
-        {"operation": "flip", "selection": "group:a", "direction": "h"},
         {"operation": "group", "group": "a", "selection": "1,2,4-6"},
+        {"operation": "flip", "selection": "group:a", "direction": "h"},
         {"operation": "appearance", "selection": "1", "of": "2"},
         {"operation": "paste", "file": "base.h5", "selection": "1", "place": "9,9"},
         {"operation": "reset"},
     ]
-    chosen = [operations, *([operation] for operation in operations)]
+    alone = [[entry] for entry in operations if "group:a" not in entry.values()]
     return [
         json.dumps({"format": "eie-edits", "version": 1, "operations": some}).encode()
-        for some in chosen
+        for some in (operations, *alone)
     ]
 
 
@@ -141,10 +142,11 @@ def mutated_script(seeds: list[bytes], number: int) -> bytes:
         key = chance.choice(list(entry))
         value = entry[key]
         entry[key] = chance.choice((
-            None, 0, -1, 1e308, [], {}, True, "", "\0", "é" * 300, "9" * 25, f"{value}-1", f"-{value}",
-            f"{value}%", str(value) * 2, str(value)[::-1], "1e9,1e9", "999999,0", "-999999,-1",
-            "0.0000001", "@-1,-1", "box:9,9,1,1", "mask:/dev/zero", "mask:.", "mask:nothing.png",
-            "group:", "all-all", "0-65535", "object@1,1~2", chance.choice(list(entry.values())),
+            None, 0, -1, 1e308, [], {}, True, "", "\0", "é" * 300, "9" * 25, f"{value}-1",
+            f"-{value}", f"{value}%", str(value) * 2, str(value)[::-1], "1e9,1e9", "999999,0",
+            "-999999,-1", "0.0000001", "@-1,-1", "box:9,9,1,1", "mask:/dev/zero", "mask:.",
+            "mask:nothing.png", "group:", "all-all", "0-65535", "object@1,1~2",
+            chance.choice(list(entry.values())),
         ))  # fmt: skip
         if chance.random() < 0.1:
             entry.pop(chance.choice(list(entry)))
@@ -208,14 +210,14 @@ def _mend_checksums(data: bytearray) -> None:
         place = end + 4
 
 
-class TooLong(Exception):
+class TooLongError(Exception):
     """A command took longer than it may."""
 
 
 @contextlib.contextmanager
 def within(seconds: int) -> Iterator[None]:
     def stop(*_: object) -> None:
-        raise TooLong
+        raise TooLongError
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.alarm(seconds)
@@ -248,16 +250,16 @@ def problem_with(kind: str, data: bytes, folder: Path) -> tuple[int, str | None]
     output.unlink(missing_ok=True)
     base = str(folder / "base.h5")
     commands = {
-        "photo": ["decompose", str(name), "--segmenter", "slic", "--elements", "8", "-o", str(output)],
-        "mask": ["edit", base, "--delete", f"mask:{name}", "-o", str(output)],
-        "script": ["edit", base, "--script", str(name), "-o", str(output)],
-    }  # fmt: skip
+        "photo": ["decompose", str(name), "--segmenter", "slic", "--elements", "8"],
+        "mask": ["edit", base, "--delete", f"mask:{name}"],
+        "script": ["edit", base, "--script", str(name)],
+    }
     before = {path.name for path in folder.iterdir()}
     started = time.monotonic()
     try:
         with within(3 * SECONDS):
-            code, said = run(commands[kind])
-    except TooLong:
+            code, said = run([*commands[kind], "-o", str(output)])
+    except TooLongError:
         return -1, "hangs"
     except BaseException as error:
         return -1, f"{type(error).__name__} escapes: {error}"

@@ -64,7 +64,8 @@ _TILDE = re.compile("~")
 _JOINER = re.compile(r"[+-]")
 _QUOTED = re.compile(r'"([^"]+)"|\'([^\']+)\'')
 _FILE = re.compile(
-    r"([^\"'\s].*?\.(?:png|jpe?g|webp|tiff?|bmp|avif|hei[cf]))(?=\s*(?:[+-]|$))",
+    r"(/dev/stdin|/(?:dev|proc/self)/fd/\d+|[^\"'\s].*?\.(?:png|jpe?g|webp|tiff?|bmp|avif|hei[cf]))"
+    r"(?=\s*(?:[+-]|$))",
     re.IGNORECASE | re.DOTALL,
 )
 _NAME = re.compile(r"(\w[\w.]*)")

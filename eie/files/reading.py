@@ -8,10 +8,11 @@ its pixels; what is not read is named.
 from __future__ import annotations
 
 import io
+import os
 import re
 import warnings
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -153,8 +154,26 @@ def _read(handle: Any, kind: str, where: str) -> Photo:
     _refuse_unhandled(image, where)
     if (bits := _bits(image)) > 8:
         notes.append(f"its {bits} bits a channel are cut to 8")
-    image.load()
+    with _quiet_decoder() if kind == kinds.TIFF else nullcontext():
+        image.load()
     return _photo(image, handle, kind, notes)
+
+
+@contextmanager
+def _quiet_decoder() -> Iterator[None]:
+    """Keep libtiff's remarks off standard error, to which it writes past Python."""
+    kept = None
+    with suppress(OSError):
+        kept = os.dup(2)
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, 2)
+        os.close(nothing)
+    try:
+        yield
+    finally:
+        if kept is not None:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def _heif_opener(where: str) -> str:

@@ -6,14 +6,16 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import eie
-from tests.odd_pictures import encoded, scene, tiff_of_pages
+from tests.odd_pictures import encoded, exif, scene, text, tiff_of_pages
 
 CUT = ("--segmenter", "slic", "--elements", "20")
 
@@ -41,6 +43,7 @@ def test_photos_and_masks_come_through_pipes(shell, tmp_path):
     lines = (
         "eie decompose /dev/stdin --segmenter slic -o p.h5 < <(cat p.png)",
         "mkfifo m.png; cat white.png > m.png & eie edit p.h5 --delete mask:m.png -o e.h5",
+        "eie edit p.h5 --delete mask:<(cat white.png)+0 -o f.h5",
         "eie edit e.h5 --script <(cat s.json) && eie render <(cat e.h5) --decoder classical "
         "-o o.png",
     )
@@ -136,3 +139,53 @@ def test_a_grey_photo_in_cmyk_and_bmp_masks_go_through(run, tmp_path):
     Image.fromarray(white).save(tmp_path / "m.bmp")
     assert run("decompose", tmp_path / "p.jpg", *CUT, "-o", tmp_path / "p.h5").code == 0
     assert run("edit", tmp_path / "p.h5", "--delete", f"mask:{tmp_path}/m.bmp").code == 0
+
+
+@pytest.mark.parametrize(
+    ("pixels", "target", "message"),
+    [
+        (np.dstack([scene(64, 48), np.eye(48, 64, dtype=np.uint8) * 255]), "o.jpg", "JPEG cannot"),
+        (scene(16_400, 24), "o.webp", "WebP ends at 16,383"),
+        (scene(64, 48), "o.png", "no quality"),
+    ],
+)
+def test_what_a_format_cannot_hold_is_known_before_rendering(
+    run, tmp_path, monkeypatch, pixels, target, message
+):
+    def work(*_: object, **__: object) -> None:
+        raise AssertionError("the work was begun")
+
+    Image.fromarray(pixels).save(tmp_path / "p.png")
+    assert run("decompose", tmp_path / "p.png", *CUT, "-o", tmp_path / "p.h5").code == 0
+    monkeypatch.setattr("eie.cli.render.variations", work)
+    quality = ("--quality", 90) if target.endswith("png") else ()
+    result = run("render", tmp_path / "p.h5", "-o", tmp_path / target, *quality)
+    assert result.code == 2 and message in result.err
+
+
+def test_an_opaque_alpha_channel_is_no_hindrance_for_a_jpeg(run, tmp_path):
+    opaque = np.dstack([scene(64, 48), np.full((48, 64), 255, np.uint8)])
+    Image.fromarray(opaque).save(tmp_path / "p.png")
+    run("decompose", tmp_path / "p.png", *CUT, "-o", tmp_path / "p.h5")
+    words = ("render", tmp_path / "p.h5", "--decoder", "classical", "-o", tmp_path / "o.jpg")
+    assert run(*words).code == 0
+
+
+def test_a_long_exif_block_does_not_cost_the_jpeg(run, tmp_path):
+    block = exif(text(270, b"x" * 70_000), text(271, b"Maker"))
+    Image.fromarray(scene(64, 48)).save(tmp_path / "p.png", exif=block)
+    run("decompose", tmp_path / "p.png", *CUT, "-o", tmp_path / "p.h5")
+    result = run("render", tmp_path / "p.h5", "--decoder", "classical", "-o", tmp_path / "o.jpg")
+    assert result.code == 0 and "too long for a JPEG" in result.err
+    assert Image.open(tmp_path / "o.jpg").getexif()[271] == "Maker"
+
+
+def test_help_says_what_results_depend_on(run):
+    assert "number of threads" in " ".join(run("render", "--help").text.split())
+
+
+def test_the_lowest_opencv_keeps_what_is_deleted_to_itself():
+    """4.9 leaks it into thin holes at the top left corner (its issue 25389)."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    [needed] = [line for line in project["dependencies"] if line.startswith("opencv")]
+    assert tuple(map(int, needed.partition(">=")[2].split(".")[:2])) >= (4, 10)
