@@ -142,8 +142,6 @@ def _read(handle: Any, kind: str, where: str) -> Photo:
     formats = [kind]
     if kind == kinds.HEIC:
         formats = [_heif_opener(where)]
-    elif kind == kinds.JPEG:
-        formats = ["JPEG", "MPO"]
     elif kind == kinds.AVIF:
         _need_avif(where)
     try:
