@@ -332,7 +332,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     """A grey picture of the higher 8 of 16 bits; values that all fit 8 bits stay what they are."""
     from PIL import Image
 
-    values = np.asarray(image).astype(np.int64)
+    values = np.asarray(image)  # uint16, or int32 by older Pillows
     if values.min() < 0 or values.max() > 65_535:
         raise ValueError("its grey levels do not fit 16 bits")
     few = values.max() <= 255

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -72,6 +73,8 @@ def pipeline_folder(name: str, parts: Sequence[str] | None = None, **options: An
     Raises:
         MissingModelError: no such model on the hub or no way to it.
     """
+    if parts is None:
+        parts = _parts_in(_fetched(name, allow_patterns=[INDEX], **options) / INDEX)
     wanted = list(ROOT)
     if parts is not None:
         wanted = [INDEX, *(f"{part}/{file}" for part in parts for file in FILES)]
@@ -87,6 +90,19 @@ def pipeline_folder(name: str, parts: Sequence[str] | None = None, **options: An
         some = [f"{part}/*.{variant}*" for part in bare for variant in VARIANTS]
         folder = _fetched(name, allow_patterns=some, ignore_patterns=["*.bin"], **options)
     return folder
+
+
+def _parts_in(index: Path) -> list[str] | None:
+    """The parts that a pipeline's index names; None for a model of ours, which has others, too."""
+    try:
+        content = json.loads(index.read_bytes())
+        if content.get("_class_name") == "ImageElementsPipeline":
+            return None
+        return [
+            part for part, kind in content.items() if isinstance(kind, list) and kind[0] is not None
+        ]
+    except (OSError, ValueError, AttributeError, IndexError):
+        return None
 
 
 def snapshot(name: str, part: str | None = None, **options: Any) -> Path:

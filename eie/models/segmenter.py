@@ -149,9 +149,10 @@ def _read_pickle(path: Path) -> Mapping[str, Any]:
     except Exception as error:  # a damaged pickle can raise anything
         if "unsupported global" in str(error).lower():
             raise MissingModelError(
-                "it holds more than tensors (settings or whole objects), and those could run code",
+                "it holds more than tensors (settings, whole objects), which could run code; save "
+                "its state dict alone",
                 where=str(path),
-                hint=f"save its state dict alone by torch.save(model.state_dict(), …); {_ADVICE}",
+                hint=_ADVICE,
             ) from error
         raise MissingModelError(
             "the checkpoint cannot be read; it is damaged, incomplete, or no checkpoint",

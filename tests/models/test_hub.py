@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import huggingface_hub
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
@@ -81,6 +83,8 @@ def test_a_pipeline_is_fetched_with_one_set_of_weights(monkeypatch, tmp_path) ->
         "safety_checker/model.safetensors", "feature_extractor/preprocessor_config.json",
     ]  # fmt: skip
     fetched: list[str] = []
+    index = {part: ["diffusers", "X"] for part in ("unet", "vae", "text_encoder", "tokenizer")}
+    index |= {"scheduler": ["diffusers", "X"], "safety_checker": ["X", "Y"], "other": [None, None]}
 
     def snapshot_download(_, *, allow_patterns, ignore_patterns=None, **options):
         wanted = filter_repo_objects(
@@ -89,7 +93,7 @@ def test_a_pipeline_is_fetched_with_one_set_of_weights(monkeypatch, tmp_path) ->
         for path in wanted:
             fetched.append(path)
             (tmp_path / path).parent.mkdir(exist_ok=True, parents=True)
-            (tmp_path / path).write_text("")
+            (tmp_path / path).write_text(json.dumps(index) if path == "model_index.json" else "")
         return str(tmp_path)
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
@@ -103,5 +107,6 @@ def test_a_pipeline_is_fetched_with_one_set_of_weights(monkeypatch, tmp_path) ->
     ]  # fmt: skip
     fetched.clear()
     model_folder("some/sd")
+    assert "feature_extractor/preprocessor_config.json" not in fetched
     assert "safety_checker/model.safetensors" in fetched and "unet/config.json" in fetched
     assert not {"v1-5-pruned.safetensors", f"unet/{name}.non_ema.safetensors"} & set(fetched)
