@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,9 +14,9 @@ import typer
 
 import eie
 from eie.elements import ElementSet
-from eie.errors import UsageError
+from eie.errors import ResourceError, UsageError
 from eie.files import encode_photo, photo_format, write_atomically
-from eie.files.atomic import check_output
+from eie.files.atomic import check_output, is_no_file
 from eie.files.images import check_alpha, check_quality, check_size
 from eie.files.locking import exclusive
 from eie.files.streams import STREAM, read_input, write_output
@@ -40,6 +41,8 @@ def refuse_terminal(output: str | None) -> None:
         ResourceError: the named file cannot be written.
     """
     if output is not None and output != STREAM:
+        if output.endswith(("/", os.sep)):
+            raise ResourceError("is a folder", where=output, hint="name a file in it")
         check_output(Path(output))
     if is_stream(output) and sys.stdout is not None and sys.stdout.isatty():
         raise UsageError(
@@ -119,7 +122,8 @@ def picture_format(output: str | None, format: str | None) -> str:
     if format is not None:
         chosen = photo_format(f"picture.{format}")
     else:
-        chosen = "PNG" if output is None or output == STREAM else photo_format(output)
+        nameless = output is None or output == STREAM or is_no_file(Path(output))
+        chosen = "PNG" if nameless or output is None else photo_format(output)
     refuse_terminal(output)
     return chosen
 

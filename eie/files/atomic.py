@@ -97,6 +97,34 @@ def check_output(target: Path) -> None:
                 _refuse_terminal(handle.isatty(), target)
 
 
+def check_folder(target: Path) -> None:
+    """Find out before the work whether a folder is there or can be made, and takes new files.
+
+    Raises:
+        ResourceError: it is a file, or write-protected, or lies in something that is.
+    """
+    with _in_words(target):
+        nearest = _resolved(target)
+        while _status(nearest) is None:
+            nearest = nearest.parent
+        if not nearest.is_dir():
+            what = "it" if nearest == _resolved(target) else str(nearest)
+            raise NotADirectoryError(errno.ENOTDIR, f"{what} is a file, not a folder")
+        if not _may(nearest, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, f"{nearest} takes no new files")
+
+
+def is_no_file(target: Path) -> bool:
+    """Whether a name leads to a pipe, a device or an open descriptor; none of them has a kind."""
+    if _descriptor(target) is not None:
+        return True
+    try:
+        mode = target.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
 def _refuse_terminal(terminal: bool, target: Path) -> None:
     if terminal:
         raise UsageError(

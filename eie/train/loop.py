@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eie.errors import BadInputError, UsageError
+from eie.errors import BadInputError, ResourceError, UsageError
 from eie.models.devices import choose_device, half_precision, keep_freed_memory
 from eie.train.images import Folder
 from eie.train.log import RunLog
@@ -345,8 +345,14 @@ def _claim(run: Path, options: dict[str, Any]) -> None:
     if not path.exists():
         if run.is_dir() and any(run.iterdir()):
             raise UsageError("the folder is not empty and holds no run", where=str(run))
-        run.mkdir(parents=True, exist_ok=True)
-        path.write_text(text + "\n", encoding="utf-8")
+        try:
+            run.mkdir(parents=True, exist_ok=True)
+            path.write_text(text + "\n", encoding="utf-8")
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ResourceError(
+                f"the run cannot be kept there: {reason}", where=str(run)
+            ) from error
         return
     saved, asked = json.loads(path.read_text(encoding="utf-8")), json.loads(text)
     different = sorted(

@@ -29,6 +29,8 @@ def test_dev_stdout_is_standard_output(shell, tmp_path):
     Image.fromarray(scene(64, 48)).save(tmp_path / "p.png")
     made = shell("eie decompose p.png --segmenter slic -o /dev/stdout")
     assert made.code == 0 and made.out.startswith(b"\x89HDF")
+    piped = shell("eie render q.h5 --decoder classical -o /dev/stdout 2>&1 >/dev/null | cat")
+    assert "extension" not in piped.err + piped.text
     result = shell("eie decompose p.png --segmenter slic -o >(cat > q.h5); sleep .5")
     assert result.code == 0 and (tmp_path / "q.h5").read_bytes() == made.out
 
@@ -69,6 +71,10 @@ def test_outputs_are_refused_before_the_work(run, file, tmp_path, monkeypatch):
     ):
         result = run(*words)
         assert result.code == 5 and "No such file" in result.err
+    assert "is a folder" in run("edit", file, "--delete", "1", "-o", f"{tmp_path}/x/").err
+    monkeypatch.setattr("eie.train.autoencoder.read_training_images", work)
+    result = run("train", "autoencoder", tmp_path, "-o", tmp_path / "p.png")
+    assert result.code == 5 and "not a folder" in result.err
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS takes UTF-8 names only")

@@ -16,7 +16,7 @@ import pytest
 
 from eie.errors import ResourceError, UsageError
 from eie.files import dump, load, save, write_atomically
-from eie.files.atomic import check_output
+from eie.files.atomic import check_folder, check_output
 
 
 def write(target: Path, data: bytes = b"new") -> None:
@@ -280,3 +280,13 @@ def test_a_terminal_is_refused_before() -> None:
         with pytest.raises(UsageError, match="terminal"):
             check_output(Path(name))
     os.close(terminal)
+
+
+def test_a_folder_for_results_is_looked_at_before(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    for fine in ("", "new", "a/b/c"):
+        check_folder(tmp_path / fine)
+    for name in ("file", "file/a/b"):
+        with pytest.raises(ResourceError, match="not a folder|Not a directory"):
+            check_folder(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
