@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from eie.errors import MissingModelError
@@ -52,13 +53,19 @@ def watched(module: Module, what: str) -> Module:
     Args:
         what: its name in messages.
     """
-
-    def look(_: nn.Module, __: Any, output: Any) -> None:
-        for value in _tensors(output):
-            finite(value, what)
-
-    module.register_forward_hook(look)
+    module.register_forward_hook(_Look(what))
     return module
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A forward hook that goes wherever its network goes, also to other processes."""
+
+    what: str
+
+    def __call__(self, _: nn.Module, __: Any, output: Any) -> None:
+        for value in _tensors(output):
+            finite(value, self.what)
 
 
 def _tensors(output: Any) -> list[Tensor]:

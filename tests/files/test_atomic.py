@@ -287,6 +287,6 @@ def test_a_folder_for_results_is_looked_at_before(tmp_path: Path) -> None:
     for fine in ("", "new", "a/b/c"):
         check_folder(tmp_path / fine)
     for name in ("file", "file/a/b"):
-        with pytest.raises(ResourceError, match="not a folder|Not a directory"):
+        with pytest.raises(ResourceError, match=r"not a folder|Not a directory"):
             check_folder(tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
