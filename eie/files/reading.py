@@ -150,11 +150,12 @@ def _read(handle: Any, kind: str, where: str) -> Photo:
         raise SyntaxError(f"it begins as a {kind} and does not go on as one") from None
     notes = _choose_page(image, where)
     _refuse_unhandled(image, where)
+    head = _head(handle)
     if (bits := _bits(image)) > 8:
         notes.append(f"its {bits} bits a channel are cut to 8")
     with _quiet_decoder() if kind == kinds.TIFF else nullcontext():
         image.load()
-    return _photo(image, handle, kind, notes)
+    return _photo(image, head, kind, notes)
 
 
 @contextmanager
@@ -284,7 +285,7 @@ def _bits(image: Image.Image) -> int:
     return 16 if any(";16" in mode for mode in raw) else 8
 
 
-def _photo(image: Image.Image, handle: Any, kind: str, notes: list[str]) -> Photo:
+def _photo(image: Image.Image, head: bytes, kind: str, notes: list[str]) -> Photo:
     icc = image.info.get("icc_profile") or None
     if image.mode in ("CMYK", "YCbCr"):
         notes.append(f"its {image.mode} colours are converted to sRGB")
@@ -294,10 +295,9 @@ def _photo(image: Image.Image, handle: Any, kind: str, notes: list[str]) -> Phot
     grey = image.mode in ("1", "L", "LA")
     mode = ("L" if grey else "RGB") + ("A" if image.has_transparency_data else "")
     orientation, exif = _exif(image, kind, notes)
-    head = _head(handle) if kind in (kinds.PNG, kinds.JPEG) else b""
-    if kind == kinds.PNG and icc is None:
-        icc, note = profile_of_png(image.info, _chunk(head, b"cICP"))
-        # A profile for colours; grey ones have no primaries to be wrong about.
+    if icc is None and kind in (kinds.PNG, kinds.AVIF, kinds.HEIC):
+        coded = _chunk(head, b"cICP") if kind == kinds.PNG else _coded_colours(head)
+        icc, note = profile_of_png(image.info if kind == kinds.PNG else {}, coded)
         notes += [note] if note else []
     if icc is not None and (problem := profile_problem(icc, 1 if grey else 3)):
         notes.append(problem)
@@ -442,11 +442,22 @@ def _ours(comment: Any) -> bool:
 
 def _head(handle: Any) -> bytes:
     """The beginning of a file, where it says what it is."""
-    try:
-        handle.seek(0)
-        return bytes(handle.read(1 << 16))
-    except (OSError, ValueError):
-        return b""
+    place = handle.tell()
+    handle.seek(0)
+    head = bytes(handle.read(1 << 16))
+    handle.seek(place)
+    return head
+
+
+def _coded_colours(head: bytes) -> bytes | None:
+    """What an AVIF or HEIC says of its colours without a profile, in the way of a PNG's cICP."""
+    found = re.search(rb"colrnclx(..)(..)", head, re.DOTALL)
+    if found is None:
+        return None
+    primaries, curve = (int.from_bytes(part, "big") for part in found.groups())
+    # "Unspecified" and television's curves stand for sRGB in pictures.
+    primaries, curve = {2: 1}.get(primaries, primaries), {1: 13, 2: 13, 6: 13}.get(curve, curve)
+    return bytes([primaries & 255, curve & 255, 0, 1])
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:

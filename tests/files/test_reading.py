@@ -289,3 +289,15 @@ def test_an_exif_block_too_long_for_a_jpeg_loses_its_longest_entries() -> None:
 def test_a_grey_picture_keeps_the_disc_that_is_in_it() -> None:
     deep = np.where(disc(96, 96, 48, 48, 25), 20_000, 30_000).astype(np.uint16)
     assert set(np.unique(read_photo(encoded(deep, "PNG")).pixels)) == {78, 117}
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow was built without AVIF")
+def test_coded_colours_of_an_avif_become_a_profile() -> None:
+    data = encoded(scene(32, 24), "AVIF", quality=90)
+    place = data.index(b"colrnclx") + 8
+    assert read_photo(data).icc is None
+    p3 = data[:place] + struct.pack(">HH", 12, 13) + data[place + 4 :]
+    photo = read_photo(p3)
+    assert photo.icc is not None and any("12/13" in note for note in photo.notes)
+    hdr = data[:place] + struct.pack(">HH", 9, 16) + data[place + 4 :]
+    assert any("HDR" in note for note in read_photo(hdr).notes)
