@@ -185,12 +185,19 @@ class Mask:
         Raises:
             BadInputError: it cannot be read or does not fit the canvas.
         """
-        return fitted(self._picture, canvas, self.file)
+        if canvas not in self._white:
+            self._white[canvas] = fitted(self._picture, canvas, self.file)
+        return self._white[canvas]
 
     @cached_property
     def _picture(self) -> Photo:
         """Read but once: the file may be a pipe, and must not change between two looks at it."""
         return load_mask(Path(self.file))
+
+    @cached_property
+    def _white(self) -> dict[Canvas, NDArray[np.bool_]]:
+        """What it marks on the canvases asked for; notes about it are told once."""
+        return {}
 
     def __str__(self) -> str:
         return f"mask:{_quoted(self.file, _FILE)}"

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import eie
-from tests.odd_pictures import encoded, exif, scene, text, tiff_of_pages
+from tests.odd_pictures import disc, encoded, exif, scene, text, tiff_of_pages
 
 CUT = ("--segmenter", "slic", "--elements", "20")
 
@@ -125,6 +125,14 @@ def test_notes_of_a_photo_are_told_once_it_is_done(run, tmp_path):
     assert canvas == {"width": 64, "height": 48}
     result = run("decompose", tmp_path / "p.tif", "--elements", "0", "-o", tmp_path / "q.h5")
     assert result.err.startswith("eie: ")
+
+
+def test_a_note_about_a_mask_is_told_once(run, tmp_path):
+    Image.fromarray(scene(64, 48)).save(tmp_path / "p.png")
+    Image.fromarray(disc(64, 48, 30, 20, 9).astype(np.uint8)).save(tmp_path / "m.png")
+    run("decompose", tmp_path / "p.png", *CUT, "-o", tmp_path / "p.h5")
+    result = run("edit", tmp_path / "p.h5", "--delete", f"mask:{tmp_path}/m.png")
+    assert result.code == 0 and result.err.count("nothing in it is white") == 1
 
 
 def test_heic_is_edited_and_rendered(run, tmp_path):
