@@ -139,6 +139,8 @@ def mutated_script(seeds: list[bytes], number: int) -> bytes:
     script = json.loads(chance.choice(seeds))
     for _ in range(chance.choice((1, 1, 2, 4))):
         entry = chance.choice(script["operations"])
+        if not entry:
+            continue
         key = chance.choice(list(entry))
         value = entry[key]
         entry[key] = chance.choice((
@@ -299,6 +301,7 @@ def trial(count: int, first: int = 0, kinds: tuple[str, ...] = KINDS) -> list[st
                 codes[code] += 1
                 if problem:
                     problems.append(f"{kind} {number}: {problem}")
+                    sys.stderr.write(f"{problems[-1]}\n")
             told = ", ".join(f"{n} × exit {code}" for code, n in sorted(codes.items()))
             sys.stderr.write(f"{kind}: numbers {first} to {first + count - 1}: {told}\n")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
