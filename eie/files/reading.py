@@ -229,14 +229,14 @@ def _choose_page(image: Image.Image, where: str) -> list[str]:
                     where=where,
                     hint=kinds.DEVELOP,
                 )
+        elif whole:
+            raise BadInputError(
+                "the picture has several pages",
+                where=where,
+                hint="save one page or frame as a file of its own",
+            )
         else:
             whole.append(page)
-    if len(whole) > 1:
-        raise BadInputError(
-            "the picture has several pages",
-            where=where,
-            hint="save one page or frame as a file of its own",
-        )
     image.seek(whole[0] if whole else 0)
     if not whole:
         return ["all it holds is a thumbnail or preview"]
@@ -288,8 +288,9 @@ def _bits(image: Image.Image) -> int:
 def _photo(image: Image.Image, head: bytes, kind: str, notes: list[str]) -> Photo:
     icc = image.info.get("icc_profile") or None
     if image.mode in ("CMYK", "YCbCr"):
-        notes.append(f"its {image.mode} colours are converted to sRGB")
-        image, icc = _to_srgb(image, icc), None
+        cmyk = image.mode == "CMYK"
+        notes.append(f"its {image.mode} colours are converted to {'sRGB' if cmyk else 'RGB'}")
+        image, icc = _to_rgb(image, icc), None if cmyk else icc
     if image.mode.startswith("I"):
         image = _eight_bits(image)
     grey = image.mode in ("1", "L", "LA")
@@ -307,7 +308,7 @@ def _photo(image: Image.Image, head: bytes, kind: str, notes: list[str]) -> Phot
     return Photo(pixels, icc, exif, tuple(notes), orientation)
 
 
-def _to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
+def _to_rgb(image: Image.Image, icc: bytes | None) -> Image.Image:
     """An RGB picture of one of other colours, by its profile if it has one that works."""
     from PIL import ImageCms
 
