@@ -16,8 +16,6 @@ from eie.files.streams import open_input
 def read_labels(path: Path) -> NDArray[np.int32]:
     """The numbers of a picture's pixels, in their full depth: of a palette, the places in it.
 
-    Labels that are colours, as in panoptic maps, become the numbers R + 256·G + 65536·B.
-
     Returns:
         (H, W) int32, not negative.
 
@@ -36,8 +34,6 @@ def read_labels(path: Path) -> NDArray[np.int32]:
             values = np.asarray(image)
     except (*DAMAGE, Image.DecompressionBombError) as error:
         raise BadInputError(f"cannot be read as a label map: {error}", where=str(path)) from error
-    if values.ndim == 3 and values.shape[2] in (3, 4):
-        values = values[..., :3].astype(np.int32) @ np.array([1, 256, 65_536], dtype=np.int32)
     if values.ndim != 2 or values.dtype.kind not in "bui" or not values.size or values.min() < 0:
         raise BadInputError(
             f"a label map has shape (height, width) and whole numbers, not {values.shape} "

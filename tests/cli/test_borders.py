@@ -22,7 +22,7 @@ CUT = ("--segmenter", "slic", "--elements", "20")
 
 def eie_command(*words: object, **options: object) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "eie", *words]
-    return subprocess.run(command, capture_output=True, timeout=100, check=False, **options)
+    return subprocess.run(command, capture_output=True, timeout=300, check=False, **options)
 
 
 def test_dev_stdout_is_standard_output(shell, tmp_path):

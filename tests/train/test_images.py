@@ -131,8 +131,6 @@ def test_labels_are_numbers_not_brightness(tmp_path):
     palette.putpalette([9, 9, 9] * 256)
     palette.save(tmp_path / "0.gt0.png")
     Image.fromarray((numbers * 1000).astype(np.uint16)).save(tmp_path / "0.gt1.png")
-    colours = np.stack([numbers, numbers // 2, 0 * numbers], axis=2).astype(np.uint8)
-    Image.fromarray(colours).save(tmp_path / "0.gt2.png")
     [segmented] = read_training_images([Folder(tmp_path)], max_side=100).segmented
     for labels in segmented.segmentations:
         assert len(np.unique(labels)) == 3
