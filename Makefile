@@ -1,5 +1,6 @@
 # make demo        decompose, edit and render an example photo, and say where the picture is
 # make test        the whole test suite; make test-slow adds full-size models with random weights
+# make test-lowest the same with the lowest versions of all dependencies that pyproject.toml allows
 # make check       linters and types
 # make bench       the benchmarks, into build/bench/*.json
 # make help-pages  regenerate COMMANDS.md from the commands' own help
@@ -9,6 +10,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.eie-runtime
 DEVELOPMENT := $(VENV)/.eie-development
+LOWEST := .venv-lowest
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 PHOTO := examples/rocket.jpg
@@ -16,7 +18,7 @@ MOVED := box:436,110,475,410
 REMOVED := box:165,110,208,400-@150,300
 DEMO := build/demo
 
-.PHONY: demo test test-slow check bench help-pages clean
+.PHONY: demo test test-slow test-lowest check bench help-pages clean
 
 demo: $(RUNTIME)
 	@mkdir -p $(DEMO)
@@ -32,6 +34,9 @@ test: $(DEVELOPMENT)
 
 test-slow: $(DEVELOPMENT)
 	$(BIN)/python -m pytest -m slow
+
+test-lowest: $(LOWEST)/.installed
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n 2
 
 check: $(DEVELOPMENT)
 	$(BIN)/ruff check .
@@ -52,6 +57,14 @@ $(BIN)/python:
 
 $(RUNTIME): pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP_INSTALL) --editable .
+	@touch $@
+
+# uv finds the lowest versions; pip knows of newest ones only.
+$(LOWEST)/.installed: pyproject.toml
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet 'uv>=0.5'
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python \
+		--resolution lowest-direct --editable '.[dev]'
 	@touch $@
 
 $(DEVELOPMENT): $(RUNTIME)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import io
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -68,6 +69,13 @@ of 700. Importing torch and diffusers makes a million and no garbage, and a quar
 into looking."""
 
 
+def _print_anywhere() -> None:
+    """Show a ? for what the page of a terminal lacks (γ in Windows' cp1252), rather than fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code.
 
@@ -75,6 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     disk; 130 interrupted and 141 when the reader of stdout went away, as other tools have it.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    _print_anywhere()
     gc.set_threshold(*_GARBAGE)
     atexit.register(gc.freeze)  # nor is there anything to find in a second's look at the end
     try:

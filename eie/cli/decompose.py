@@ -12,6 +12,7 @@ from eie.cli.options import Device, Elements, default_of, typed
 from eie.cli.payload import named_source, note, refuse_terminal, write_elements
 from eie.cli.progress import working
 from eie.files import read_photo
+from eie.notes import tell
 
 
 def command(
@@ -19,7 +20,8 @@ def command(
         str | None,
         typer.Argument(
             metavar="IMAGE",
-            help="PNG, JPEG, WebP or TIFF photo; '-' or nothing on a pipe reads standard input.",
+            help="PNG, JPEG, WebP, TIFF, BMP, AVIF or HEIC photo; '-' or nothing on a pipe reads "
+            "standard input.",
         ),
     ] = None,
     output: Annotated[
@@ -75,5 +77,6 @@ def command(
         )
     if no_pixels:
         made = replace(made, sources=tuple(replace(s, pixels=None) for s in made.sources))
+    tell(photo.notes, name)
     write_elements(made, output)
     note(f"{name}: {len(made)} elements")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -13,8 +12,10 @@ from typer.core import TyperCommand
 from eie.cli.options import ElementFile, OutputElements, typed
 from eie.cli.payload import change_elements
 from eie.edit import OPERATIONS, edit, read_script, undo
+from eie.edit.colours import INTENTS
 from eie.elements import ElementSet
-from eie.errors import BadInputError, UsageError
+from eie.errors import UsageError
+from eie.files.streams import open_input
 
 Change = Callable[[ElementSet], ElementSet]
 
@@ -67,7 +68,7 @@ def split_steps(arguments: Sequence[str]) -> tuple[list[Step], list[str]]:
     return steps, others
 
 
-def change_of(step: Step, tolerance: float | None) -> Change:
+def change_of(step: Step, tolerance: float | None, intent: str | None = None) -> Change:
     """What a step does to a set.
 
     Raises:
@@ -84,7 +85,7 @@ def change_of(step: Step, tolerance: float | None) -> Change:
         except UsageError as error:
             where = f"--{' '.join((step.name, *step.arguments))}"
             raise UsageError(error.message, where=where, hint=error.hint) from error
-    return partial(edit, operations=operations, **typed(tolerance=tolerance))
+    return partial(edit, operations=operations, **typed(tolerance=tolerance, intent=intent))
 
 
 class EditCommand(TyperCommand):
@@ -118,6 +119,16 @@ def command(
             help="How unlike its object an element may be, for object@x,y and --drag.",
         ),
     ] = None,
+    intent: Annotated[
+        str | None,
+        typer.Option(
+            "--intent",
+            metavar="relative|perceptual",
+            help="What becomes of pasted colours that the photo's profile does not have: the "
+            "nearest, or all colours move together.",
+            show_default=INTENTS[0],
+        ),
+    ] = None,
 ) -> None:
     """Move, scale, delete, copy … elements.
 
@@ -134,7 +145,7 @@ def command(
     steps: list[Step] = context.obj
     if not steps:
         raise UsageError("nothing to do", hint="eie edit --help lists the operations")
-    changes = [change_of(step, tolerance) for step in steps]
+    changes = [change_of(step, tolerance, intent) for step in steps]
 
     def change(elements: ElementSet) -> ElementSet:
         for apply in changes:
@@ -150,7 +161,5 @@ def _usage(name: str) -> str:
 
 
 def _read_text(file: str) -> bytes:
-    try:
-        return Path(file).read_bytes()
-    except OSError as error:
-        raise BadInputError(f"cannot be read: {error.strerror}", where=file) from error
+    with open_input(file) as handle:
+        return handle.read()

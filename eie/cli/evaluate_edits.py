@@ -83,8 +83,8 @@ def command(
             "--baselines",
             metavar="NAME,...",
             help="nothing (no edit), hole (grey), telea, patchmatch (PyPatchMatch), "
-            "patchmatch-cython, shiftmap (He & Sun 2012), or none. They are given the object's exact "
-            "mask, of all that it touches unless --select mask.",
+            "patchmatch-cython, shiftmap (He & Sun 2012), or none. They are given the object's "
+            "exact mask, of all that it touches unless --select mask.",
             show_default="all; none with --free",
         ),
     ] = None,

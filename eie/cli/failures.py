@@ -11,7 +11,9 @@ from contextlib import contextmanager
 
 import typer
 
+from eie.cli.payload import note
 from eie.errors import EieError, ResourceError, UsageError
+from eie.notes import Note
 
 BUG = 1
 
@@ -23,15 +25,25 @@ def traceback_wanted(arguments: Sequence[str]) -> bool:
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Keep the warnings and log lines of libraries, which mean nothing to the user, off stderr."""
+    """Keep the warnings and log lines of libraries, which mean nothing to the user, off stderr.
+
+    Notes of ours are shown, each as a line.
+    """
     disabled = logging.root.manager.disable
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        warnings.simplefilter("always", Note)
+        warnings.showwarning = _show  # restored by catch_warnings
         logging.disable()
         try:
             yield
         finally:
             logging.disable(disabled)
+
+
+def _show(message: Warning | str, *_: object, **__: object) -> None:
+    """Write a warning that is shown at all: a note."""
+    note(" ".join(str(message).split()))
 
 
 def explain(error: Exception) -> tuple[str, int]:
@@ -45,6 +57,8 @@ def explain(error: Exception) -> tuple[str, int]:
         return "out of memory (try a smaller photo or fewer elements)", ResourceError.exit_code
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full: {error.strerror}", ResourceError.exit_code
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
+        return "a name holds bytes that are no UTF-8 (rename the file)", UsageError.exit_code
     what = " ".join(f"{type(error).__name__}: {error}".split())
     return f"this is a bug, please report it: {what} (EIE_TRACEBACK=1 shows where)", BUG
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import typer
 
 import eie
 from eie.elements import ElementSet
-from eie.errors import UsageError
+from eie.errors import ResourceError, UsageError
 from eie.files import encode_photo, photo_format, write_atomically
+from eie.files.atomic import check_output, is_no_file
+from eie.files.images import check_alpha, check_quality, check_size
+from eie.files.locking import exclusive
 from eie.files.streams import STREAM, read_input, write_output
 
 if TYPE_CHECKING:
@@ -28,11 +34,16 @@ def is_stream(name: str | None) -> bool:
 
 
 def refuse_terminal(output: str | None) -> None:
-    """Stop before the work if its binary result would land on a terminal.
+    """Stop before the work if its binary result would land on a terminal or cannot be written.
 
     Raises:
-        UsageError: the output is standard output, and that is a terminal.
+        UsageError: the output is a terminal.
+        ResourceError: the named file cannot be written.
     """
+    if output is not None and output != STREAM:
+        if output.endswith(("/", os.sep)):
+            raise ResourceError("is a folder", where=output, hint="name a file in it")
+        check_output(Path(output))
     if is_stream(output) and sys.stdout is not None and sys.stdout.isatty():
         raise UsageError(
             "binary data does not go to a terminal",
@@ -49,12 +60,22 @@ def write_payload(payload: bytes) -> None:
         raise typer.Exit(CLOSED_PIPE) from None
 
 
+@contextmanager
+def _while_read() -> Iterator[None]:
+    """Leave quietly when the reader of a named pipe went away, as for standard output."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise typer.Exit(CLOSED_PIPE) from None
+
+
 def answer(text: str) -> None:
     """Write a line or more of text to standard output, which may be a terminal."""
     if sys.stdout is not None and sys.stdout.isatty():
         sys.stdout.write(f"{text}\n")
     else:
-        write_payload(f"{text}\n".encode())
+        # Names of files may hold bytes that are no UTF-8; they come out as they came in.
+        write_payload(f"{text}\n".encode(errors="surrogateescape"))
 
 
 def note(text: str) -> None:
@@ -88,7 +109,8 @@ def write_elements(elements: ElementSet, output: str | None) -> None:
     if output is None or output == STREAM:
         write_payload(eie.dump(elements))
     else:
-        eie.save(elements, output)
+        with _while_read():
+            eie.save(elements, output)
 
 
 def picture_format(output: str | None, format: str | None) -> str:
@@ -97,10 +119,37 @@ def picture_format(output: str | None, format: str | None) -> str:
     Raises:
         UsageError: no such format, or the output is a terminal.
     """
-    refuse_terminal(output)
     if format is not None:
-        return photo_format(f"picture.{format}")
-    return "PNG" if output is None or output == STREAM else photo_format(output)
+        chosen = photo_format(f"picture.{format}")
+    else:
+        nameless = output is None or output == STREAM or is_no_file(Path(output))
+        chosen = "PNG" if nameless or output is None else photo_format(output)
+    refuse_terminal(output)
+    return chosen
+
+
+def check_target(
+    elements: ElementSet,
+    format: str,
+    output: str | None,
+    *,
+    quality: int | None = None,
+    free: bool = False,
+) -> None:
+    """Find out before a picture is made whether its format can hold it.
+
+    Args:
+        free: whether it is made of embeddings alone, opaque.
+
+    Raises:
+        UsageError: it cannot, or knows no such quality.
+    """
+    where = output if output is not None and output != STREAM else "standard output"
+    check_quality(quality, format, where)
+    check_size(elements.canvas, format, where)
+    pixels = elements.sources[0].pixels
+    if pixels is not None and not free and pixels.shape[2] in (2, 4) and format == "JPEG":
+        check_alpha(np.asarray(pixels), format, where)
 
 
 def write_picture(photo: Photo, output: str | None, format: str, **settings: Any) -> None:
@@ -109,7 +158,7 @@ def write_picture(photo: Photo, output: str | None, format: str, **settings: Any
     if output is None or output == STREAM:
         write_payload(payload)
     else:
-        with write_atomically(Path(output)) as handle:
+        with _while_read(), write_atomically(Path(output)) as handle:
             handle.write(payload)
 
 
@@ -119,4 +168,24 @@ def change_elements(
     """Read a set, change it and write it to `output`, or without one to where it came from."""
     target = file if output is None else output
     refuse_terminal(target)
-    write_elements(change(read_elements(file)), target)
+    with _alone(file, target):
+        write_elements(change(read_elements(file)), target)
+
+
+@contextmanager
+def _alone(file: str | None, target: str | None) -> Iterator[None]:
+    """Keep others from changing a file while it is changed in place: neither's edits are lost."""
+    if file is None or target is None or not _same_file(Path(file), Path(target)):
+        yield
+        return
+    with exclusive(
+        Path(file), lambda: note(f"{file}: waiting for another command that changes it")
+    ):
+        yield
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):
+        return False

@@ -17,7 +17,15 @@ from eie.cli.options import (
     Quality,
     typed,
 )
-from eie.cli.payload import is_stream, note, picture_format, read_elements, write_picture
+from eie.cli.payload import (
+    check_target,
+    is_stream,
+    note,
+    picture_format,
+    read_elements,
+    refuse_terminal,
+    write_picture,
+)
 from eie.cli.progress import working
 from eie.errors import UsageError
 from eie.render import (
@@ -141,7 +149,9 @@ def command(
 ) -> None:
     """Turn elements into a photo.
 
-    Pixels that no edit touches stay as they were.
+    Pixels that no edit touches stay as they were. The same command on the same machine gives the
+    same bytes; with another number of threads (OMP_NUM_THREADS) or on another processor what is
+    made up may differ by a level or two, since sums are rounded in another order.
 
     \b
       eie render photo.h5 -o edited.png
@@ -151,6 +161,9 @@ def command(
     format = picture_format(output, format)
     names = output_names(output, count or 1)
     elements = read_elements(file)
+    check_target(elements, format, output, quality=quality, free=bool(free))
+    for name in names:
+        refuse_terminal(name)
     with working("rendering") as report:
         renderings = variations(
             elements,

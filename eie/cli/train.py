@@ -13,6 +13,7 @@ import typer
 from eie.cli.options import typed
 from eie.cli.payload import note
 from eie.errors import UsageError
+from eie.files.atomic import check_folder
 from eie.train.settings import (
     PAPER,
     AutoencoderSettings,
@@ -56,8 +57,18 @@ def _share(text: str, default: float) -> Any:
 
 Data = Annotated[list[str], typer.Argument(metavar="DATA...", help=DATA_HELP)]
 
+
+def _folder_to_be(path: Path) -> Path:
+    """A folder for results, looked at before the work."""
+    check_folder(path)
+    return path
+
+
 RunFolder = Annotated[
-    Path, typer.Option("--output", "-o", metavar="RUN_DIR", help="Folder of the run.")
+    Path,
+    typer.Option(
+        "--output", "-o", metavar="RUN_DIR", help="Folder of the run.", callback=_folder_to_be
+    ),
 ]
 
 Steps = Annotated[
@@ -394,7 +405,10 @@ def masks(
 def shards(
     data: Data,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of the shards.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="Folder of the shards.", callback=_folder_to_be
+        ),
     ],
     base: Base = None,
     encoder: Encoder = None,

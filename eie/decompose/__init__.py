@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from eie.elements import ElementSet, Source
 from eie.errors import UsageError
+from eie.notes import tell
 
 if TYPE_CHECKING:
     from eie.files.images import Photo
@@ -99,7 +100,9 @@ def _opened(image: Any) -> tuple[Any, dict[str, Any]]:
     from eie.files.images import Photo, read_photo
 
     if isinstance(image, str | Path | bytes):
-        image = read_photo(image)
+        where = None if isinstance(image, bytes) else str(image)
+        image = read_photo(image, where)
+        tell(image.notes, where)
     if isinstance(image, Photo):
         return image.pixels, {"icc": image.icc, "exif": image.exif}
     return image, {}

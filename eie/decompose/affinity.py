@@ -74,6 +74,8 @@ def mask_logits(
     """
     import torch
 
+    from eie.models.finite import finite
+
     height, width = photo.shape[:2]
     frame = Frame(height, width, sam.image_encoder.img_size)
     low = _output_side(sam)
@@ -85,7 +87,7 @@ def mask_logits(
     with torch.inference_mode():
         image = _embed(sam, photo, frame)  # (1, C, h, w)
         for batch in _decode(sam, image, frame.to_input(points), rows, columns):
-            part = batch.float().cpu().numpy()
+            part = finite(batch.float(), "the segmenter").cpu().numpy()
             if len(part) == len(points) and dtype == part.dtype:
                 values = part  # all at once: no copy
             else:

@@ -70,7 +70,11 @@ __all__ = [
 
 
 def edit(
-    elements: ElementSet, operations: Iterable[Operation], *, tolerance: float | None = None
+    elements: ElementSet,
+    operations: Iterable[Operation],
+    *,
+    tolerance: float | None = None,
+    intent: str | None = None,
 ) -> ElementSet:
     """Apply operations in the order given and record each in the history.
 
@@ -79,6 +83,9 @@ def edit(
         operations: what to do.
         tolerance: how unlike its object an element may be, in [0, 1], for every `object@` and
             drag that states none; it is recorded with the operation. None is :data:`TOLERANCE`.
+        intent: what becomes of pasted colours that the photo's profile does not have: "relative"
+            takes the nearest, "perceptual" moves all; it is recorded, too. None is "relative", or
+            what a paste states itself.
 
     Raises:
         UsageError: an operation means nothing in the set as it is by then; nothing is changed.
@@ -89,6 +96,8 @@ def edit(
     for operation in operations:
         if tolerance is not None:
             operation = operation.with_tolerance(tolerance)
+        if intent is not None and isinstance(operation, Paste):
+            operation = replace(operation, intent=intent)
         elements = _recorded(elements, operation)
     return elements
 
@@ -125,6 +134,7 @@ def reset(elements: ElementSet) -> ElementSet:
 
 
 def _recorded(elements: ElementSet, operation: Operation) -> ElementSet:
+    operation = replace(operation)  # what it has read of masks serves this once
     try:
         elements = operation.parted(elements)
         changed = operation.apply(elements)

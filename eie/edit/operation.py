@@ -5,18 +5,27 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from eie.edit.parting import part
+from eie.edit.picking import Rows
 from eie.edit.selection import Selection, parse_selection
 from eie.elements import ElementSet
 from eie.errors import UsageError
 
 
-def argument(metavar: str, parse: Callable[[str], object]) -> Any:
-    """A field that is typed as `metavar` and checked by `parse`."""
-    return field(metadata={"metavar": metavar, "parse": parse})
+def argument(metavar: str, parse: Callable[[str], object], default: str | None = None) -> Any:
+    """A field that is typed as `metavar` and checked by `parse`.
+
+    Args:
+        default: its text where it is left out, of one that is not typed with the others.
+    """
+    metadata = {"metavar": metavar, "parse": parse}
+    if default is None:
+        return field(metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ class Operation(ABC):
     @classmethod
     def metavars(cls) -> tuple[str, ...]:
         """The names of the arguments on the command line, in order."""
-        return tuple(field_.metadata["metavar"] for field_ in fields(cls))
+        return tuple(f.metadata["metavar"] for f in fields(cls) if f.default is MISSING)
 
     @classmethod
     def help(cls) -> str:
@@ -64,8 +73,12 @@ class Operation(ABC):
 
     def as_json(self) -> dict[str, str]:
         """The operation as an entry of an edit script."""
-        texts = {field_.name: getattr(self, field_.name) for field_ in fields(self)}
+        texts = {field_.name: getattr(self, field_.name) for field_ in self._told()}
         return {"operation": self.name, **texts}
+
+    def _told(self) -> list[Field[Any]]:
+        """The fields that say something: those whose text is not their default."""
+        return [f for f in fields(self) if getattr(self, f.name) != f.default]
 
     def with_tolerance(self, tolerance: float) -> Self:
         """The same, with a tolerance for every `object@` that states none."""
@@ -76,7 +89,7 @@ class Operation(ABC):
         }
         return replace(self, **texts)
 
-    @property
+    @cached_property
     def selections(self) -> dict[str, Selection]:
         """The selections among the arguments, by field."""
         return {
@@ -96,6 +109,10 @@ class Operation(ABC):
             elements = parted_along(elements, selection)
         return elements
 
+    def rows(self, elements: ElementSet, name: str = "selection", *, deleted: bool = False) -> Rows:
+        """The rows that the selection in a field chooses, see :meth:`Selection.rows`."""
+        return self.selections[name].rows(elements, deleted=deleted)
+
     @abstractmethod
     def apply(self, elements: ElementSet) -> ElementSet:
         """The changed set; its history is left as it was.
@@ -106,7 +123,7 @@ class Operation(ABC):
         """
 
     def __str__(self) -> str:
-        return " ".join([self.name, *(getattr(self, field_.name) for field_ in fields(self))])
+        return " ".join([self.name, *(getattr(self, field_.name) for field_ in self._told())])
 
 
 def parted_along(elements: ElementSet, selection: Selection) -> ElementSet:

@@ -30,8 +30,8 @@ from eie.edit.changes import (
     shifted,
     stack,
 )
+from eie.edit.colours import INTENTS, in_colours_of
 from eie.edit.operation import Operation, argument, parted_along
-from eie.edit.picking import Rows
 from eie.edit.selection import ObjectAt, group_members, parse_group_name, parse_selection
 from eie.edit.units import parse_factors, parse_point, parse_shift, whole_pixels
 from eie.elements import ElementSet, Source
@@ -47,6 +47,12 @@ def _parse_direction(text: str) -> str:
 def _parse_file(text: str) -> str:
     if not text or "\0" in text:
         raise UsageError(f"{text!r} is not the name of a file")
+    return text
+
+
+def _parse_intent(text: str) -> str:
+    if text not in INTENTS:
+        raise UsageError(f"{text!r} is no way to convert colours", hint=f"{' or '.join(INTENTS)}")
     return text
 
 
@@ -68,7 +74,7 @@ class Move(Operation):
 
     def apply(self, elements: ElementSet) -> ElementSet:
         shift = parse_shift(self.shift).shift_on(elements.canvas)
-        return shifted(elements, _rows(elements, self.selection), shift)
+        return shifted(elements, self.rows(elements), shift)
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ class To(Operation):
     place: str = argument("x,y", parse_point)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        rows = _rows(elements, self.selection)
+        rows = self.rows(elements)
         target = parse_point(self.place).on(elements.canvas)
         return shifted(elements, rows, whole_pixels(target - centre_of(elements, rows)))
 
@@ -97,7 +103,7 @@ class Scale(Operation):
     factor: str = argument("f|fx,fy", parse_factors)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        rows = _rows(elements, self.selection)
+        rows = self.rows(elements)
         factors, centre = parse_factors(self.factor), centre_of(elements, rows)
         box = elements.table.box[rows]
         place = centre + (box[:, :2] - centre) * factors
@@ -112,7 +118,7 @@ class Delete(Operation):
     selection: str = argument("SEL", parse_selection)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        return changed(elements, _rows(elements, self.selection), visible=False)
+        return changed(elements, self.rows(elements), visible=False)
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,7 @@ class Restore(Operation):
         return elements
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        rows = parse_selection(self.selection).rows(elements, deleted=True)
+        rows = self.rows(elements, deleted=True)
         return changed(elements, rows, visible=True)
 
 
@@ -143,7 +149,7 @@ class Copy(Operation):
     shift: str = argument("dx,dy", parse_shift)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        rows = far_to_near(elements, _rows(elements, self.selection))
+        rows = far_to_near(elements, self.rows(elements))
         originals = elements.table.take(rows)
         above = int(originals.z.max())
         copied = appended(elements, originals, depths(elements, rows), above)
@@ -184,7 +190,7 @@ class Swap(Operation):
     other: str = argument("SEL", parse_selection)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        rows, others = _rows(elements, self.selection), _rows(elements, self.other)
+        rows, others = self.rows(elements), self.rows(elements, "other")
         both = np.intersect1d(rows, others)
         if len(both):
             raise UsageError(
@@ -203,7 +209,7 @@ class Front(Operation):
     selection: str = argument("SEL", parse_selection)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        rows = _rows(elements, self.selection)
+        rows = self.rows(elements)
         others = np.delete(elements.table.z, rows)
         if not len(others):
             return elements
@@ -218,7 +224,7 @@ class Back(Operation):
     selection: str = argument("SEL", parse_selection)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        rows = _rows(elements, self.selection)
+        rows = self.rows(elements)
         others = np.delete(elements.table.z, rows)
         if not len(others):
             return elements
@@ -236,7 +242,7 @@ class Flip(Operation):
     direction: str = argument("h|v", _parse_direction)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        rows = _rows(elements, self.selection)
+        rows = self.rows(elements)
         axis = "hv".index(self.direction)
         box, flip = elements.table.box[rows], elements.table.flip[rows]
         box[:, axis] = 2 * centre_of(elements, rows)[axis] - box[:, axis]
@@ -256,7 +262,7 @@ class Appearance(Operation):
     of: str = argument("FROM", parse_selection)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        rows, models = _rows(elements, self.selection), _rows(elements, self.of)
+        rows, models = self.rows(elements), self.rows(elements, "of")
         if len(models) not in (1, len(rows)):
             raise UsageError(
                 f"{len(rows)} elements cannot take the appearance of {len(models)}",
@@ -270,14 +276,16 @@ class Appearance(Operation):
 class Paste(Operation):
     """Add elements of another file, centred at x,y and in front of all.
 
-    Their sources come along, unless the set has the same already. Size and layout stay, the way is
-    rounded to whole pixels, deleted elements come visible, groups stay behind.
+    Their sources come along, unless the set has the same already, in the colours of the photo that
+    they are added to: another profile's are converted. Size and layout stay, the way is rounded to
+    whole pixels, deleted elements come visible, groups stay behind.
     """
 
     name = "paste"
     file: str = argument("OTHER.h5", _parse_file)
     selection: str = argument("SEL", parse_selection)
     place: str = argument("x,y", parse_point)
+    intent: str = argument("INTENT", _parse_intent, default=INTENTS[0])
 
     @classmethod
     def metavars(cls) -> tuple[str, ...]:
@@ -297,13 +305,14 @@ class Paste(Operation):
     def apply(self, elements: ElementSet) -> ElementSet:
         from eie.files import load  # h5py is slow to import and wanted by no other operation
 
-        other = parted_along(load(self.file), parse_selection(self.selection))
-        rows = far_to_near(other, _rows(other, self.selection))
+        other = parted_along(load(self.file), self.selections["selection"])
+        rows = far_to_near(other, self.rows(other))
         guests = other.table.take(rows)
         sources = list(elements.sources)
         index_here = np.zeros(len(other.sources), dtype=np.int32)
         for index in np.unique(guests.source):
-            index_here[index] = _find_or_append(sources, other.sources[index])
+            guest = in_colours_of(elements.sources[0], other.sources[index], self.file, self.intent)
+            index_here[index] = _find_or_append(sources, guest)
         guests = replace(guests, source=index_here[guests.source])
         above = int(elements.table.z.max(initial=-1))
         host = replace(elements, sources=tuple(sources))
@@ -322,7 +331,7 @@ class Group(Operation):
     selection: str = argument("SEL", parse_selection)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        members = elements.table.id[_rows(elements, self.selection)]
+        members = elements.table.id[self.rows(elements)]
         groups = {**elements.groups, self.group: tuple(members.tolist())}
         return replace(elements, groups=MappingProxyType(groups))
 
@@ -393,11 +402,6 @@ def split_file_and_selection(text: str) -> tuple[str, str]:
     raise UsageError(
         f"{text!r} does not say what to paste", hint="write OTHER.h5:SELECTION, or OTHER.h5:all"
     )
-
-
-def _rows(elements: ElementSet, selection: str) -> Rows:
-    """The rows that a selection chooses among the visible elements."""
-    return parse_selection(selection).rows(elements)
 
 
 def _find_or_append(sources: list[Source], guest: Source) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any
 
 from eie.edit.operation import Operation
@@ -85,11 +85,12 @@ def _operation_of(entry: Any) -> Operation:
         raise UsageError(f"{name!r} is no operation", hint=f"operations: {', '.join(by_name)}")
     operation = by_name[name]
     expected = {field.name for field in fields(operation)}
+    needed = {field.name for field in fields(operation) if field.default is MISSING}
     given = set(entry) - {"operation"}
-    for problem, names in (("lacks", expected - given), ("does not know", given - expected)):
+    for problem, names in (("lacks", needed - given), ("does not know", given - expected)):
         if names:
             raise UsageError(
                 f"{name} {problem} {', '.join(map(repr, sorted(names)))}",
                 hint=f"its fields: {', '.join(field.name for field in fields(operation))}",
             )
-    return operation(**{field_name: entry[field_name] for field_name in expected})
+    return operation(**{field_name: entry[field_name] for field_name in given})

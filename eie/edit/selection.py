@@ -29,8 +29,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,10 @@ from eie.edit.reader import Reader
 from eie.edit.units import Point, read_length, read_point
 from eie.elements import Canvas, ElementSet
 from eie.errors import UsageError
-from eie.files.masks import read_mask
+from eie.files.masks import fitted, load_mask
+
+if TYPE_CHECKING:
+    from eie.files.photo import Photo
 
 GRAMMAR = (
     "a selection is made of 12 or 3,7,20-25, @x,y, object@x,y, box:x0,y0,x1,y1, mask:FILE.png, "
@@ -60,7 +64,9 @@ _TILDE = re.compile("~")
 _JOINER = re.compile(r"[+-]")
 _QUOTED = re.compile(r'"([^"]+)"|\'([^\']+)\'')
 _FILE = re.compile(
-    r"([^\"'\s].*?\.(?:png|jpe?g|webp|tiff?))(?=\s*(?:[+-]|$))", re.IGNORECASE | re.DOTALL
+    r"(/dev/stdin|/(?:dev|proc/self)/fd/\d+|[^\"'\s].*?\.(?:png|jpe?g|webp|tiff?|bmp|avif|hei[cf]))"
+    r"(?=\s*(?:[+-]|$))",
+    re.IGNORECASE | re.DOTALL,
 )
 _NAME = re.compile(r"(\w[\w.]*)")
 
@@ -179,7 +185,19 @@ class Mask:
         Raises:
             BadInputError: it cannot be read or does not fit the canvas.
         """
-        return read_mask(Path(self.file), canvas)
+        if canvas not in self._white:
+            self._white[canvas] = fitted(self._picture, canvas, self.file)
+        return self._white[canvas]
+
+    @cached_property
+    def _picture(self) -> Photo:
+        """Read but once: the file may be a pipe, and must not change between two looks at it."""
+        return load_mask(Path(self.file))
+
+    @cached_property
+    def _white(self) -> dict[Canvas, NDArray[np.bool_]]:
+        """What it marks on the canvases asked for; notes about it are told once."""
+        return {}
 
     def __str__(self) -> str:
         return f"mask:{_quoted(self.file, _FILE)}"

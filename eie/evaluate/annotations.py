@@ -19,6 +19,7 @@ import numpy as np
 
 from eie.errors import BadInputError
 from eie.evaluate.segmentation import Labels
+from eie.files import labels as label_files
 from eie.files.folders import SEGMENTATION_NAME, ImageFile
 
 
@@ -102,14 +103,7 @@ def _read(path: Path) -> list[Labels]:
 
 
 def _read_png(path: Path) -> Labels:
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            labels = np.array(image)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise BadInputError(f"cannot be read as a label map: {error}", where=str(path)) from error
-    return _checked(labels, path)
+    return _checked(label_files.read_labels(path), path)
 
 
 def _read_mat(path: Path) -> list[Labels]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from eie.errors import UsageError
 from eie.evaluate.cases import Pixels
+from eie.files.colours import visible_colours
 from eie.files.folders import ImageFile, held_out, image_files
 from eie.files.images import read_photo
 
@@ -41,12 +42,13 @@ def chosen_files(
 
 
 def read_rgb(path: Path | str) -> Pixels:
-    """The photo as (H, W, 3) uint8 RGB, upright; grey is repeated, alpha is left out.
+    """The photo as (H, W, 3) uint8 RGB, upright; grey is repeated, alpha is left out; what is
+    fully transparent has the colour of what is visible beside it.
 
     Raises:
         BadInputError: it cannot be read.
     """
-    pixels = read_photo(path).pixels
+    pixels = visible_colours(read_photo(path).pixels)
     channels = 3 if pixels.shape[2] >= 3 else 1
     return np.ascontiguousarray(np.broadcast_to(pixels[:, :, :channels], (*pixels.shape[:2], 3)))
 

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import os
+import re
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from eie.errors import ResourceError
+from eie.errors import ResourceError, UsageError
+
+_STREAMS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
+
+_MOUNTED = (errno.EBUSY, errno.EXDEV)
+"""What a rename over a mount point gives, as of a file that a container was given alone."""
+
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""What a new file in a folder gives that takes none."""
+
+# Windows has no O_CLOEXEC, and would translate line ends in what is opened without O_BINARY.
+_NEW = (
+    os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+)
 
 
 @contextlib.contextmanager
@@ -20,8 +38,9 @@ def write_atomically(target: Path) -> Iterator[BinaryIO]:
     The bytes go to a temporary file in the same folder, are flushed to the disk and renamed over
     the target, so that a reader, a crash or a full disk meets the old content or the new, never a
     part. The mode and owner of an existing file are kept; of a symbolic link, the file it points to
-    is replaced and the link stays. Devices and named pipes cannot be replaced and are written
-    straight.
+    is replaced and the link stays. Devices, named pipes and open descriptors (`/dev/stdout`) cannot
+    be replaced and are written straight; so is, at the end and in one go, a file that is a mount
+    point or lies in a folder that takes no new files.
 
     Args:
         target: the file to create or replace.
@@ -31,24 +50,120 @@ def write_atomically(target: Path) -> Iterator[BinaryIO]:
             no temporary file is left.
     """
     with _in_words(target):
-        final = _resolved(target)
-        existing = final.stat() if final.exists() else None
+        if (descriptor := _descriptor(target)) is not None:
+            with os.fdopen(os.dup(descriptor), "wb") as handle:
+                yield handle
+            return
+        existing = _status(target)
         if existing is None or stat.S_ISREG(existing.st_mode):
-            yield from _replace(final, existing)
+            yield from _replace(_resolved(target), existing)
         elif stat.S_ISDIR(existing.st_mode):
             raise ResourceError("is a folder", where=str(target), hint="name a file in it")
         else:
-            with final.open("wb") as handle:
+            with target.open("wb") as handle:
                 yield handle
+
+
+def check_output(target: Path) -> None:
+    """Find out before the work whether a file can be written when it is done.
+
+    Raises:
+        UsageError: it is a terminal.
+        ResourceError: it is a folder or a disk, write-protected, or its folder is missing or takes
+            no new files.
+    """
+    with _in_words(target):
+        if (descriptor := _descriptor(target)) is not None:
+            os.fstat(descriptor)
+            _refuse_terminal(os.isatty(descriptor), target)
+            return
+        existing = _status(target)
+        if existing is None:
+            final = _resolved(target)
+            if not final.name or len(os.fsencode(final.name)) > 255:
+                raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+            if not stat.S_ISDIR(final.parent.stat().st_mode):
+                raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            if not _may(final.parent, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, "its folder takes no new files")
+        elif stat.S_ISDIR(existing.st_mode):
+            raise ResourceError("is a folder", where=str(target), hint="name a file in it")
+        elif stat.S_ISBLK(existing.st_mode):
+            raise ResourceError("is a disk", where=str(target), hint="name a file")
+        elif not _may(target, os.W_OK):
+            raise PermissionError(errno.EACCES, "the file is write-protected")
+        elif stat.S_ISCHR(existing.st_mode):
+            with target.open("ab", buffering=0) as handle:
+                _refuse_terminal(handle.isatty(), target)
+
+
+def check_folder(target: Path) -> None:
+    """Find out before the work whether a folder is there or can be made, and takes new files.
+
+    Raises:
+        ResourceError: it is a file, or write-protected, or lies in something that is.
+    """
+    with _in_words(target):
+        nearest = _resolved(target)
+        while _status(nearest) is None:
+            nearest = nearest.parent
+        if not nearest.is_dir():
+            what = "it" if nearest == _resolved(target) else str(nearest)
+            raise NotADirectoryError(errno.ENOTDIR, f"{what} is a file, not a folder")
+        if not _may(nearest, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, f"{nearest} takes no new files")
+
+
+def is_no_file(target: Path) -> bool:
+    """Whether a name leads to a pipe, a device or an open descriptor; none of them has a kind."""
+    if _descriptor(target) is not None:
+        return True
+    try:
+        mode = target.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _refuse_terminal(terminal: bool, target: Path) -> None:
+    if terminal:
+        raise UsageError(
+            "binary data does not go to a terminal",
+            where=str(target),
+            hint="name a file, or pipe the output on",
+        )
 
 
 @contextlib.contextmanager
 def _in_words(target: Path) -> Iterator[None]:
     try:
         yield
+    except BrokenPipeError:
+        raise  # the reader has gone away, which is no error of ours
     except OSError as error:
         reason = error.strerror or str(error)
         raise ResourceError(f"cannot be written: {reason}", where=str(target)) from error
+
+
+def _descriptor(target: Path) -> int | None:
+    """The open descriptor that a name stands for; following it as a link would lead astray."""
+    name = str(target)
+    found = _DESCRIPTOR.fullmatch(name)
+    return int(found[1]) if found else _STREAMS.get(name)
+
+
+def _status(target: Path) -> os.stat_result | None:
+    """What a name leads to; None where there is nothing."""
+    try:
+        return target.stat()
+    except FileNotFoundError:
+        return None
+    except ValueError as error:  # a NUL in the name
+        raise OSError(str(error)) from error
+
+
+def _may(path: Path, access: int) -> bool:
+    return os.access(path, access, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _resolved(target: Path) -> Path:
@@ -60,31 +175,60 @@ def _resolved(target: Path) -> Path:
 
 
 def _replace(final: Path, existing: os.stat_result | None) -> Iterator[BinaryIO]:
-    effective = os.access in os.supports_effective_ids
-    if existing is not None and not os.access(final, os.W_OK, effective_ids=effective):
+    if existing is not None and not _may(final, os.W_OK):
         raise PermissionError(0, "the file is write-protected")
     temporary = final.parent / f".eie-{secrets.token_hex(8)}.tmp"
-    # 0o666 less the umask: the mode that any program would give to a file it creates.
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        # 0o666 less the umask: the mode that any program would give to a file it creates.
+        descriptor = os.open(temporary, _NEW, 0o666)
+    except OSError as error:
+        if existing is None or error.errno not in _CLOSED:
+            raise
+        with io.BytesIO() as content:
+            yield content
+            _overwrite(final, content)
+        return
     try:
         with os.fdopen(descriptor, "wb") as handle:
             yield handle
             handle.flush()
             if existing is not None:
-                _keep_owner(handle.fileno(), existing)
+                _keep_owner(handle.fileno(), temporary, existing)
             os.fsync(handle.fileno())
-        temporary.replace(final)
+        try:
+            temporary.replace(final)
+        except OSError as error:
+            if existing is None or error.errno not in _MOUNTED:
+                raise
+            with temporary.open("rb") as made:
+                _overwrite(final, made)
+            temporary.unlink()
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(final.parent)
 
 
-def _keep_owner(descriptor: int, existing: os.stat_result) -> None:
+def _overwrite(final: Path, content: BinaryIO) -> None:
+    """Give a file new content where it stands; what is complete by now is written in one go."""
+    content.seek(0)
+    with final.open("r+b") as handle:
+        shutil.copyfileobj(content, handle)
+        handle.truncate()
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def _keep_owner(descriptor: int, path: Path, existing: os.stat_result) -> None:
     # Only root may give files away; a file that others own but we may replace becomes ours.
-    with contextlib.suppress(PermissionError):
-        os.fchown(descriptor, existing.st_uid, existing.st_gid)
-    os.fchmod(descriptor, stat.S_IMODE(existing.st_mode))
+    if hasattr(os, "fchown"):
+        with contextlib.suppress(PermissionError):
+            os.fchown(descriptor, existing.st_uid, existing.st_gid)
+    mode = stat.S_IMODE(existing.st_mode)
+    if hasattr(os, "fchmod"):
+        os.fchmod(descriptor, mode)
+    else:
+        path.chmod(mode)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eie.errors import BadInputError
+from eie.notes import tell
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"}
+)
 SEGMENTATION_NAME = re.compile(r"(?P<photo>.+)\.gt\d+\.png")
 
 
@@ -25,7 +28,7 @@ class ImageFile:
 
 
 def image_files(folder: Path) -> list[ImageFile]:
-    """The images of a folder, sorted by name.
+    """The images of a folder, sorted by name; hidden files and folders within are passed over.
 
     Raises:
         BadInputError: the folder is missing or holds no images.
@@ -34,14 +37,51 @@ def image_files(folder: Path) -> list[ImageFile]:
         raise BadInputError("no such folder", where=str(folder))
     segmentations: dict[str, list[Path]] = {}
     images: list[Path] = []
-    for path in sorted(folder.iterdir()):
-        if match := SEGMENTATION_NAME.fullmatch(path.name):
+    within: list[str] = []
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise BadInputError(f"cannot be read: {error.strerror}", where=str(folder)) from error
+    for path in paths:
+        if _hidden(path):
+            continue
+        if path.is_dir():
+            within += [path.name] if _holds_images(path) else []
+        elif match := SEGMENTATION_NAME.fullmatch(path.name):
             segmentations.setdefault(match["photo"], []).append(path)
         elif path.suffix.lower() in IMAGE_SUFFIXES:
             images.append(path)
+    if within:
+        named = ", ".join(within[:3]) + (" …" if len(within) > 3 else "")
+        told = f"{len(within)} folders in it hold images that are not taken: {named}"
+        if not images:
+            raise BadInputError(
+                f"the folder holds no images itself; {told}",
+                where=str(folder),
+                hint="name these folders, as many as you like",
+            )
+        tell([told], str(folder))
     if not images:
-        raise BadInputError("the folder holds no images", where=str(folder))
+        raise BadInputError(
+            "the folder holds no images",
+            where=str(folder),
+            hint=f"known are {' '.join(sorted(IMAGE_SUFFIXES))}",
+        )
     return [ImageFile(path, tuple(segmentations.get(path.stem, ()))) for path in images]
+
+
+def _hidden(path: Path) -> bool:
+    """Whether a file is a system's own (`._a.jpg` of macOS, `.DS_Store`), or no file at all."""
+    return path.name.startswith(".") or path.name == "__MACOSX"
+
+
+def _holds_images(folder: Path) -> bool:
+    try:
+        return any(
+            path.suffix.lower() in IMAGE_SUFFIXES and not _hidden(path) for path in folder.iterdir()
+        )
+    except OSError:
+        return False
 
 
 def held_out(count: int, every: int | None) -> list[int]:

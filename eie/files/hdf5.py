@@ -8,6 +8,8 @@ chunks of at most `MAX_CHUNK` bytes, under the three filters that the element fi
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from numpy.typing import NDArray
 
 from eie.errors import BadInputError, UsageError
 from eie.files import chunks
+from eie.files.streams import open_input
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -97,18 +100,14 @@ class Array:
 
 def open_path(path: Path, origin: str) -> h5py.File:
     """Open a file for reading; its arrays are read when they are asked for."""
-    try:
-        with path.open("rb") as handle:
-            head = handle.read(9)
-            _check_signature(head, origin)
-            if not path.is_file():  # a pipe, as in `eie info <(…)`, can be read but once
-                return open_bytes(head + handle.read(), origin)
-    except OSError as error:
-        raise BadInputError(f"cannot be read: {error.strerror}", where=origin) from error
+    with open_input(path, origin) as handle:
+        _check_signature(handle.read(9), origin)
+        if isinstance(handle, io.BytesIO):  # a pipe, as in `eie info <(…)`, can be read but once
+            return open_bytes(handle.getvalue(), origin)
     with reading("/", origin):
         # Files are replaced and never changed in place, so readers need no lock, and can do
         # without one on file systems that have none.
-        return h5py.File(path, "r", locking=False)
+        return h5py.File(os.fsencode(path), "r", locking=False)
 
 
 def open_bytes(data: bytes, origin: str) -> h5py.File:

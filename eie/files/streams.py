@@ -6,15 +6,71 @@ asked for it.
 
 from __future__ import annotations
 
+import io
 import os
+import stat
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO
 
 from eie.errors import BadInputError, ResourceError, UsageError
 
 STREAM = "-"
 """The file name that means standard input or output."""
+
+
+MOST_PIPED = 1 << 30
+"""Bytes that are read of what tells no size: a pipe or a device may never end."""
+
+
+def open_input(source: Path | str, where: str | None = None) -> BinaryIO:
+    """A named file, opened to be sought in; what cannot be sought in (a pipe) is read to its end.
+
+    Args:
+        where: its name in messages; the path by itself.
+
+    Raises:
+        BadInputError: it is missing, a folder, a device, or cannot be read.
+        UsageError: it is a terminal.
+    """
+    where = where or str(source)
+    try:
+        handle = Path(source).open("rb")  # noqa: SIM115 - it is handed on
+        if stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
+            return handle
+        with handle:
+            return io.BytesIO(_read_stream(handle, where))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BadInputError(f"cannot be read: {reason}", where=where) from error
+    except ValueError as error:  # a NUL in the name
+        raise BadInputError(f"cannot be read: {error}", where=where) from error
+
+
+def _read_stream(handle: BinaryIO, where: str) -> bytes:
+    """All of what is no regular file."""
+    kind = os.fstat(handle.fileno()).st_mode
+    if handle.isatty():
+        raise UsageError(
+            "a file is expected, not typing", where=where, hint="name a file or pipe one in"
+        )
+    null = stat.S_ISCHR(kind) and os.fstat(handle.fileno()).st_rdev == _null_device()
+    if stat.S_ISBLK(kind) or (stat.S_ISCHR(kind) and not null):
+        raise BadInputError("is a device, not a file", where=where)
+    data = handle.read(MOST_PIPED + 1)
+    if len(data) > MOST_PIPED:
+        raise BadInputError(
+            f"more than {MOST_PIPED >> 30} GiB come from it", where=where, hint="name a file"
+        )
+    return data
+
+
+def _null_device() -> int:
+    try:
+        return os.stat(os.devnull).st_rdev  # noqa: PTH116 - it is no path of a file
+    except OSError:
+        return -1
 
 
 def read_input(stream: BinaryIO | None = None) -> bytes:
@@ -36,9 +92,13 @@ def read_input(stream: BinaryIO | None = None) -> bytes:
             "a file is expected, not typing", where=where, hint="name a file or pipe one in"
         )
     try:
-        data = source.read()
+        data = source.read(MOST_PIPED + 1)
     except OSError as error:
         raise BadInputError(f"cannot be read: {error.strerror}", where=where) from error
+    if len(data) > MOST_PIPED:
+        raise BadInputError(
+            f"more than {MOST_PIPED >> 30} GiB come in", where=where, hint="name a file"
+        )
     if not data:
         raise BadInputError("nothing came in", where=where, hint="did the command before it fail?")
     return data

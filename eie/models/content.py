@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from eie.errors import MissingModelError
 from eie.models.devices import choose_device
+from eie.models.finite import check_weights, watched
 from eie.models.hub import HINT, first_line, model_folder
 from eie.models.weight_hash import file_hash
 
@@ -101,5 +102,7 @@ def _load(
             where=str(model),
             hint=HINT,
         ) from error
-    loaded.eval().requires_grad_(False).to(target)
+    what = f"the {subfolder.replace('_', ' ')} of {model}"
+    check_weights(loaded, what)
+    watched(loaded.eval().requires_grad_(False).to(target), what)
     return loaded, weights

@@ -9,15 +9,17 @@ MODEL/
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eie.errors import MissingModelError
 from eie.models.content import EMBEDDED, TINY
 from eie.models.devices import choose_device, half_precision
-from eie.models.hub import first_line, model_folder
+from eie.models.finite import check_weights, watched
+from eie.models.hub import INDEX, first_line, model_folder
+from eie.models.weight_files import variant_of
 from eie.models.weight_hash import file_hash
 
 if TYPE_CHECKING:
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
     from eie.models.pipeline import ImageElementsPipeline
 
-INDEX = "model_index.json"
 PARTS = (
     "unet",
     "element_attention",
@@ -87,17 +88,21 @@ def load_element_model(
             hint="make one by eie train decoder or eie models init, or use another --decoder",
         )
     place = choose_device(device)
+    variant = variant_of(folder, [path.name for path in folder.iterdir()])
     # The autoencoder's pixels would show half precision's steps.
     precisions = {"default": precision or half_precision(place), "vae": torch.float32}
     try:
         with quiet_loading():
-            pipeline = ImageElementsPipeline.from_pretrained(folder, torch_dtype=precisions)
+            pipeline = ImageElementsPipeline.from_pretrained(
+                folder, torch_dtype=precisions, variant=variant
+            )
     except Exception as error:  # damaged files and foreign kinds raise all sorts
         raise MissingModelError(
             f"no diffusion decoder could be loaded: {first_line(error)}",
             where=str(model),
             hint="give a folder made by eie train decoder or eie models init",
         ) from error
+    watch_pipeline(pipeline, str(model))
     pipeline.to(place)
     for part in (pipeline.unet, pipeline.vae):
         part.to(memory_format=torch.channels_last)
@@ -105,18 +110,47 @@ def load_element_model(
     return ElementModel(pipeline, Path(model).name, folder)
 
 
+def watch_pipeline(pipeline: Any, name: str) -> None:
+    """Stop the work as soon as a part of a pipeline has or gives what is not finite.
+
+    Args:
+        name: of the model, for messages.
+
+    Raises:
+        MissingModelError: the weights of a part are not finite.
+    """
+    for part in ("unet", "transformer", "text_encoder", "text_encoder_2", "element_attention"):
+        if (network := getattr(pipeline, part, None)) is not None:
+            check_weights(network, f"{part} in {name}")
+    for part in ("unet", "transformer"):
+        if (network := getattr(pipeline, part, None)) is not None:
+            watched(network, f"the {part} of {name}")
+    if (vae := getattr(pipeline, "vae", None)) is not None:
+        check_weights(vae, f"vae in {name}")
+        # Their `encode` and `decode` are no calls of the module itself.
+        for side in ("encoder", "decoder"):
+            if (network := getattr(vae, side, None)) is not None:
+                watched(network, f"the vae's {side} of {name}")
+
+
 @contextmanager
 def quiet_loading() -> Iterator[None]:
-    """Keep diffusers' bars off standard error while a pipeline loads."""
+    """Keep the libraries' bars off standard error while a pipeline loads."""
     from diffusers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
+    libraries = [logging]
+    with suppress(ImportError):  # not all models read text
+        from transformers.utils import logging as of_transformers
+
+        libraries.append(of_transformers)
+    shown = [library for library in libraries if library.is_progress_bar_enabled()]
+    for library in libraries:
+        library.disable_progress_bar()
     try:
         yield
     finally:
-        if shown:
-            logging.enable_progress_bar()
+        for library in shown:
+            library.enable_progress_bar()
 
 
 def weight_hashes(folder: Path, parts: tuple[str, ...] = PARTS) -> Mapping[str, str]:

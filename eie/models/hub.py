@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from eie.errors import MissingModelError
+from eie.models.finite import check_weights, watched
+from eie.models.weight_files import VARIANTS, weights_of
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 """OWNER/NAME, as every model of the hub that could be ours is called."""
+
+INDEX = "model_index.json"
+"""Of a pipeline in diffusers' layout: its parts and their classes."""
+
+WITHOUT = ("scheduler", "tokenizer", "tokenizer_2", "feature_extractor")
+"""Parts that have no weights."""
 
 TIMEOUT = 5.0
 """Seconds that the hub is given to answer. It is asked once: who is offline should know soon."""
@@ -20,13 +29,26 @@ HINT = "give --model tiny, a local model folder, or an id that the hub can serve
 FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
 """Configurations, weights, and what tokenizers need; no code and no pickles."""
 
+ROOT = ("*.json", "*/*.safetensors", "*.txt", "*.model")
+"""The same of a whole pipeline: weights beside its parts hold these once more."""
 
-def model_folder(model: str | Path, part: str | None = None) -> Path:
+AGAIN = (
+    *(f"*.{variant}{rest}" for variant in (*VARIANTS, "non_ema") for rest in (".*", "-*")),
+    "*.index.*.json",
+)
+"""Weights that a repository holds besides those that are taken."""
+
+
+def model_folder(
+    model: str | Path, part: str | None = None, parts: Sequence[str] | None = None
+) -> Path:
     """The folder of a model, fetched from the hub unless it is local or fetched before.
 
     Args:
         model: a folder, or a hub id.
-        part: the subfolder that is needed; None for all.
+        part: the subfolder that is needed, of a repository that keeps one set of weights; None for
+            all.
+        parts: the subfolders of a pipeline that are needed, and its index; None for all.
 
     Raises:
         MissingModelError: no such folder, and no such model on the hub or no way to it.
@@ -35,7 +57,52 @@ def model_folder(model: str | Path, part: str | None = None) -> Path:
         return Path(model)
     if not HUB_ID.fullmatch(str(model)):
         raise MissingModelError("there is no such model folder", where=str(model), hint=HINT)
-    return snapshot(str(model), part)
+    if part is not None:
+        return snapshot(str(model), part)
+    return pipeline_folder(str(model), parts)
+
+
+def pipeline_folder(name: str, parts: Sequence[str] | None = None, **options: Any) -> Path:
+    """A pipeline of the hub in its local cache, each part with one set of weights.
+
+    Args:
+        name: a hub id.
+        parts: those that are needed; None for all.
+        options: as :func:`snapshot`.
+
+    Raises:
+        MissingModelError: no such model on the hub or no way to it.
+    """
+    if parts is None:
+        parts = _parts_in(_fetched(name, allow_patterns=[INDEX], **options) / INDEX)
+    wanted = list(ROOT)
+    if parts is not None:
+        wanted = [INDEX, *(f"{part}/{file}" for part in parts for file in FILES)]
+    folder = _fetched(name, allow_patterns=wanted, ignore_patterns=list(AGAIN), **options)
+    bare = [
+        path.parent.name
+        for path in folder.glob("*/config.json")
+        if weights_of(file.name for file in path.parent.iterdir()) is None
+        and (parts is None or path.parent.name in parts)
+        and path.parent.name not in WITHOUT
+    ]
+    if bare:  # a part that the repository has as a variant only
+        some = [f"{part}/*.{variant}*" for part in bare for variant in VARIANTS]
+        folder = _fetched(name, allow_patterns=some, ignore_patterns=["*.bin"], **options)
+    return folder
+
+
+def _parts_in(index: Path) -> list[str] | None:
+    """The parts that a pipeline's index names; None for a model of ours, which has others, too."""
+    try:
+        content = json.loads(index.read_bytes())
+        if content.get("_class_name") == "ImageElementsPipeline":
+            return None
+        return [
+            part for part, kind in content.items() if isinstance(kind, list) and kind[0] is not None
+        ]
+    except (OSError, ValueError, AttributeError, IndexError):
+        return None
 
 
 def snapshot(name: str, part: str | None = None, **options: Any) -> Path:
@@ -49,12 +116,16 @@ def snapshot(name: str, part: str | None = None, **options: Any) -> Path:
     Raises:
         MissingModelError: no such model on the hub or no way to it.
     """
+    files = [f"{part}/{file}" if part else file for file in FILES]
+    return _fetched(name, allow_patterns=files, **options)
+
+
+def _fetched(name: str, **options: Any) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import RepositoryNotFoundError
 
-    files = [f"{part}/{file}" if part else file for file in FILES]
     try:
-        return Path(snapshot_download(name, allow_patterns=files, etag_timeout=TIMEOUT, **options))
+        return Path(snapshot_download(name, etag_timeout=TIMEOUT, **options))
     except RepositoryNotFoundError as error:
         raise MissingModelError(
             "there is no such model folder, and the hub has no such model that is public",
@@ -107,4 +178,5 @@ def loaded(read: Callable[[], Any], folder: Path, what: str, hint: str) -> Any:
         raise MissingModelError(
             f"no {what} could be loaded: {error}", where=str(folder), hint=hint
         ) from error
-    return model.eval().requires_grad_(False)
+    check_weights(model, str(folder))
+    return watched(model.eval().requires_grad_(False), f"the {what} in {folder}")

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from eie.errors import BadInputError, MissingModelError, ResourceError, UsageError
+from eie.models.finite import check_weights
+from eie.models.hub import INDEX, first_line
+from eie.models.weight_files import copy_part
+from eie.notes import tell
 
-INDEX = "model_index.json"
 TAKEN = ("unet", "vae", "scheduler", "text_encoder", "tokenizer")
 """The parts of a Stable Diffusion folder that an element model goes on with."""
 
@@ -19,8 +22,8 @@ SECOND = ("text_encoder_2", "tokenizer_2")
 
 CONTENT = ("content_encoder", "light_decoder")
 
-TWICE = ("*.fp16.*", "*.bf16.*", "*non_ema*", "*.ckpt", "*.msgpack", "*.h5", "*.onnx", "*.xml")
-"""Files of a part that hold its weights again, smaller or for other programs."""
+NETWORKS = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL"}
+"""The parts that have weights, with diffusers' classes of them."""
 
 
 def init_model(
@@ -49,7 +52,7 @@ def init_model(
     output = Path(output)
     if output.exists():
         raise UsageError("it exists already", where=str(output), hint="name a new folder")
-    folder = model_folder(source)
+    folder = model_folder(source, parts=(*TAKEN, *SECOND))
     index = _index(folder, str(source))
     content = element_model_folder(encoder)
     for part in CONTENT:
@@ -66,11 +69,12 @@ def init_model(
         with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as draft:
             made = Path(draft) / output.name
             for part in (name for name in (*TAKEN, *SECOND) if name in index):
-                _copy_part(folder / part, made / part)
+                _copy_part(folder / part, made / part, str(source))
             for part in CONTENT:
                 shutil.copytree(content / part, made / part)
             attention.save_pretrained(made / "element_attention")
             (made / INDEX).write_text(json.dumps(index, indent=2, sort_keys=True) + "\n")
+            _load_once(made, str(source))
             made.rename(output)
     except OSError as error:
         raise ResourceError(
@@ -140,13 +144,65 @@ def _new_attention(unet: Path, embedding_dim: int, encoder_hash: str, seed: int)
         return ElementAttention.for_unet(shape, embedding_dim, encoder_hash=encoder_hash)
 
 
-def _copy_part(source: Path, target: Path) -> None:
-    """Copy a part's folder: its safetensors if it has any, else what it has."""
-    twice = list(TWICE)
-    if any(source.glob("*.safetensors")):
-        twice.append("*.bin")
-    # On the hub's cache the files are links.
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns(*twice))
+def _copy_part(source: Path, target: Path, name: str) -> None:
+    """Copy a part's folder with one set of its weights.
+
+    Raises:
+        MissingModelError: it is a network and has none.
+    """
+    taken = copy_part(source, target)
+    if target.name in (*NETWORKS, "text_encoder", "text_encoder_2"):
+        if taken is None:
+            raise MissingModelError(
+                f"its {target.name} has no weights that are read (.safetensors or .bin)",
+                where=name,
+                hint="fetch the whole model, or save it by diffusers' save_pretrained",
+            )
+        if taken.variant:
+            tell(
+                [f"its {target.name} is there as {taken.variant} only; these weights are taken"],
+                name,
+            )
+
+
+def _load_once(made: Path, name: str) -> None:
+    """Load the networks of a folder, so that nobody finds out later that they do not load.
+
+    Raises:
+        MissingModelError: one does not, or lacks some of its weights.
+    """
+    import diffusers
+    import transformers
+
+    from eie.models.element_model import quiet_loading
+
+    classes = {part: getattr(diffusers, kind) for part, kind in NETWORKS.items()}
+    if (made / "text_encoder").is_dir():
+        classes["text_encoder"] = transformers.CLIPTextModel
+    if (made / "text_encoder_2").is_dir():
+        classes["text_encoder_2"] = transformers.CLIPTextModelWithProjection
+    for part, kind in classes.items():
+        try:
+            with quiet_loading():
+                network, info = kind.from_pretrained(made / part, output_loading_info=True)
+        except Exception as error:  # damaged files raise all sorts
+            raise MissingModelError(
+                f"its {part} does not load: {first_line(error)}", where=name
+            ) from error
+        check_weights(network, f"{part} in {name}")
+        missing, total = set(info["missing_keys"]), len(network.state_dict())
+        missing = {key for key in missing if not key.endswith("position_ids")}
+        wrong = sorted(map(str, info.get("mismatched_keys") or ()))
+        if wrong or 0 < len(missing) < total:
+            first = (wrong or sorted(missing))[0]
+            raise MissingModelError(
+                f"its {part} is not whole: {len(missing)} of its {total} tensors are missing, "
+                f"{len(wrong)} of another size, the first is {first}",
+                where=name,
+                hint="fetch it again",
+            )
+        if missing:
+            tell([f"the weight file of its {part} is empty: it starts at random"], name)
 
 
 def _json(path: Path) -> dict[str, Any]:

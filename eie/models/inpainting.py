@@ -7,8 +7,9 @@ from typing import Any
 
 from eie.errors import MissingModelError
 from eie.models.devices import choose_device, half_precision
-from eie.models.element_model import INDEX, quiet_loading
-from eie.models.hub import first_line, model_folder
+from eie.models.element_model import quiet_loading, watch_pipeline
+from eie.models.hub import INDEX, first_line, model_folder
+from eie.models.weight_files import variant_of
 
 
 def inpainting_folder(model: str) -> Path:
@@ -41,10 +42,11 @@ def load_inpainting(model: str, device: str | None = None) -> Any:
 
     folder = inpainting_folder(model)
     place = choose_device(device)
+    variant = variant_of(folder, [path.name for path in folder.iterdir()])
     try:
         with quiet_loading():
             pipeline = AutoPipelineForInpainting.from_pretrained(
-                folder, torch_dtype=half_precision(place)
+                folder, torch_dtype=half_precision(place), variant=variant
             )
     except Exception as error:  # damaged files and foreign kinds raise all sorts
         raise MissingModelError(
@@ -52,6 +54,7 @@ def load_inpainting(model: str, device: str | None = None) -> Any:
             where=model,
             hint="give a folder or hub id of Stable Diffusion or another inpainting pipeline",
         ) from error
+    watch_pipeline(pipeline, model)
     pipeline.to(place)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline

@@ -192,10 +192,10 @@ class ImageElementsPipeline(DiffusionPipeline):
 
         diffusers' own would look for this package's classes as code in the repository.
         """
-        from eie.models.hub import snapshot
+        from eie.models.hub import pipeline_folder
 
         options = ("revision", "cache_dir", "token", "force_download", "local_files_only")
-        return snapshot(
+        return pipeline_folder(
             pretrained_model_name, **{k: v for k, v in kwargs.items() if k in options and v}
         )
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from eie.errors import MissingModelError
 from eie.models.devices import choose_device, half_precision
+from eie.models.finite import check_weights
+from eie.models.hub import first_line
 from eie.models.weight_hash import file_hash
 
 if TYPE_CHECKING:
@@ -24,6 +26,25 @@ _KNOWN_SIZES = {(768, 12): "vit_b", (1024, 24): "vit_l", (1280, 32): "vit_h"}
 
 _DECODER_HEADS = 8  # of every Segment Anything model; the one size that no tensor tells
 _PIXEL_MEAN, _PIXEL_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+
+SAFETENSORS = ".safetensors"
+_POSITIONS = "image_encoder.pos_embed"
+"""A tensor that all of Segment Anything's sizes have, and the light build has not."""
+
+_WRAPPERS = ("model", "state_dict", "model_state_dict", "sam", "net", "ema")
+_PREFIXES = ("module.", "_orig_mod.", "model.", "sam.", "sam_model.")
+"""What trainings put around a model's weights, and before the names of its tensors."""
+
+_FAMILIES: Mapping[str, tuple[str, ...]] = {
+    "SAM 3": ("sam3", "detector.backbone.", "vision_backbone.", "geometry_encoder."),
+    "SAM 2": ("image_encoder.trunk.", "memory_attention.", "sam_mask_decoder."),
+    "SAM-HQ": ("hf_token", "hf_mlp", "compress_vit_feat", "embedding_maskfeature"),
+    "MobileSAM": ("image_encoder.patch_embed.seq.", "image_encoder.layers."),
+    "EfficientViT-SAM": ("image_encoder.backbone.input_stem.",),
+    "SAM in transformers' layout": ("vision_encoder.",),
+    "an adapted SAM": ("Adapter", "adapter", "lora_", ".linear_a_", "prompt_generator"),
+}
+"""Relatives of Segment Anything by parts of their tensors' names; the first that fits is it."""
 
 _ADVICE = (
     "give a Segment Anything checkpoint (sam_vit_b_01ec64.pth, sam_vit_l_0b3195.pth or "
@@ -50,8 +71,9 @@ def load_segmenter(spec: str | Path = TINY, device: str | None = None) -> Segmen
     """Load a segmenter and put it on a device, in half precision if the device is fast in it.
 
     Args:
-        spec: "tiny", the path of a Segment Anything checkpoint (.pth; its size is told by its
-            tensors), or of weights that `eie train segmenter` made (.safetensors).
+        spec: "tiny", the path of a Segment Anything checkpoint (.pth or .safetensors; its size is
+            told by its tensors, of whatever precision), or of weights that `eie train segmenter`
+            made (.safetensors).
         device: as :func:`eie.models.devices.choose_device`.
 
     Raises:
@@ -65,10 +87,14 @@ def load_segmenter(spec: str | Path = TINY, device: str | None = None) -> Segmen
     path = TINY_WEIGHTS if spec == TINY else Path(spec)
     if not path.is_file():
         raise MissingModelError("there is no such segmenter", where=str(spec), hint=_ADVICE)
-    if path.suffix == ".safetensors":
-        sam, name = _load_tiny(path), TINY
+    tensors = _read(path)
+    if _POSITIONS in tensors:
+        sam, name = _checkpoint(tensors, path)
+    elif path.suffix == SAFETENSORS and _family(tensors) is None:
+        sam, name = _tiny(tensors, path), TINY
     else:
-        sam, name = _load_checkpoint(path)
+        raise _foreign(_family(tensors), path)
+    check_weights(sam, str(path))
 
     precision = half_precision(target)
     sam.eval().requires_grad_(False).to(target)
@@ -78,40 +104,99 @@ def load_segmenter(spec: str | Path = TINY, device: str | None = None) -> Segmen
     return Segmenter(sam, name, file_hash(path))
 
 
-def _load_tiny(path: Path) -> Any:
+def _read(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file in float32, by their plain names.
+
+    Raises:
+        MissingModelError: it cannot be read, or holds no tensors.
+    """
+    found = _read_safetensors(path) if path.suffix == SAFETENSORS else _read_pickle(path)
+    for _ in range(2):  # trainings wrap the weights, beside epochs and optimizers
+        inner = [found[key] for key in _WRAPPERS if isinstance(found.get(key), Mapping)]
+        found = inner[0] if inner else found
+    tensors = {key: value for key, value in found.items() if hasattr(value, "is_floating_point")}
+    while prefix := next((p for p in _PREFIXES if _all_begin(tensors, p)), None):
+        tensors = {key[len(prefix) :]: value for key, value in tensors.items()}
+    if not tensors:
+        raise MissingModelError("there are no weights in it", where=str(path), hint=_ADVICE)
+    return {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
+
+
+def _all_begin(tensors: Mapping[str, Tensor], prefix: str) -> bool:
+    return bool(tensors) and all(key.startswith(prefix) for key in tensors)
+
+
+def _read_safetensors(path: Path) -> Mapping[str, Any]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from eie.models.tiny_sam import build_tiny_sam
-
     try:
-        tensors = load_file(path)
+        tensors: dict[str, Any] = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise MissingModelError(
             f"the weights cannot be read: {error}", where=str(path), hint=_ADVICE
         ) from error
-    sam = build_tiny_sam()
-    _fill(sam, {name: tensor.float() for name, tensor in tensors.items()}, path)
-    return sam
+    return tensors
 
 
-def _load_checkpoint(path: Path) -> tuple[Any, str]:
+def _read_pickle(path: Path) -> Mapping[str, Any]:
     import torch
 
     try:
-        tensors = torch.load(
+        found = torch.load(
             path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
         )
     except Exception as error:  # a damaged pickle can raise anything
+        if "unsupported global" in str(error).lower():
+            raise MissingModelError(
+                "it holds more than tensors (settings, whole objects), which could run code; save "
+                "its state dict alone",
+                where=str(path),
+                hint=_ADVICE,
+            ) from error
         raise MissingModelError(
             "the checkpoint cannot be read; it is damaged, incomplete, or no checkpoint",
             where=str(path),
             hint=_ADVICE,
         ) from error
-    if not isinstance(tensors, Mapping) or "image_encoder.pos_embed" not in tensors:
-        raise MissingModelError(
-            "this is not a Segment Anything checkpoint", where=str(path), hint=_ADVICE
+    if not isinstance(found, Mapping):
+        raise _foreign(None, path)
+    return found
+
+
+def _family(tensors: Mapping[str, Tensor]) -> str | None:
+    """The relative of Segment Anything that has tensors of these names, if it is a known one."""
+    for family, parts in _FAMILIES.items():
+        if any(part in name for part in parts for name in tensors):
+            return family
+    return None
+
+
+def _foreign(family: str | None, path: Path) -> MissingModelError:
+    if family:
+        return MissingModelError(
+            f"this is a checkpoint of {family}, which is built otherwise than Segment Anything",
+            where=str(path),
+            hint=_ADVICE,
         )
+    return MissingModelError(
+        "this is not a Segment Anything checkpoint", where=str(path), hint=_ADVICE
+    )
+
+
+def _tiny(tensors: Mapping[str, Tensor], path: Path) -> Any:
+    from eie.models.tiny_sam import build_tiny_sam
+
+    sam = build_tiny_sam()
+    _fill(sam, tensors, path)
+    return sam
+
+
+def _checkpoint(tensors: Mapping[str, Tensor], path: Path) -> tuple[Any, str]:
+    import torch
+
+    if family := _family(tensors):
+        raise _foreign(family, path)
     try:
         sam, name = _build_for(tensors)
     except (
@@ -121,9 +206,11 @@ def _load_checkpoint(path: Path) -> tuple[Any, str]:
         IndexError,
         RuntimeError,
         AssertionError,
+        ZeroDivisionError,
+        TypeError,
     ) as error:
         raise MissingModelError(
-            f"not a Segment Anything checkpoint that is understood: {error}",
+            f"not a Segment Anything checkpoint that is understood: {first_line(error)}",
             where=str(path),
             hint=_ADVICE,
         ) from error
@@ -135,15 +222,21 @@ def _load_checkpoint(path: Path) -> tuple[Any, str]:
 
 
 def _fill(sam: Any, tensors: Mapping[str, Tensor], path: Path) -> None:
-    try:
-        sam.load_state_dict(tensors, assign=True)
-    except RuntimeError as error:
-        first, *problems = str(error).splitlines()
-        raise MissingModelError(
-            f"the weights do not fit the model: {problems[0].strip() if problems else first}",
-            where=str(path),
-            hint=_ADVICE,
-        ) from error
+    wanted = sam.state_dict()
+    missing, unknown = sorted(wanted.keys() - tensors), sorted(tensors.keys() - wanted)
+    sizes = [n for n, t in tensors.items() if n in wanted and wanted[n].shape != t.shape]
+    problems = (("lacks", missing), ("does not know", unknown), ("has another size of", sizes))
+    for what, names in problems:
+        if names:
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            raise MissingModelError(
+                f"the weights do not fit the model, which {what} {names[0]}{more}"
+                if what == "does not know"
+                else f"the weights do not fit the model: the file {what} {names[0]}{more}",
+                where=str(path),
+                hint=_ADVICE,
+            )
+    sam.load_state_dict(tensors, assign=True)
 
 
 def _build_for(tensors: Mapping[str, Tensor]) -> tuple[Any, str]:

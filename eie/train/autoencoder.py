@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from eie.models.latent_autoencoder import LatentAutoencoder
-from eie.train.images import Folder, Pixels, photo_files, read_training_images
+from eie.train.images import Folder, Pixels, need_photos, photo_files, read_training_images
 from eie.train.loop import averaged_weights, load_fitting, run_options, train
 from eie.train.photo_crops import draw_crops
 from eie.train.pictures import side_by_side
@@ -95,6 +95,7 @@ def train_autoencoder(
     if dry_run:
         return options
     images = read_training_images(folders, MAX_PHOTO_SIDE)
+    need_photos(images, folders)
     stage = AutoencoderStage(settings, images.all_photos)
     train(stage, settings.loop, run, options)
     stage.model.load_state_dict(averaged_weights(run))

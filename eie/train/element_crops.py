@@ -110,9 +110,10 @@ def _working_photo(file: Path, settings: CropSettings) -> np.ndarray:
     """(H, W, 3) uint8, short side resized to the working size, very long ones cut to 2:1."""
     import cv2
 
+    from eie.files.colours import visible_colours
     from eie.files.images import read_photo
 
-    pixels = read_photo(file).pixels
+    pixels = visible_colours(read_photo(file).pixels)
     pixels = np.repeat(pixels[:, :, :1], 3, 2) if pixels.shape[2] < 3 else pixels[:, :, :3]
     height, width = pixels.shape[:2]
     factor = settings.working_size / min(height, width)

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.errors import BadInputError
+from eie.files.text import decoded
+from eie.notes import tell
 from eie.train.element_crops import DecomposedPhotos
 
 if TYPE_CHECKING:
@@ -143,15 +145,17 @@ def read_caption(photo: Path) -> str:
     """The text beside a photo, its ends stripped; nothing without one.
 
     Raises:
-        BadInputError: it cannot be read or is no UTF-8.
+        BadInputError: it cannot be read or is no text.
     """
     path = photo.with_suffix(".txt")
     try:
-        return path.read_text(encoding="utf-8").strip()
+        text, note = decoded(path.read_bytes())
     except FileNotFoundError:
         return ""
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise BadInputError(f"the caption cannot be read: {error}", where=str(path)) from error
+    tell([note] if note else [], str(path))
+    return text.strip()
 
 
 def _laid_over(label_map: NDArray[np.uint16], shape: tuple[int, ...]) -> NDArray[np.uint16]:

@@ -3,12 +3,13 @@
 | layout                                | taken as                              |
 |---------------------------------------|---------------------------------------|
 | `ID.jpg` beside `ID.gtK.png`, K = 0.. | photos with human segmentations       |
-| images with an alpha channel          | cut-out objects                       |
+| images that are transparent somewhere | cut-out objects                       |
 | other images                          | plain photos                          |
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,14 @@ from numpy.typing import NDArray
 
 from eie.errors import BadInputError
 from eie.files.folders import ImageFile, held_out, image_files
+from eie.files.images import read_photo
+from eie.files.labels import read_labels
+from eie.notes import tell
 
 Pixels = NDArray[np.uint8]
+
+_OPAQUE = 250
+"""Alpha from which on rounding alone keeps a photo from being opaque."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,16 +85,33 @@ def read_training_images(folders: Sequence[Folder], max_side: int) -> TrainingIm
     segmented: list[SegmentedPhoto] = []
     photos: list[Pixels] = []
     cutouts: list[Pixels] = []
+    notes: Counter[str] = Counter()
     for folder in folders:
         for file in _images_of(folder):
-            pixels = _decode(file.path)
+            pixels = _decode(file.path, notes)
             if file.segmentations:
                 segmented.append(_segmented_photo(file.path, pixels, file.segmentations))
             elif pixels.shape[2] == 4:
                 cutouts.append(pixels)
             else:
                 photos.append(_scaled_down(pixels, max_side))
+    tell(f"{count} of these images: {text}" for text, count in notes.items())
     return TrainingImages(tuple(segmented), tuple(photos), tuple(cutouts))
+
+
+def need_photos(images: TrainingImages, folders: Sequence[Folder]) -> None:
+    """Refuse folders that hold cut-outs alone, for a training that needs photos.
+
+    Raises:
+        BadInputError: there is no photo.
+    """
+    if not images.all_photos:
+        raise BadInputError(
+            f"no photos, but {len(images.cutouts)} images that are transparent somewhere: these "
+            "are taken for cut-out objects",
+            where=", ".join(map(str, folders)),
+            hint="add a folder of photos, or flatten these",
+        )
 
 
 def photo_files(folders: Sequence[Folder]) -> list[Path]:
@@ -106,35 +130,36 @@ def _images_of(folder: Folder) -> list[ImageFile]:
     return [image for index, image in enumerate(images) if index not in kept]
 
 
-def _decode(path: Path) -> Pixels:
-    """(H, W, 3) or, of an image with alpha, (H, W, 4) uint8; upright."""
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
-            return np.array(upright.convert("RGBA" if upright.has_transparency_data else "RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BadInputError(f"cannot be read as an image: {error}", where=str(path)) from error
+def _decode(path: Path, notes: Counter[str]) -> Pixels:
+    """(H, W, 3) or, of an image that is transparent somewhere, (H, W, 4) uint8; upright."""
+    photo = read_photo(path)
+    notes.update(note for note in photo.notes if "not kept" not in note)  # pixels alone are wanted
+    pixels, channels = photo.pixels, photo.pixels.shape[2]
+    colour = np.broadcast_to(pixels[:, :, : 3 if channels > 2 else 1], (*pixels.shape[:2], 3))
+    if channels in (2, 4) and pixels[..., -1].min() < _OPAQUE:
+        return np.dstack([colour, pixels[..., -1]])
+    return np.ascontiguousarray(colour)
 
 
 def _segmented_photo(path: Path, pixels: Pixels, segmentations: Sequence[Path]) -> SegmentedPhoto:
-    from PIL import Image
-
     labels = []
     for segmentation in segmentations:
-        try:
-            with Image.open(segmentation) as image:
-                labels.append(np.array(image.convert("L")))
-        except (OSError, SyntaxError, ValueError) as error:
-            raise BadInputError(
-                f"cannot be read as a label map: {error}", where=str(segmentation)
-            ) from error
+        labels.append(_small(read_labels(segmentation), segmentation))
         if labels[-1].shape != pixels.shape[:2]:
             raise BadInputError(
                 f"the label map's size differs from that of {path.name}", where=str(segmentation)
             )
     return SegmentedPhoto(pixels[:, :, :3], np.stack(labels))
+
+
+def _small(labels: NDArray[np.int32], path: Path) -> Pixels:
+    """(H, W) uint8 labels, counted anew where their numbers are larger."""
+    if labels.max() > 255:
+        counted = np.unique(labels, return_inverse=True)[1]
+        labels = counted.reshape(labels.shape).astype(np.int32)
+    if labels.max() > 255:
+        raise BadInputError("more than 256 labels", where=str(path))
+    return labels.astype(np.uint8)
 
 
 def _scaled_down(pixels: Pixels, max_side: int) -> Pixels:

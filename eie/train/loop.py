@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eie.errors import BadInputError, UsageError
+from eie.errors import BadInputError, ResourceError, UsageError
 from eie.models.devices import choose_device, half_precision, keep_freed_memory
 from eie.train.images import Folder
 from eie.train.log import RunLog
@@ -49,6 +49,23 @@ class Stage(Protocol):
 
     def samples(self, model: nn.Module, batch: Any) -> dict[str, np.ndarray]:
         """Pictures (H, W, 3) uint8 of what the model makes of a batch, by name."""
+
+
+@dataclass(frozen=True)
+class NumberedBatches:
+    """This process's batches among those of all; goes to workers however they are started.
+
+    Attributes:
+        draw: the batch of a number.
+        world, rank: how many processes there are, and which this is.
+    """
+
+    draw: Callable[[int], Any]
+    world: int
+    rank: int
+
+    def __call__(self, number: int) -> Any:
+        return self.draw(number * self.world + self.rank)
 
 
 class StepBatches(torch.utils.data.Dataset[Any]):
@@ -137,6 +154,7 @@ def train(
             model.train()
             seed = settings.seed * settings.steps + step
             numbers = _descend(accelerator, stage, model, optimizer, batches, settings, seed)
+            _stop_if_apart(numbers, accelerator.scaler is not None, step, run)
             _update_average(average, accelerator.unwrap_model(model), step, settings.ema_decay)
             step += 1
             if not log:
@@ -152,6 +170,7 @@ def train(
                     average.module.eval()
                     log.pictures(step, stage.samples(average.module, show_batch))
             if step % settings.save_every == 0 or step == last:
+                _stop_if_not_finite(accelerator.unwrap_model(model), step, run)
                 _save(run, accelerator.unwrap_model(model), average, optimizer, step)
     accelerator.wait_for_everyone()
     # Without it a process that ends while another still talks to it may abort.
@@ -192,7 +211,22 @@ def _descend(
 
 
 def mixed_precision(precision: Precision, device: torch.device) -> str:
-    """The precision of a run on a device, in accelerate's words: "bf16", "fp16" or "no"."""
+    """The precision of a run on a device, in accelerate's words: "bf16", "fp16" or "no".
+
+    Raises:
+        UsageError: the device cannot run the one asked for; accelerate would run another, silently.
+    """
+    if precision == "fp16" and device.type == "cpu":
+        raise UsageError(
+            "fp16 cannot be trained on a CPU: it would run in full precision all the same",
+            hint="choose --precision auto, bf16 or no",
+        )
+    if precision == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        raise UsageError(
+            "this GPU does not compute in bf16", hint="choose --precision auto, fp16 or no"
+        )
+    if precision == "bf16" and device.type == "mps":
+        raise UsageError("bf16 is not for Apple's GPUs", hint="choose --precision auto, fp16 or no")
     if precision != "auto":
         return precision
     return {torch.bfloat16: "bf16", torch.float16: "fp16"}.get(half_precision(device), "no")
@@ -242,7 +276,7 @@ def _batches(
     world, rank = accelerator.num_processes, accelerator.process_index
     loader = torch.utils.data.DataLoader(
         StepBatches(
-            lambda number: stage.batch(number * world + rank),
+            NumberedBatches(stage.batch, world, rank),
             first * settings.accumulate,
             last * settings.accumulate,
         ),
@@ -251,6 +285,48 @@ def _batches(
         prefetch_factor=4 if settings.workers else None,
     )
     return iter(loader)
+
+
+def _stop_if_apart(numbers: dict[str, float], scaled: bool, step: int, run: Path) -> None:
+    """Stop a run whose loss or gradients are no numbers any more, before they reach a checkpoint.
+
+    Args:
+        numbers: of the step.
+        scaled: whether the loss is scaled for fp16: gradients that overflow are passed over then.
+        step: its number, from 0.
+
+    Raises:
+        UsageError: they are not finite.
+    """
+    watched = ("loss",) if scaled else ("loss", "gradient_norm")
+    for name in watched:
+        if not math.isfinite(numbers.get(name, 0.0)):
+            raise _came_apart(f"the {name.replace('_', ' ')} is {numbers[name]}", step, run)
+
+
+def _stop_if_not_finite(model: nn.Module, step: int, run: Path) -> None:
+    """Stop a run before weights that are not finite are saved.
+
+    Raises:
+        UsageError: some are not.
+    """
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise _came_apart(f"{name} is not finite", step - 1, run)
+
+
+def _came_apart(what: str, step: int, run: Path) -> UsageError:
+    state = run / "checkpoint" / "state.json"
+    kept = "no checkpoint was saved yet"
+    if state.exists():
+        saved = json.loads(state.read_text(encoding="utf-8"))["step"]
+        kept = f"the checkpoint of step {saved} is kept"
+    return UsageError(
+        f"the training came apart in step {step + 1}: {what}; {kept}",
+        where=str(run),
+        hint="try lower rates, a larger --batch or --precision no, in another folder; start there "
+        "from this run's weights with --start if the training has it",
+    )
 
 
 def _update_average(
@@ -269,8 +345,14 @@ def _claim(run: Path, options: dict[str, Any]) -> None:
     if not path.exists():
         if run.is_dir() and any(run.iterdir()):
             raise UsageError("the folder is not empty and holds no run", where=str(run))
-        run.mkdir(parents=True, exist_ok=True)
-        path.write_text(text + "\n", encoding="utf-8")
+        try:
+            run.mkdir(parents=True, exist_ok=True)
+            path.write_text(text + "\n", encoding="utf-8")
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ResourceError(
+                f"the run cannot be kept there: {reason}", where=str(run)
+            ) from error
         return
     saved, asked = json.loads(path.read_text(encoding="utf-8")), json.loads(text)
     different = sorted(

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.errors import BadInputError
+from eie.files.atomic import check_output
 from eie.train.images import Folder, Pixels, read_training_images
 from eie.train.settings import MaskSettings
 
@@ -187,7 +188,9 @@ def train_masks(
 
     Raises:
         BadInputError: as :func:`build_masks`.
+        ResourceError: the output cannot be written.
     """
+    check_output(output)
     masks = build_masks(folders, settings)
     masks.save(output)
     return {"data": [str(folder) for folder in folders], "masks": len(masks)}

@@ -71,3 +71,14 @@ def test_the_central_square_or_the_whole_photo():
     assert resized(pixels, 20).shape == (20, 20, 3)
     assert resized(pixels, 80).shape == (80, 80, 3)
     assert resized(pixels, 20, "keep").shape == (20, 50, 3)
+
+
+def test_hidden_colours_are_not_measured(tmp_path):
+    seen = []
+    for hidden in (0, 255):
+        pixels = np.full((8, 8, 4), 90, np.uint8)
+        pixels[..., 3] = 255
+        pixels[:, 4:] = (hidden, hidden, hidden, 0)
+        Image.fromarray(pixels).save(tmp_path / "p.png")
+        seen.append(read_rgb(tmp_path / "p.png"))
+    assert np.array_equal(*seen) and (seen[0] == 90).all()

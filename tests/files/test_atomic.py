@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from eie.errors import ResourceError
+from eie.errors import ResourceError, UsageError
 from eie.files import dump, load, save, write_atomically
+from eie.files.atomic import check_folder, check_output
 
 
 def write(target: Path, data: bytes = b"new") -> None:
@@ -182,3 +183,110 @@ def test_killed_at_any_moment_the_file_is_whole(tmp_path: Path, make_set) -> Non
             break
     assert seen == {0, 1} and kills >= 10
     load(path)
+
+
+def test_an_open_descriptor_is_written_straight() -> None:
+    """`/dev/stdout` of a pipe leads nowhere as a link: its target is no file."""
+    reader, writer = os.pipe()
+    write(Path(f"/dev/fd/{writer}"))
+    os.close(writer)
+    assert os.read(reader, 99) == b"new"
+    os.close(reader)
+
+
+def test_a_file_opened_for_appending_is_appended_to(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    descriptor = os.open(tmp_path / "a", os.O_WRONLY | os.O_APPEND)
+    write(Path(f"/dev/fd/{descriptor}"))
+    os.close(descriptor)
+    assert (tmp_path / "a").read_bytes() == b"oldnew"
+
+
+@pytest.mark.parametrize("number", [errno.EBUSY, errno.EXDEV])
+def test_a_mount_point_is_overwritten_in_one_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    target = tmp_path / "a"
+    target.write_bytes(b"old and longer")
+
+    def mounted(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "replace", mounted)
+    write(target)
+    assert target.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [target]
+    with pytest.raises(ZeroDivisionError), write_atomically(target) as handle:
+        handle.write(b"half")
+        raise ZeroDivisionError
+    assert target.read_bytes() == b"new"
+
+
+def test_a_folder_that_takes_no_new_files_is_no_hindrance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_bytes(b"old and longer")
+    opened = os.open
+
+    def closed(path: object, flags: int, *rest: int) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return opened(path, flags, *rest)
+
+    monkeypatch.setattr("eie.files.atomic.os.open", closed)
+    write(tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == b"new"
+    with pytest.raises(ResourceError, match="Read-only"):
+        write(tmp_path / "b")
+
+
+def test_without_unix_calls_a_file_is_replaced_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("fchown", "fchmod"):
+        monkeypatch.delattr(f"eie.files.atomic.os.{name}")
+    (tmp_path / "a").write_bytes(b"old")
+    (tmp_path / "a").chmod(0o604)
+    write(tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == b"new"
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o604
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "is a folder"),
+        ("no/a", "No such file"),
+        ("file/a", "Not a directory"),
+        ("x" * 300, "name too long"),
+        ("a\0b", "null"),
+    ],
+)
+def test_what_cannot_be_written_is_found_out_before(
+    tmp_path: Path, name: str, message: str
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ResourceError, match=message):
+        check_output(tmp_path / name)
+    for fine in ("file", "new", os.fsdecode(b"caf\xe9")):
+        check_output(tmp_path / fine)
+    check_output(Path(os.devnull))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_terminal_is_refused_before() -> None:
+    _, terminal = os.openpty()
+    for name in (os.ttyname(terminal), f"/dev/fd/{terminal}"):
+        with pytest.raises(UsageError, match="terminal"):
+            check_output(Path(name))
+    os.close(terminal)
+
+
+def test_a_folder_for_results_is_looked_at_before(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    for fine in ("", "new", "a/b/c"):
+        check_folder(tmp_path / fine)
+    for name in ("file", "file/a/b"):
+        with pytest.raises(ResourceError, match=r"not a folder|Not a directory"):
+            check_folder(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -184,17 +184,8 @@ def png(height: int, width: int, depth: int, colour: int, data: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + body
 
 
-def sixteen_bit_tiff() -> bytes:
-    return encoded(Image.fromarray(np.zeros((4, 4), np.uint16)), "TIFF")
-
-
 REFUSED = {
-    "16 bits grey": (encoded(Image.fromarray(np.zeros((4, 4), np.uint16)), "PNG"), "16 bits"),
-    "16 bits RGB": (png(2, 2, 16, 2, bytes(2 * (1 + 12))), "16 bits"),
-    "16 bits RGBA": (png(2, 2, 16, 6, bytes(2 * (1 + 16))), "16 bits"),
-    "16 bits TIFF": (sixteen_bit_tiff(), "16 bits"),
     "float": (encoded(picture("F"), "TIFF"), "32 bits"),
-    "CMYK": (encoded(picture("CMYK"), "JPEG"), "CMYK.*convert it to RGB"),
     "Lab": (encoded(picture("LAB"), "TIFF"), "LAB"),
     "pages": (
         encoded(picture(), "TIFF", save_all=True, append_images=[picture()]), "several pages"),
@@ -286,7 +277,7 @@ def test_sizes_beyond_a_format_are_refused() -> None:
     with pytest.raises(UsageError, match="WEBP cannot hold this photo"):
         encode_photo(Photo(np.zeros((1, 20_000, 3), np.uint8)), "WEBP")
     with pytest.raises(UsageError, match="JPEG cannot hold this photo"):
-        encode_photo(Photo(noise(3), exif=b"Exif\0\0" + bytes(70_000)), "JPEG")
+        encode_photo(Photo(np.zeros((1, 66_000, 3), np.uint8)), "JPEG")
 
 
 def test_extensions_choose_the_format(tmp_path: Path) -> None:

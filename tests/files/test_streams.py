@@ -4,12 +4,13 @@ import io
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from eie.errors import BadInputError, ResourceError, UsageError
-from eie.files.streams import read_input, write_output
+from eie.files.streams import open_input, read_input, write_output
 
 
 class Terminal(io.BytesIO):
@@ -78,3 +79,30 @@ def test_a_reader_that_left_is_passed_over_in_silence() -> None:
     result = python(code, stdout=write)
     os.close(write)
     assert (result.returncode, result.stderr) == (7, b"")
+
+
+def test_pipes_are_read_to_their_end(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(b"all of it"))
+    writer.start()
+    with open_input(tmp_path / "pipe") as handle:
+        assert handle.seek(4) == 4
+        assert handle.read() == b"of it"
+    writer.join()
+
+
+def test_devices_are_no_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BadInputError, match="device"):
+        open_input("/dev/zero")
+    with open_input(os.devnull) as handle:
+        assert handle.read() == b""
+    _, terminal = os.openpty()
+    with pytest.raises(UsageError, match="not typing"):
+        open_input(os.ttyname(terminal))
+    os.close(terminal)
+
+
+def test_what_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eie.files.streams.MOST_PIPED", 10)
+    with pytest.raises(BadInputError, match="GiB"):
+        read_input(io.BytesIO(bytes(11)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import huggingface_hub
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
@@ -63,3 +65,48 @@ def test_a_model_that_the_hub_does_not_have_is_told_apart(hub) -> None:
     hub.answer = RepositoryNotFoundError.__new__(RepositoryNotFoundError)
     with pytest.raises(MissingModelError, match="the hub has no such model"):
         model_folder("someone/elements")
+
+
+def test_a_pipeline_is_fetched_with_one_set_of_weights(monkeypatch, tmp_path) -> None:
+    """As the repository of Stable Diffusion 1.5 holds them, several times over."""
+    from huggingface_hub.utils import filter_repo_objects
+
+    name = "diffusion_pytorch_model"
+    there = [
+        "model_index.json", "README.md", "v1-5-pruned.safetensors", "v1-5-pruned.ckpt",
+        "unet/config.json", f"unet/{name}.safetensors", f"unet/{name}.bin",
+        f"unet/{name}.fp16.safetensors", f"unet/{name}.non_ema.safetensors",
+        "vae/config.json", f"vae/{name}.fp16.safetensors", f"vae/{name}.fp16.bin",
+        "text_encoder/config.json", "text_encoder/model.safetensors",
+        "text_encoder/pytorch_model.bin", "tokenizer/vocab.json", "tokenizer/merges.txt",
+        "scheduler/scheduler_config.json", "safety_checker/config.json",
+        "safety_checker/model.safetensors", "feature_extractor/preprocessor_config.json",
+    ]  # fmt: skip
+    fetched: list[str] = []
+    index = {part: ["diffusers", "X"] for part in ("unet", "vae", "text_encoder", "tokenizer")}
+    index |= {"scheduler": ["diffusers", "X"], "safety_checker": ["X", "Y"], "other": [None, None]}
+
+    def snapshot_download(_, *, allow_patterns, ignore_patterns=None, **options):
+        wanted = filter_repo_objects(
+            there, allow_patterns=allow_patterns, ignore_patterns=ignore_patterns
+        )
+        for path in wanted:
+            fetched.append(path)
+            (tmp_path / path).parent.mkdir(exist_ok=True, parents=True)
+            (tmp_path / path).write_text(json.dumps(index) if path == "model_index.json" else "")
+        return str(tmp_path)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    parts = ("unet", "vae", "scheduler", "text_encoder", "tokenizer")
+    assert model_folder("some/sd", parts=parts) == tmp_path
+    assert sorted(fetched) == [
+        "model_index.json", "scheduler/scheduler_config.json", "text_encoder/config.json",
+        "text_encoder/model.safetensors", "tokenizer/merges.txt", "tokenizer/vocab.json",
+        "unet/config.json", f"unet/{name}.safetensors", "vae/config.json",
+        f"vae/{name}.fp16.safetensors",
+    ]  # fmt: skip
+    fetched.clear()
+    model_folder("some/sd")
+    assert "feature_extractor/preprocessor_config.json" not in fetched
+    assert "safety_checker/model.safetensors" in fetched and "unet/config.json" in fetched
+    assert not {"v1-5-pruned.safetensors", f"unet/{name}.non_ema.safetensors"} & set(fetched)

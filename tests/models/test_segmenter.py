@@ -170,3 +170,85 @@ def test_devices() -> None:
         with pytest.raises(MissingModelError, match="not available"):
             choose_device("cuda")
     assert half_precision(torch.device("cpu")) in (torch.bfloat16, torch.float32)
+
+
+def wrapped(tensors: dict[str, torch.Tensor]) -> Any:
+    return {"model": tensors, "epoch": 3}
+
+
+def parallel(tensors: dict[str, torch.Tensor]) -> Any:
+    return {f"module.{name}": tensor for name, tensor in tensors.items()}
+
+
+def half(tensors: dict[str, torch.Tensor]) -> Any:
+    return {name: tensor.half() for name, tensor in tensors.items()}
+
+
+def bfloat(tensors: dict[str, torch.Tensor]) -> Any:
+    return {name: tensor.bfloat16() for name, tensor in tensors.items()}
+
+
+@pytest.mark.parametrize("kind", [wrapped, parallel, half, bfloat])
+def test_weights_are_found_however_they_were_saved(tmp_path: Path, kind: Any) -> None:
+    sam = vit(2, 32, 2)
+    torch.save(kind(sam.state_dict()), tmp_path / "sam.pth")
+    found = load_segmenter(tmp_path / "sam.pth", "cpu").sam
+    name = "prompt_encoder.no_mask_embed.weight"
+    expected = sam.state_dict()[name]
+    assert torch.allclose(found.state_dict()[name].float(), expected, atol=1e-2)
+
+
+def test_a_checkpoint_in_safetensors_is_told_by_its_tensors(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    tensors = {name: value.contiguous() for name, value in vit(2, 32, 2).state_dict().items()}
+    save_file(tensors, tmp_path / "sam.safetensors")
+    assert load_segmenter(tmp_path / "sam.safetensors", "cpu").id == "vit_32x2"
+
+
+FAMILIES = {
+    "SAM-HQ": {
+        "mask_decoder.hf_token.weight": (1, 2),
+        "mask_decoder.compress_vit_feat.0.weight": (2,),
+    },
+    "an adapted SAM": {"image_encoder.blocks.0.Space_Adapter.fc.weight": (2,)},
+}
+OTHERS = {
+    "SAM 2": "image_encoder.trunk.pos_embed",
+    "SAM 3": "detector.backbone.vision_backbone.trunk.pos_embed",
+    "MobileSAM": "image_encoder.layers.0.blocks.0.conv1.c.weight",
+    "transformers": "vision_encoder.pos_embed",
+}
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, *OTHERS])
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_relatives_are_named_in_a_short_line(tmp_path: Path, family: str, suffix: str) -> None:
+    from safetensors.torch import save_file
+
+    tensors = {OTHERS[family]: torch.zeros(2)} if family in OTHERS else vit(2, 32, 2).state_dict()
+    tensors |= {name: torch.zeros(shape) for name, shape in FAMILIES.get(family, {}).items()}
+    path = tmp_path / f"other{suffix}"
+    if suffix == ".pth":
+        torch.save({"model": tensors}, path)
+    else:
+        save_file({name: value.contiguous() for name, value in tensors.items()}, path)
+    with pytest.raises(MissingModelError, match=family) as caught:
+        load_segmenter(path, "cpu")
+    assert len(caught.value.message) < 120
+
+
+def test_settings_beside_the_weights_are_told_apart_from_damage(tmp_path: Path) -> None:
+    import argparse
+
+    torch.save({"model": {}, "args": argparse.Namespace(lr=1)}, tmp_path / "sam.pth")
+    with pytest.raises(MissingModelError, match=r"more than tensors.*state dict"):
+        load_segmenter(tmp_path / "sam.pth", "cpu")
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    tensors = vit(2, 32, 2).state_dict()
+    tensors["image_encoder.pos_embed"][0, 0, 0, 0] = float("nan")
+    torch.save(tensors, tmp_path / "sam.pth")
+    with pytest.raises(MissingModelError, match="not all finite"):
+        load_segmenter(tmp_path / "sam.pth", "cpu")

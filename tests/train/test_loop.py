@@ -17,7 +17,15 @@ import torch
 from torch import nn
 
 from eie.errors import BadInputError, UsageError
-from eie.train.loop import averaged_weights, learning_rate, load_fitting, mixed_precision, train
+from eie.train.loop import (
+    NumberedBatches,
+    StepBatches,
+    averaged_weights,
+    learning_rate,
+    load_fitting,
+    mixed_precision,
+    train,
+)
 from eie.train.settings import LoopSettings
 
 SETTINGS = LoopSettings(
@@ -225,3 +233,64 @@ def test_two_processes_share_a_run(tmp_path):
     both, one = (averaged_weights(tmp_path / name) for name in ("both", "one"))
     for name, tensor in one.items():
         torch.testing.assert_close(both[name], tensor)
+
+
+def number(step):
+    return torch.full((2, 1), float(step))
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_workers_start_in_every_way(method):
+    """Python 3.14 starts them by forkserver where it forked before."""
+    batches = StepBatches(NumberedBatches(number, world=2, rank=1), 3, 5)
+    loader = torch.utils.data.DataLoader(
+        batches, batch_size=None, num_workers=1, multiprocessing_context=method
+    )
+    assert [float(batch[0]) for batch in loader] == [7, 9]
+
+
+@pytest.mark.parametrize(("precision", "device"), [("fp16", "cpu"), ("bf16", "mps")])
+def test_a_precision_that_the_device_does_not_run_is_refused(precision, device):
+    with pytest.raises(UsageError, match=precision):
+        mixed_precision(precision, torch.device(device))
+
+
+class Bursting(LineStage):
+    """Its loss is no number from a step on."""
+
+    def __init__(self, bad=float("nan"), first=3):
+        super().__init__()
+        self.bad, self.first, self.seen = bad, first, 0
+
+    def loss(self, model, batch):
+        loss, parts = super().loss(model, batch)
+        self.seen += 1
+        return (loss * self.bad if self.seen >= self.first else loss), parts
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_run_that_comes_apart_keeps_its_last_good_checkpoint(tmp_path, bad):
+    good = run(tmp_path / "good", stop_after=2)
+    with pytest.raises(UsageError, match=r"step 3: the loss is .*checkpoint of step 2 is kept"):
+        train(Bursting(bad), SETTINGS, tmp_path / "bad", {"stage": "line"})
+    for name in ("model", "average", "optimizer"):
+        first, second = (f / "checkpoint" / f"{name}.safetensors" for f in (good, tmp_path / "bad"))
+        assert first.read_bytes() == second.read_bytes()
+    run(tmp_path / "bad")  # and goes on from there
+    assert json.loads((tmp_path / "bad" / "checkpoint" / "state.json").read_text())["step"] == 4
+
+
+def test_weights_that_are_no_numbers_are_not_saved(tmp_path):
+    class Spoiling(LineStage):
+        def __init__(self):
+            super().__init__()
+            self.model.register_buffer("mean", torch.zeros(1))
+
+        def loss(self, model, batch):
+            model.mean.fill_(float("nan"))
+            return super().loss(model, batch)
+
+    settings = replace(SETTINGS, warmup=0, steps=1)
+    with pytest.raises(UsageError, match=r"came apart.*no checkpoint was saved yet"):
+        train(Spoiling(), settings, tmp_path / "run", {"stage": "line"})
+    assert not (tmp_path / "run" / "checkpoint").exists()

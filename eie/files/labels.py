@@ -1,0 +1,43 @@
+"""Label maps in pictures: whole numbers that must not be taken for brightness."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.errors import BadInputError
+from eie.files.limits import MAX_PIXELS
+from eie.files.photo import DAMAGE
+from eie.files.streams import open_input
+
+
+def read_labels(path: Path) -> NDArray[np.int32]:
+    """The numbers of a picture's pixels, in their full depth: of a palette, the places in it.
+
+    Returns:
+        (H, W) int32, not negative.
+
+    Raises:
+        BadInputError: it cannot be read, or holds no whole numbers.
+    """
+    from PIL import Image
+
+    try:
+        with (
+            open_input(path) as handle,
+            Image.open(handle, formats=["PNG", "TIFF", "BMP"]) as image,
+        ):
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError("it is too large")
+            values = np.asarray(image)
+    except (*DAMAGE, Image.DecompressionBombError) as error:
+        raise BadInputError(f"cannot be read as a label map: {error}", where=str(path)) from error
+    if values.ndim != 2 or values.dtype.kind not in "bui" or not values.size or values.min() < 0:
+        raise BadInputError(
+            f"a label map has shape (height, width) and whole numbers, not {values.shape} "
+            f"{values.dtype}",
+            where=str(path),
+        )
+    return values.astype(np.int32)

@@ -1,0 +1,509 @@
+"""The one reader of pictures: photos, masks, and all that is trained on or measured.
+
+Pixels of 8 bits pass unchanged: no colour conversion, no premultiplied alpha, grey stays grey. More
+bits are cut to 8 and CMYK becomes sRGB, each with a note. What a file says about itself never costs
+its pixels; what is not read is named.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import warnings
+import zlib
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.errors import BadInputError, EieError, MissingModelError
+from eie.files import kinds
+from eie.files.colours import profile_of_png, profile_problem
+from eie.files.exif import ORIENTATION, true_exif
+from eie.files.limits import MAX_PIXELS
+from eie.files.photo import DAMAGE, Photo
+from eie.files.streams import open_input
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from PIL import Image
+
+READABLE = "PNG, JPEG, WebP or TIFF picture, nor a BMP, AVIF or HEIC"
+
+STRIP_ROWS = 256
+
+RAW_SUFFIXES = frozenset(
+    {
+        ".dng", ".nef", ".nrw", ".cr2", ".cr3", ".arw", ".sr2", ".srf", ".orf", ".rw2", ".pef",
+        ".srw", ".raf", ".3fr", ".iiq", ".dcr", ".kdc", ".erf", ".mef", ".mos", ".mrw", ".rwl",
+        ".x3f",
+    }
+)  # fmt: skip
+
+_SUBFILE, _PAGES_DNG, _SUB_TABLES = 0x00FE, 0xC612, 0x014A
+_REDUCED, _MASK = 1, 4
+"""Of a TIFF's pages: a smaller copy of another, and what is transparent in another."""
+
+_GAIN_MAP = re.compile(rb"hdrgm:|hdr-gain-map|HDRGainMap|iso:std:iso:ts:21496", re.IGNORECASE)
+_FILM = re.compile(rb"MotionPhoto=\"1|MicroVideo=\"1|MotionPhoto>1|MicroVideo>1")
+_CRITICAL = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS"})
+_USEFUL = frozenset({b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP", b"eXIf", b"acTL"})
+
+
+def read_photo(source: Path | str | bytes, where: str | None = None) -> Photo:
+    """Read a photo, upright by its EXIF orientation.
+
+    Palettes are expanded and one-bit pictures become grey, both exactly. Of 16 bits a channel the
+    higher 8 are kept, CMYK becomes sRGB by its profile. Of the EXIF block what describes the photo
+    is kept: its orientation, its thumbnail, which would show the photo before its edits, and what
+    tells how the file stores pixels are left out, and so is a damaged block. Of a JPEG or HEIC
+    with further pictures inside (depth maps, stereo, gain maps), the main one is read, of a TIFF
+    the one page that is no smaller copy of another.
+
+    Args:
+        source: path or content of a PNG, JPEG, WebP, TIFF, BMP, AVIF or HEIC file; the path may be
+            that of a pipe.
+        where: its name in messages; the path by itself.
+
+    Raises:
+        BadInputError: missing, damaged, truncated, not a picture, over `MAX_PIXELS`, or of a kind
+            that is not handled: floating point, several pages, animated, a camera's raw file.
+        MissingModelError: HEIC, and pillow-heif is not installed.
+    """
+    where = where or ("picture" if isinstance(source, bytes) else str(source))
+    with _named_errors(where), warnings.catch_warnings():
+        # Pillow warns of what is refused below or does no harm: large pictures, damaged EXIF.
+        warnings.simplefilter("ignore")
+        with _opened(source, where) as handle:
+            kind = _kind(handle, where)
+            try:
+                return _read(handle, kind, where)
+            except EieError:
+                raise
+            except DAMAGE:
+                if kind != kinds.PNG:
+                    raise
+                return _read_tidied(handle, where)
+
+
+@contextmanager
+def _named_errors(where: str) -> Iterator[None]:
+    from PIL import Image
+
+    try:
+        yield
+    except Image.DecompressionBombError as error:
+        raise _too_large(where) from error
+    except DAMAGE as error:
+        reason = getattr(error, "strerror", None)
+        message = f"cannot be read: {reason}" if reason else f"the picture is damaged: {error}"
+        raise BadInputError(message, where=where) from error
+
+
+@contextmanager
+def _opened(source: Path | str | bytes, where: str) -> Iterator[Any]:
+    """A handle that can be sought in, of a file that is not empty."""
+    with io.BytesIO(source) if isinstance(source, bytes) else open_input(source, where) as handle:
+        if not handle.read(1):
+            raise BadInputError("the file is empty", where=where)
+        handle.seek(0)
+        yield handle
+
+
+def _kind(handle: Any, where: str) -> str:
+    """The kind of a picture.
+
+    Raises:
+        BadInputError: it is none that is read.
+    """
+    head = handle.read(kinds.HEAD)
+    handle.seek(0)
+    kind = kinds.picture_kind(head)
+    suffix = Path(where).suffix.lower()
+    if suffix in RAW_SUFFIXES and kind in (None, kinds.TIFF):
+        raise BadInputError(f"this is {kinds.RAW}", where=where, hint=kinds.DEVELOP)
+    if kind is None:
+        foreign = kinds.foreign_kind(head)
+        message = f"not a {READABLE}"
+        if foreign:
+            message = f"this is {foreign[0]}, {message}"
+        raise BadInputError(message, where=where, hint=foreign[1] if foreign else None)
+    return kind
+
+
+def _read(handle: Any, kind: str, where: str) -> Photo:
+    from PIL import Image, UnidentifiedImageError
+
+    formats = [kind]
+    if kind == kinds.HEIC:
+        formats = [_heif_opener(where)]
+    elif kind == kinds.AVIF:
+        _need_avif(where)
+    try:
+        image = Image.open(handle, formats=formats)
+    except UnidentifiedImageError:
+        raise SyntaxError(f"it begins as a {kind} and does not go on as one") from None
+    notes = _choose_page(image, where)
+    _refuse_unhandled(image, where)
+    head = _head(handle)
+    if (bits := _bits(image)) > 8:
+        notes.append(f"its {bits} bits a channel are cut to 8")
+    with _quiet_decoder() if kind == kinds.TIFF else nullcontext():
+        image.load()
+    return _photo(image, head, kind, notes)
+
+
+@contextmanager
+def _quiet_decoder() -> Iterator[None]:
+    """Keep libtiff's remarks off standard error, to which it writes past Python."""
+    kept = None
+    with suppress(OSError):
+        kept = os.dup(2)
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, 2)
+        os.close(nothing)
+    try:
+        yield
+    finally:
+        if kept is not None:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def _heif_opener(where: str) -> str:
+    """Pillow's name of the format that pillow-heif reads; it is told of it."""
+    try:
+        import pillow_heif
+    except ImportError:
+        raise MissingModelError(
+            "this is a HEIC picture, and pillow-heif, which reads it, is not installed",
+            where=where,
+            hint='pip install "eie[heic]", or convert it to JPEG',
+        ) from None
+    pillow_heif.register_heif_opener()
+    return "HEIF"
+
+
+def _need_avif(where: str) -> None:
+    from PIL import features
+
+    if not features.check("avif"):
+        raise MissingModelError(
+            "this is an AVIF picture, and this build of Pillow does not read it",
+            where=where,
+            hint="install Pillow 11.3 or newer from PyPI, or convert the picture to PNG",
+        )
+
+
+def _too_large(where: str) -> BadInputError:
+    return BadInputError(
+        f"the picture declares more than {MAX_PIXELS // 1_000_000} megapixels",
+        where=where,
+        hint="scale it down first",
+    )
+
+
+def _choose_page(image: Image.Image, where: str) -> list[str]:
+    """Turn to a TIFF's one page that is a picture in its own right, and say what was left."""
+    if image.format != "TIFF":
+        return []
+    pages = int(getattr(image, "n_frames", 1))
+    whole, smaller = [], 0
+    for page in range(pages):
+        image.seek(page)
+        tags = image.tag_v2  # type: ignore[attr-defined]
+        if _PAGES_DNG in tags:
+            raise BadInputError(f"this is {kinds.RAW} (DNG)", where=where, hint=kinds.DEVELOP)
+        subfile = tags.get(_SUBFILE, 0)
+        if isinstance(subfile, int) and subfile & (_REDUCED | _MASK):
+            smaller += 1
+            if not page and _SUB_TABLES in tags:
+                raise BadInputError(
+                    "the first page is the thumbnail of a camera's raw file or of another picture "
+                    "within",
+                    where=where,
+                    hint=kinds.DEVELOP,
+                )
+        elif whole:
+            raise BadInputError(
+                "the picture has several pages",
+                where=where,
+                hint="save one page or frame as a file of its own",
+            )
+        else:
+            whole.append(page)
+    image.seek(whole[0] if whole else 0)
+    if not whole:
+        return ["all it holds is a thumbnail or preview"]
+    return [f"of its {pages} pages, smaller copies and masks are left out"] if smaller else []
+
+
+def _refuse_unhandled(image: Image.Image, where: str) -> None:
+    """Refuse, before anything is decoded, what cannot be taken."""
+    if image.width * image.height > MAX_PIXELS:
+        raise _too_large(where)
+    # A JPEG with further pictures inside is a photo for everybody but Pillow, who says MPO.
+    if getattr(image, "is_animated", False) and image.format not in ("MPO", "TIFF", "HEIF"):
+        raise BadInputError(
+            "the picture is animated",
+            where=where,
+            hint="save one page or frame as a file of its own",
+        )
+    bits = _bits(image)
+    if bits > 16:
+        raise BadInputError(
+            f"the picture has {bits} bits a channel",
+            where=where,
+            hint="convert it to 8 bits a channel first",
+        )
+    known = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+    if image.mode not in known and not image.mode.startswith("I"):
+        raise BadInputError(
+            f"the picture's colours are {image.mode}",
+            where=where,
+            hint="convert it to RGB or grey first",
+        )
+
+
+def _bits(image: Image.Image) -> int:
+    """Bits a channel in the file; Pillow itself cuts 16-bit colours down to 8 without a word."""
+    if image.mode == "F":
+        return 32
+    if image.format == "TIFF":
+        depths = image.tag_v2.get(0x0102, (1,))  # type: ignore[attr-defined]
+        return max(depths) if isinstance(depths, tuple) else int(depths)
+    if image.mode.startswith("I"):
+        return 16
+    if isinstance(depth := image.info.get("bit_depth"), int):  # of pillow-heif
+        return depth
+    raw = [str(tile[3]) for tile in getattr(image, "tile", ())]
+    return 16 if any(";16" in mode for mode in raw) else 8
+
+
+def _photo(image: Image.Image, head: bytes, kind: str, notes: list[str]) -> Photo:
+    icc = image.info.get("icc_profile") or None
+    if image.mode in ("CMYK", "YCbCr"):
+        cmyk = image.mode == "CMYK"
+        notes.append(f"its {image.mode} colours are converted to {'sRGB' if cmyk else 'RGB'}")
+        image, icc = _to_rgb(image, icc), None if cmyk else icc
+    if image.mode.startswith("I"):
+        image = _eight_bits(image)
+    grey = image.mode in ("1", "L", "LA")
+    mode = ("L" if grey else "RGB") + ("A" if image.has_transparency_data else "")
+    orientation, exif = _exif(image, kind, notes)
+    if icc is None and kind in (kinds.PNG, kinds.AVIF, kinds.HEIC):
+        coded = _chunk(head, b"cICP") if kind == kinds.PNG else _coded_colours(head)
+        icc, note = profile_of_png(image.info if kind == kinds.PNG else {}, coded)
+        notes += [note] if note else []
+    if icc is not None and (problem := profile_problem(icc, 1 if grey else 3)):
+        notes.append(problem)
+        icc = None
+    notes += _left_behind(image, head)
+    pixels = _pixels(image, mode, orientation)
+    return Photo(pixels, icc, exif, tuple(notes), orientation)
+
+
+def _to_rgb(image: Image.Image, icc: bytes | None) -> Image.Image:
+    """An RGB picture of one of other colours, by its profile if it has one that works."""
+    from PIL import ImageCms
+
+    if icc is not None and image.mode == "CMYK" and icc[16:20] == b"CMYK":
+        try:
+            made = ImageCms.profileToProfile(
+                image,
+                ImageCms.ImageCmsProfile(io.BytesIO(icc)),
+                ImageCms.createProfile("sRGB"),
+                outputMode="RGB",
+                renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+                flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+            )
+        except (ImageCms.PyCMSError, *DAMAGE):
+            made = None
+        if made is not None:
+            return _like(image, made)
+    return _like(image, image.convert("RGB"))
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """A grey picture of the higher 8 of 16 bits; values that all fit 8 bits stay what they are."""
+    from PIL import Image
+
+    values = np.asarray(image)  # uint16, or int32 by older Pillows
+    if values.min() < 0 or values.max() > 65_535:
+        raise ValueError("its grey levels do not fit 16 bits")
+    few = values.max() <= 255
+    levels = (values if few else values >> 8).astype(np.uint8)
+    made = Image.fromarray(levels)
+    clear = image.info.get("transparency")
+    if isinstance(clear, int):
+        made.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
+    like = _like(image, made)
+    like.info.pop("transparency", None)
+    return like
+
+
+def _like(image: Image.Image, made: Image.Image) -> Image.Image:
+    """A picture with what another's file said."""
+    made.info = dict(image.info)
+    made.format = image.format
+    exif = image.getexif() if image.format == "TIFF" else None
+    if exif is not None:
+        made._exif = exif
+        exif._loaded = True
+    return made
+
+
+def _pixels(image: Image.Image, mode: str, orientation: int) -> NDArray[np.uint8]:
+    """(H, W, C) upright pixels, in strips: Pillow converts a whole picture through two copies."""
+    stored_size = (image.height, image.width)
+    size = stored_size[::-1] if orientation >= 5 else stored_size
+    upright = np.empty((*size, len(mode)), dtype=np.uint8)
+    stored = as_stored(upright, orientation)
+    for top in range(0, image.height, STRIP_ROWS):
+        bottom = min(top + STRIP_ROWS, image.height)
+        strip = image.crop((0, top, image.width, bottom))
+        if image.mode != mode:
+            strip = strip.convert(mode)
+        stored[top:bottom] = np.asarray(strip).reshape(bottom - top, image.width, len(mode))
+    return upright
+
+
+def as_stored(upright: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """The view of an upright picture in the order in which a file of that orientation holds it."""
+    view: NDArray[np.uint8] = {
+        2: lambda u: u[:, ::-1],
+        3: lambda u: u[::-1, ::-1],
+        4: lambda u: u[::-1],
+        5: lambda u: u.swapaxes(0, 1),
+        6: lambda u: np.rot90(u, 1),
+        7: lambda u: u[::-1, ::-1].swapaxes(0, 1),
+        8: lambda u: np.rot90(u, -1),
+    }.get(orientation, lambda u: u)(upright)
+    return view
+
+
+def _exif(image: Image.Image, kind: str, notes: list[str]) -> tuple[int, bytes | None]:
+    """The orientation to apply (1 if none), and a true EXIF block."""
+    try:
+        found = image.getexif()
+        orientation = found.get(ORIENTATION, 1)
+    except DAMAGE:
+        notes.append("its EXIF block is damaged and is left out")
+        return 1, None
+    # Pillow looks into XMP, too, which these formats overrule by properties of their own.
+    if kind in (kinds.AVIF, kinds.HEIC) and not image.info.get("exif"):
+        orientation = 1
+    if not isinstance(orientation, int) or orientation not in range(1, 9):
+        orientation = 1
+    size = (image.height, image.width)
+    try:
+        block = true_exif(found, size[::-1] if orientation >= 5 else size)
+    except DAMAGE:
+        notes.append("its EXIF block is damaged and is left out")
+        block = None
+    return orientation, block
+
+
+def _left_behind(image: Image.Image, head: bytes) -> list[str]:
+    """What a file has besides pixels, profile and EXIF, for which an element file has no place."""
+    info = image.info
+    xmp = info.get("xmp") or b""
+    xmp = xmp.encode(errors="replace") if isinstance(xmp, str) else bytes(xmp)
+    said = xmp + b"".join(data for _, data in getattr(image, "applist", ()))
+    auxiliary = repr(info.get("aux", "")).encode()
+    notes = []
+    if _GAIN_MAP.search(said) or _GAIN_MAP.search(auxiliary):
+        notes.append("its HDR gain map is not kept: the picture is what it is without HDR")
+    elif image.format in ("MPO", "HEIF") and getattr(image, "n_frames", 1) > 1:
+        notes.append("further pictures in it (depth, stereo …) are not kept")
+    if info.get("depth_images"):
+        notes.append("its depth map is not kept")
+    if _FILM.search(said):
+        notes.append("its film is not kept")
+    words = ["XMP"] if xmp else []
+    words += ["IPTC"] if info.get("photoshop") else []
+    texts = getattr(image, "text", None) if b"Xt" in head or b"EXt" in head else None
+    ours = ("Software", "XML:com.adobe.xmp", "Raw profile type exif")
+    texts = [key for key in texts or () if key not in ours and not key.startswith("eie:")]
+    words += ["text"] if texts or (info.get("comment") and not _ours(info["comment"])) else []
+    if words:
+        notes.append(f"its {', '.join(words)} {'is' if len(words) == 1 else 'are'} not kept")
+    return notes
+
+
+def _ours(comment: Any) -> bool:
+    """Whether a JPEG's comment is what :func:`encode_photo` writes."""
+    return b"eie:" in comment if isinstance(comment, bytes) else "eie:" in str(comment)
+
+
+def _head(handle: Any) -> bytes:
+    """The beginning of a file, where it says what it is."""
+    place = handle.tell()
+    handle.seek(0)
+    head = bytes(handle.read(1 << 16))
+    handle.seek(place)
+    return head
+
+
+def _coded_colours(head: bytes) -> bytes | None:
+    """What an AVIF or HEIC says of its colours without a profile, in the way of a PNG's cICP."""
+    found = re.search(rb"colrnclx(..)(..)", head, re.DOTALL)
+    if found is None:
+        return None
+    primaries, curve = (int.from_bytes(part, "big") for part in found.groups())
+    # "Unspecified" and television's curves stand for sRGB in pictures.
+    primaries, curve = {2: 1}.get(primaries, primaries), {1: 13, 2: 13, 6: 13}.get(curve, curve)
+    return bytes([primaries & 255, curve & 255, 0, 1])
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
+    """The chunks of a PNG: kind, all of it, and whether its checksum is right."""
+    place = 8
+    while place + 12 <= len(data):
+        length = int.from_bytes(data[place : place + 4], "big")
+        whole = data[place : place + 12 + length]
+        kind = whole[4:8]
+        good = len(whole) == 12 + length and zlib.crc32(whole[4:-4]) == int.from_bytes(
+            whole[-4:], "big"
+        )
+        yield kind, whole, good
+        place += 12 + length
+
+
+def _chunk(head: bytes, wanted: bytes) -> bytes | None:
+    """The content of one of a PNG's first chunks, if it is there and whole."""
+    for kind, whole, good in _chunks(head):
+        if kind == wanted and good:
+            return whole[8:-4]
+        if kind == b"IDAT":
+            break
+    return None
+
+
+def _read_tidied(handle: Any, where: str) -> Photo:
+    """A PNG without the chunks that hold no pixels: first the damaged and long ones, then all.
+
+    Raises:
+        what Pillow does: its pixels are damaged.
+    """
+    handle.seek(0)
+    data = handle.read()
+    chunks = list(_chunks(data))
+    failure: Exception = ValueError("no chunks")
+    for useful in (_USEFUL, frozenset[bytes]()):
+        kept = [
+            whole for kind, whole, good in chunks if kind in _CRITICAL or (kind in useful and good)
+        ]
+        try:
+            photo = _read(io.BytesIO(data[:8] + b"".join(kept)), kinds.PNG, where)
+        except DAMAGE as error:
+            failure = error
+            continue
+        note = "chunks that are damaged or too long and hold no pixels are left out"
+        return replace(photo, notes=(note, *photo.notes))
+    raise failure

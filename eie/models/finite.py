@@ -1,0 +1,78 @@
+"""Numbers that leave a network are finite, or the work stops: a NaN would end as a black hole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from eie.errors import MissingModelError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Module = TypeVar("Module", bound="nn.Module")
+
+HINT = "its weights are damaged, or overflow in half precision: try --device cpu, or other weights"
+
+
+def finite(values: Tensor, what: str) -> Tensor:
+    """The values, if all of them are finite.
+
+    Args:
+        values: of any shape.
+        what: where they come from, for the message.
+
+    Raises:
+        MissingModelError: one is infinite or not a number.
+    """
+    if values.is_floating_point() and not bool(values.isfinite().all()):
+        raise MissingModelError("what came out is not all finite numbers", where=what, hint=HINT)
+    return values
+
+
+def check_weights(module: nn.Module, where: str) -> None:
+    """Refuse a network whose weights are not all finite.
+
+    Raises:
+        MissingModelError: some are not.
+    """
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        if tensor.is_meta or not tensor.is_floating_point():
+            continue
+        if not bool(tensor.isfinite().all()):
+            raise MissingModelError(
+                f"its weights are not all finite numbers: {name}",
+                where=where,
+                hint="they are damaged, or the training that made them came apart",
+            )
+
+
+def watched(module: Module, what: str) -> Module:
+    """A network that stops the work when what it gives is not finite, and tells where.
+
+    Args:
+        what: its name in messages.
+    """
+    module.register_forward_hook(_Look(what))
+    return module
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A forward hook that goes wherever its network goes, also to other processes."""
+
+    what: str
+
+    def __call__(self, _: nn.Module, __: Any, output: Any) -> None:
+        for value in _tensors(output):
+            finite(value, self.what)
+
+
+def _tensors(output: Any) -> list[Tensor]:
+    import torch
+
+    if isinstance(output, torch.Tensor):
+        return [output]
+    if isinstance(output, tuple | list):
+        return [tensor for part in output for tensor in _tensors(part)]
+    return _tensors(list(output.values())) if isinstance(output, dict) else []
