@@ -27,8 +27,8 @@ from eie.render.working_size import dilated
 DILATION = 64
 """Most pixels beyond the old and new place of an element that rendering may change."""
 
-_OUTLINED = 1 / 150, 2, 8
-_ELEMENTS = 1 / 110, 3, 32
+_OUTLINED = 1 / 110, 2, 8
+_ELEMENTS = 1 / 90, 3, 32
 """The usual dilation as a part of the canvas' side, its least and its most, in pixels: of what a
 mask has outlined, and of elements, whose borders the segmenter found at a working size."""
 

@@ -271,7 +271,7 @@ def labellings(
     best = np.inf
     for _ in range(count):
         chosen = [offsets[index] for index in left.tolist()]
-        some = Costs(costs.data[left], costs.features[left])
+        some = costs.take(left)
         found = coarse_labelling(work, chosen, some)
         reached = energy(work, some, found.label)
         if reached > WORSE * best:

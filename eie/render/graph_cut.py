@@ -6,9 +6,11 @@ over labellings L of the hole's pixels p with offsets (Pritch et al., "Shift-Map
 ICCV 2009; He & Sun, ECCV 2012, §4). D tells how well an offset meets the photo at the hole's border
 and how likely it shows there what belongs there; V, how visible a cut between two offsets is:
 
-    V_pq(a, b) = ‖a_p − b_p‖ + ‖a_q − b_q‖ + c  for a ≠ b,  0 else
+    V_pq(a, b) = m_p ‖a_p − b_p‖ + m_q ‖a_q − b_q‖ + c  for a ≠ b,  0 else
 
-with a_p the features that offset a copies to p. It is minimised by α-expansion (Boykov, Veksler &
+with a_p the features that offset a copies to p, and m_p the mean over a and b of 1 / (1 + g / τ), g
+the length of the gradient there: texture hides a cut (Kwatra et al., "Graphcut Textures", SIGGRAPH
+2003, §3.1), and without that smooth pieces are taken for textured places. It is minimised by α-expansion (Boykov, Veksler &
 Zabih, PAMI 2001), each step a minimum cut.
 """
 
@@ -34,6 +36,9 @@ MEETING = 4.0
 
 CUT = 3.0
 """Cost c of a cut between two pixels, besides what is seen of it: few, large pieces."""
+
+MASKED = 60.0
+"""τ, in the features' units, about two a level of difference between neighbouring pixels."""
 
 SWEEPS = 2
 """How often every offset is tried at the coarsest size."""
@@ -73,10 +78,16 @@ class Costs:
     Attributes:
         data: (L, n) D of every label and pixel.
         features: (L, n, 5) of what every label copies to every pixel.
+        calm: (L, n) in (0, 1], how well a cut is seen there.
     """
 
     data: Numbers
     features: Numbers
+    calm: Numbers
+
+    def take(self, labels: Indices) -> Costs:
+        """Those of some labels."""
+        return Costs(self.data[labels], self.features[labels], self.calm[labels])
 
 
 def costs_of(work: WorkingSize, offsets: Sequence[Offset]) -> Costs:
@@ -88,7 +99,8 @@ def costs_of(work: WorkingSize, offsets: Sequence[Offset]) -> Costs:
         features[index], known = work.copied(offset, work.rows, work.columns)
         data[index] = np.where(known, 0, UNKNOWN)
         data[index] += MEETING * _misfit(work, offset, border)
-    return Costs(data, features)
+    gradient = np.sqrt(np.square(features[..., 3:]).sum(axis=2))  # (L, n)
+    return Costs(data, features, 1 / (1 + gradient / MASKED))
 
 
 def _misfit(work: WorkingSize, offset: Offset, border: tuple[Indices, ...]) -> Numbers:
@@ -154,9 +166,10 @@ def _visibility(
     costs: Costs, first: Indices, second: Indices, one: Indices | int, other: Indices | int
 ) -> NDArray[np.float64]:
     """(E,) V of pairs of pixels and their labels."""
-    features = costs.features
-    seen = _norm(features[one, first] - features[other, first])
-    seen += _norm(features[one, second] - features[other, second])
+    seen = np.zeros(len(first))
+    for pixel in (first, second):
+        calm = costs.calm[one, pixel] + costs.calm[other, pixel]
+        seen += _norm(costs.features[one, pixel] - costs.features[other, pixel]) * calm / 2
     return seen + np.where(np.not_equal(one, other), CUT, 0)
 
 

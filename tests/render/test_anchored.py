@@ -301,11 +301,11 @@ def test_the_band_is_narrower_around_what_a_mask_outlined(tmp_path):
     disc = away < 60
     exact = outlined(photo, disc, tmp_path)
     assert (stage(exact, dilation=0).gone == disc).mean() > 0.9999
-    assert stage(exact).dilation == dilation_of(exact) == 2
+    assert stage(exact).dilation == dilation_of(exact) == 3
     assert stage(exact, dilation=9).dilation == 9
     # Together with something else, and of elements picked otherwise, borders are not sure.
-    assert dilation_of(edit(exact, [Delete("@20,20")])) == 3
-    assert dilation_of(edit(undo(exact), [Delete("box:110,110,230,230")])) == 3
+    assert dilation_of(edit(exact, [Delete("@20,20")])) == 4
+    assert dilation_of(edit(undo(exact), [Delete("box:110,110,230,230")])) == 4
 
 
 def test_a_removed_disc_leaves_no_contour_and_no_cast_of_its_colour(tmp_path):
