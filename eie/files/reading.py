@@ -213,7 +213,8 @@ def _choose_page(image: Image.Image, where: str) -> list[str]:
     if image.format != "TIFF":
         return []
     pages = int(getattr(image, "n_frames", 1))
-    whole, smaller = [], 0
+    whole: list[int] = []
+    smaller = 0
     for page in range(pages):
         image.seek(page)
         tags = image.tag_v2  # type: ignore[attr-defined]
