@@ -213,7 +213,8 @@ def _choose_page(image: Image.Image, where: str) -> list[str]:
     if image.format != "TIFF":
         return []
     pages = int(getattr(image, "n_frames", 1))
-    whole, smaller = [], 0
+    whole: list[int] = []
+    smaller = 0
     for page in range(pages):
         image.seek(page)
         tags = image.tag_v2  # type: ignore[attr-defined]
@@ -430,15 +431,10 @@ def _left_behind(image: Image.Image, head: bytes) -> list[str]:
     texts = getattr(image, "text", None) if b"Xt" in head or b"EXt" in head else None
     ours = ("Software", "XML:com.adobe.xmp", "Raw profile type exif")
     texts = [key for key in texts or () if key not in ours and not key.startswith("eie:")]
-    words += ["text"] if texts or (info.get("comment") and not _ours(info["comment"])) else []
+    words += ["text"] if texts else []  # a JPEG's comment is its program's, most often
     if words:
         notes.append(f"its {', '.join(words)} {'is' if len(words) == 1 else 'are'} not kept")
     return notes
-
-
-def _ours(comment: Any) -> bool:
-    """Whether a JPEG's comment is what :func:`encode_photo` writes."""
-    return b"eie:" in comment if isinstance(comment, bytes) else "eie:" in str(comment)
 
 
 def _head(handle: Any) -> bytes:
