@@ -69,7 +69,7 @@ def command(
             help="How many pixels around what is taken away are filled, too, as the photo still "
             "shows a little of it there; 0 leaves all pixels but those of edited elements as they "
             "were.",
-            show_default="1.1 % of the photo's side, 3 to 32; around a mask .9 %, 2 to 8",
+            show_default=".9 % of the photo's side, 2 to 16",
         ),
     ] = None,
     model: Model = None,

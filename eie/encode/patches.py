@@ -15,6 +15,7 @@ from torch import Tensor
 
 from eie.elements import Source
 from eie.errors import UsageError
+from eie.files.colours import visible_colours
 
 CHUNK_SAMPLES = 16_000_000
 """Most window values held at a time; bounds memory whatever the photo's size."""
@@ -30,7 +31,7 @@ def source_rgb(source: Source) -> np.ndarray:
         raise UsageError(
             "the element file holds no pixels to encode", hint="decompose without --no-pixels"
         )
-    pixels = np.asarray(source.pixels)
+    pixels = visible_colours(np.asarray(source.pixels))
     if pixels.shape[2] <= 2:
         return np.repeat(pixels[:, :, :1], 3, axis=2)
     return pixels[:, :, :3]

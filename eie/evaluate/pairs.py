@@ -31,6 +31,7 @@ from eie.evaluate.edit_case import HALF, Area, EditCase, Kind, Mask, Plane, dila
 from eie.evaluate.photos import read_rgb
 from eie.files.folders import IMAGE_SUFFIXES
 from eie.files.images import read_photo
+from eie.files.masks import marked_in
 
 FIRST, SECOND = "_1", "_2"
 MASK = "_mask.png"
@@ -214,7 +215,6 @@ def _read(pair: Pair, size: int) -> tuple[list[Pixels], list[Plane]]:
 
 
 def _mask(path: Path) -> Mask:
-    """(H, W) bool, where a picture is more white than black."""
-    pixels = read_photo(path).pixels
-    colours = pixels[..., :-1] if pixels.shape[2] in (2, 4) else pixels
-    return np.asarray(colours.mean(axis=2) >= HALF)
+    """(H, W) bool, what the picture of a mask marks."""
+    marked, _ = marked_in(read_photo(path).pixels, str(path))
+    return marked

@@ -16,6 +16,7 @@ import numpy as np
 import eie
 from eie.elements import ElementSet
 from eie.errors import UsageError
+from eie.files.colours import visible_colours
 from eie.files.images import Photo, write_photo
 from eie.render.anchored import (
     DILATION,
@@ -205,10 +206,15 @@ def _anchored(
 ) -> list[Rendering]:
     fills: list[Picture | None] = [None]
     if scene.hole.any():
+        seen = replace(
+            scene,
+            source=visible_colours(scene.source),
+            picture=visible_colours(scene.picture),
+        )
         if isinstance(decoder, VaryingDecoder):
-            fills = [*decoder.fill_variations(scene, count, progress)]
+            fills = [*decoder.fill_variations(seen, count, progress)]
         else:
-            fills = [decoder.fill(scene)]
+            fills = [decoder.fill(seen)]
     source = elements.sources[0]
     made = []
     for fill in fills:

@@ -27,10 +27,8 @@ from eie.render.working_size import dilated
 DILATION = 64
 """Most pixels beyond the old and new place of an element that rendering may change."""
 
-_OUTLINED = 1 / 110, 2, 8
-_ELEMENTS = 1 / 90, 3, 32
-"""The usual dilation as a part of the canvas' side, its least and its most, in pixels: of what a
-mask has outlined, and of elements, whose borders the segmenter found at a working size."""
+_USUAL, _LEAST, _MOST = 1 / 110, 2, 16
+"""The usual dilation as a part of the canvas' side, its least and its most in pixels."""
 
 Progress = Callable[[int, int], None]
 """Takes the steps done and all steps."""
@@ -109,25 +107,8 @@ class PixelsOfSources:
 
 def dilation_of(elements: ElementSet) -> int:
     """The usual dilation of what is gone, in pixels; it grows with the canvas, as blur does."""
-    share, least, most = _OUTLINED if _is_outlined(elements) else _ELEMENTS
-    return int(np.clip(round(share * _side(elements)), least, most))
-
-
-def _side(elements: ElementSet) -> float:
-    """Side in pixels of a square as large as the canvas."""
-    return float(np.sqrt(elements.canvas.height * elements.canvas.width))
-
-
-def _is_outlined(elements: ElementSet) -> bool:
-    """Whether what is gone from the photo has no affinity with what is left of it.
-
-    Segmenters are never as sure of it; :mod:`eie.edit.parting` is where someone gave a mask.
-    """
-    source, kept = elements.sources[0], _kept(elements)
-    if source.affinity is None or kept.all() or not kept.any():
-        return False
-    across = (source.affinity[~kept][:, kept], source.affinity[kept][:, ~kept])
-    return not any(affinity.any() for affinity in across)
+    side = np.sqrt(elements.canvas.height * elements.canvas.width)
+    return int(np.clip(round(_USUAL * side), _LEAST, _MOST))
 
 
 def _kept(elements: ElementSet) -> NDArray[np.bool_]:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.render.pictures import Mask
-from eie.render.working_size import Indices, Numbers, Offset, neighbours
+from eie.render.working_size import Indices, Numbers, Offset, beside, neighbours, solved
 
 Values = TypeVar("Values", bound=np.generic)
 
@@ -57,9 +57,6 @@ def correction(
         hole: (H, W) bool, n pixels.
         known: (H, W) bool, what is the photo's around it.
     """
-    from scipy.sparse import csc_array
-    from scipy.sparse.linalg import splu
-
     rows, columns = np.nonzero(hole)
     count = len(rows)
     _, first, second = neighbours(hole)
@@ -76,23 +73,12 @@ def correction(
     np.add.at(wanted, first[cut], pull[cut])
     np.subtract.at(wanted, second[cut], pull[cut])
     diagonal = np.bincount(first, weight, count) + np.bincount(second, weight, count) + RESERVE
-    for pixel, near in _beside(rows, columns, known):
+    for pixel, near in beside(rows, columns, known):
         missed = planes[near] - _values(planes, label[pixel], offsets, *near)  # (b, C)
         strength = _weights(missed)
         diagonal[pixel] += strength
         wanted[pixel] += strength[:, None] * missed
-    pixels = np.arange(count)
-    matrix = csc_array(
-        (
-            np.concatenate([-weight, -weight, diagonal]),
-            (
-                np.concatenate([first, second, pixels]),
-                np.concatenate([second, first, pixels]),
-            ),
-        ),
-        shape=(count, count),
-    )
-    return np.asarray(splu(matrix).solve(wanted), dtype=np.float32)
+    return solved(first, second, weight, diagonal, wanted)
 
 
 def enlarged_correction(
@@ -149,17 +135,3 @@ def _weights(difference: Numbers) -> NDArray[np.float64]:
     """(n,) of differences (n, C)."""
     squared: NDArray[np.float64] = np.square(difference).sum(axis=1, dtype=np.float64)
     return 1 / (1 + squared / EDGE**2)
-
-
-def _beside(
-    rows: Indices, columns: Indices, known: Mask
-) -> list[tuple[Indices, tuple[Indices, Indices]]]:
-    """For each of four directions, the pixels beside something known, and where that is."""
-    height, width = known.shape
-    found = []
-    for down, right in ((0, 1), (1, 0), (0, -1), (-1, 0)):
-        y, x = rows + down, columns + right
-        inside = np.flatnonzero((y >= 0) & (y < height) & (x >= 0) & (x < width))
-        pixel = inside[known[y[inside], x[inside]]]
-        found.append((pixel, (y[pixel], x[pixel])))
-    return found

@@ -41,9 +41,6 @@ from eie.render.working_size import (
     reduced_by,
 )
 
-LEAST_KNOWN = 0.03
-"""Share of a hole that an offset must know to be a candidate."""
-
 REPEATED = 0.05
 """Share of a hole from which on an offset that fills it is not taken for the next variation."""
 
@@ -220,8 +217,7 @@ class ClassicalDecoder:
         while len(sizes[-1]) > self.coarsest and min(sizes[-1].hole.shape) > 1:
             sizes.append(sizes[-1].halved())
         *finer, coarsest = sizes
-        candidates = candidate_offsets(coarsest, border=self.border)
-        offsets = [offset for offset in candidates if _knows(coarsest, offset)]
+        offsets = candidate_offsets(coarsest, border=self.border)
         offsets = offsets or [Offset(0, 0)]  # of itself: what is around goes on smoothly
         costs = costs_of(coarsest, offsets)
         if layout is not None:
@@ -282,12 +278,6 @@ def labellings(
         left = left[share <= REPEATED]
         if not len(left):
             return
-
-
-def _knows(work: WorkingSize, offset: Offset) -> bool:
-    """Whether an offset knows enough of a hole to be tried."""
-    _, known = work.copied(offset, work.rows, work.columns)
-    return bool(known.mean() > LEAST_KNOWN)
 
 
 class _Window(NamedTuple):

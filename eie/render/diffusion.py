@@ -210,7 +210,9 @@ def guesses(scene: Scene, count: int, seed: int) -> list[Scene]:
     """The scene with the classical decoder's fills in its hole, `count` of them: fill k, counted
     from 0, is that of seed + k."""
     fills = ClassicalDecoder(seed=seed).fill_variations(scene, count)
-    return [replace(scene, picture=fills[index % len(fills)]) for index in range(count)]
+    hole = scene.hole[..., None]
+    pictures = [np.where(hole, fill, scene.picture) for fill in fills]
+    return [replace(scene, picture=pictures[index % len(pictures)]) for index in range(count)]
 
 
 class Known(NamedTuple):

@@ -10,8 +10,8 @@ and how likely it shows there what belongs there; V, how visible a cut between t
 
 with a_p the features that offset a copies to p, and m_p the mean over a and b of 1 / (1 + g / τ), g
 the length of the gradient there: texture hides a cut (Kwatra et al., "Graphcut Textures", SIGGRAPH
-2003, §3.1), and without that smooth pieces are taken for textured places. It is minimised by α-expansion (Boykov, Veksler &
-Zabih, PAMI 2001), each step a minimum cut.
+2003, §3.1), and without that smooth pieces are taken for textured places. It is minimised by
+α-expansion (Boykov, Veksler & Zabih, PAMI 2001), each step a minimum cut.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.render.working_size import Numbers, Offset, WorkingSize, dilated
+from eie.render.working_size import Numbers, Offset, WorkingSize, beside, dilated, solved
 
 MISPLACED = 35.0
 """Cost, in levels, of copying a pixel to where nothing speaks for it."""
@@ -100,26 +100,13 @@ def _shares(
     touching: NDArray[np.integer],
 ) -> Numbers:
     """(n, R) the harmonic shares of the patches that touch the hole."""
-    from scipy.sparse import csc_array
-    from scipy.sparse.linalg import splu
-
     count = len(work)
-    column = np.searchsorted(touching, patches)
-    diagonal = np.bincount(work.first, minlength=count) + np.bincount(work.second, minlength=count)
     given = np.zeros((count, len(touching)))
-    for down, right in ((0, 1), (1, 0), (0, -1), (-1, 0)):
-        rows, columns = work.rows + down, work.columns + right
-        inside = (rows >= 0) & (rows < ring.shape[0]) & (columns >= 0) & (columns < ring.shape[1])
-        beside = np.flatnonzero(inside)
-        beside = beside[ring[rows[beside], columns[beside]]]
-        given[beside, column[rows[beside], columns[beside]]] += 1
-    diagonal = diagonal + given.sum(axis=1) + 1e-6  # no part may be without any border
-    pixel = np.arange(count)
-    rows = np.concatenate([work.first, work.second, pixel])
-    columns = np.concatenate([work.second, work.first, pixel])
-    values = np.concatenate([np.full(2 * len(work.first), -1.0), diagonal])
-    matrix = csc_array((values, (rows, columns)), shape=(count, count))
-    return np.asarray(splu(matrix).solve(given), dtype=np.float32)
+    for pixel, near in beside(work.rows, work.columns, ring):
+        given[pixel, np.searchsorted(touching, patches[near])] += 1
+    pairs = np.bincount(work.first, minlength=count) + np.bincount(work.second, minlength=count)
+    diagonal = pairs + given.sum(axis=1) + 1e-6  # no part may be without any border
+    return solved(work.first, work.second, np.ones(len(work.first)), diagonal, given)
 
 
 def _alike_looks(work: WorkingSize, patches: NDArray[np.integer], count: int) -> Numbers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -186,6 +187,38 @@ def neighbours(hole: Mask) -> tuple[Indices, Indices, Indices]:
     first = np.concatenate([position[:, :-1][beside], position[:-1][above]])
     second = np.concatenate([position[:, 1:][beside], position[1:][above]])
     return position, first, second
+
+
+def beside(
+    rows: Indices, columns: Indices, mask: Mask
+) -> Iterator[tuple[Indices, tuple[Indices, Indices]]]:
+    """For each of four directions, which of the pixels lie beside a mask, and rows and columns of
+    what they lie beside."""
+    height, width = mask.shape
+    for down, right in ((0, 1), (1, 0), (0, -1), (-1, 0)):
+        y, x = rows + down, columns + right
+        inside = np.flatnonzero((y >= 0) & (y < height) & (x >= 0) & (x < width))
+        pixel = inside[mask[y[inside], x[inside]]]
+        yield pixel, (y[pixel], x[pixel])
+
+
+def solved(
+    first: Indices,
+    second: Indices,
+    weight: NDArray[np.floating],
+    diagonal: NDArray[np.floating],
+    wanted: NDArray[np.floating],
+) -> Numbers:
+    """(n, K) solution of a symmetric system: −weight (E,) at pairs of neighbours, (n,) diagonal."""
+    from scipy.sparse import csc_array
+    from scipy.sparse.linalg import splu
+
+    pixels = np.arange(len(diagonal))
+    rows = np.concatenate([first, second, pixels])
+    columns = np.concatenate([second, first, pixels])
+    values = np.concatenate([-weight, -weight, diagonal])
+    matrix = csc_array((values, (rows, columns)), shape=(len(pixels), len(pixels)))
+    return np.asarray(splu(matrix).solve(wanted), dtype=np.float32)
 
 
 def dilated(mask: Mask, pixels: int) -> Mask:
