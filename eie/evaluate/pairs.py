@@ -215,6 +215,10 @@ def _read(pair: Pair, size: int) -> tuple[list[Pixels], list[Plane]]:
 
 
 def _mask(path: Path) -> Mask:
-    """(H, W) bool, what the picture of a mask marks."""
-    marked, _ = marked_in(read_photo(path).pixels, str(path))
+    """(H, W) bool, what the picture of a mask marks; nothing if it is black all over."""
+    pixels = read_photo(path).pixels
+    colours = pixels[..., :-1] if pixels.shape[2] in (2, 4) else pixels
+    if not colours.any():
+        return np.zeros(pixels.shape[:2], dtype=bool)
+    marked, _ = marked_in(pixels, str(path))
     return marked

@@ -47,7 +47,7 @@ def test_provenance_says_what_made_it():
     assert provenance["Software"] == f"eie {eie.__version__}"
     assert provenance["eie:decoder"] == "classical"
     assert json.loads(provenance["eie:settings"])["margin"] == 30
-    assert provenance["eie:dilation"] == "3"
+    assert provenance["eie:dilation"] == "2"
     assert render(edited(), dilation=0).provenance["eie:dilation"] == "0"
 
 
