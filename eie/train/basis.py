@@ -37,17 +37,18 @@ def fit_bases(encoder: ContentEncoder, decoder: LightDecoder, patches: Tensor) -
         return
     planes = to_luma_chroma(patches[:, :3].float() / 255).flatten(2)  # (N, 3, S·S)
     mask = patches[:, 3].float().flatten(1) / 255  # (N, S·S)
-    config = encoder.config
-    luma = masked_pca(planes[:, :1], mask, config.luma, linear.noise)
-    chroma = masked_pca(planes[:, 1:], mask, config.chroma, linear.noise)
-    analysis, mean, synthesis, distance_mean = shape_code(patches[:, 3], config.shape)
+    config, head = encoder.config, decoder.patch_head
+    luma = masked_pca(planes[:, :1], mask, head.luma_basis.shape[1], linear.noise)
+    chroma = masked_pca(planes[:, 1:], mask, head.chroma_basis.shape[1], linear.noise)
+    analysis, mean, synthesis, distance_mean = shape_code(
+        patches[:, 3], head.shape_basis.shape[1]
+    )
     with torch.no_grad():
         for name, value in (
-            ("luma_basis", luma), ("chroma_basis", chroma),
-            ("shape_analysis", analysis), ("shape_mean", mean),
+            ("luma_basis", luma[:, : config.luma]), ("chroma_basis", chroma[:, : config.chroma]),
+            ("shape_analysis", analysis[:, : config.shape]), ("shape_mean", mean),
         ):  # fmt: skip
             getattr(linear, name).copy_(value)
-        head = decoder.patch_head
         head.luma_basis.copy_(luma)
         head.chroma_basis.copy_(chroma)
         head.shape_basis.copy_(synthesis)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from eie.models.content import save_content_model
 from eie.models.content_encoder import ContentEncoder
@@ -20,6 +19,11 @@ from eie.train.images import Folder, photo_files
 from eie.train.loop import averaged_weights, run_options, train
 from eie.train.pictures import side_by_side
 from eie.train.settings import CropSettings, EncoderConfig, EncoderSettings
+
+
+EVEN = 1e-3
+"""Squared error far above which crops count alike, however hard they are: the loss is ℓ2 on the
+scale of PSNR, which is how reconstructions are compared."""
 
 
 class ElementAutoencoder(nn.Module):
@@ -43,6 +47,9 @@ class ElementAutoencoder(nn.Module):
         )
         self.decoder = LightDecoder(
             **code,
+            patch_luma=config.patch_luma,
+            patch_chroma=config.patch_chroma,
+            patch_shape=config.patch_shape,
             token_dim=config.token_dim,
             self_layers=config.self_layers,
             trunk_dim=config.trunk_dim,
@@ -84,9 +91,9 @@ class EncoderStage:
 
     def loss(self, model: nn.Module, batch: CropBatch) -> tuple[Tensor, dict[str, Tensor]]:
         picture, target = self._decoded(model, batch)
-        error = F.mse_loss(picture, target)
-        psnr = -10 * F.mse_loss(picture.detach().clamp(0, 1), target).log10()
-        return error, {"psnr": psnr}
+        error = (picture - target).square().mean(dim=(1, 2, 3))  # (B,)
+        clipped = (picture.detach().clamp(0, 1) - target).square().mean(dim=(1, 2, 3))  # (B,)
+        return (error + EVEN).log().mean(), {"psnr": -10 * clipped.log10().mean()}
 
     def samples(self, model: nn.Module, batch: CropBatch) -> dict[str, np.ndarray]:
         picture, target = self._decoded(model, batch)

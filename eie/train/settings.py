@@ -138,6 +138,9 @@ class EncoderConfig:
     luma: int = 0
     chroma: int = 0
     shape: int = 0
+    patch_luma: int = 0
+    patch_chroma: int = 0
+    patch_shape: int = 0
     token_dim: int = 512
     self_layers: int = 8
     trunk_dim: int = 512
@@ -149,7 +152,7 @@ class EncoderConfig:
 PAPER = EncoderConfig()
 TINY = EncoderConfig(
     patch_size=32,
-    block_out_channels=(32, 64, 96, 128),
+    block_out_channels=(32, 64, 128, 160),
     layers_per_block=1,
     # 8 channels a group at the least: with 1, as 32 groups would leave, the mean colour of a patch
     # is normalised away, and on CPUs the norm costs ten times as much.
@@ -158,10 +161,23 @@ TINY = EncoderConfig(
     luma=88,
     chroma=8,
     shape=24,
-    token_dim=128,
-    trunk_dim=224,
+    patch_luma=200,
+    patch_chroma=24,
+    patch_shape=64,
+    token_dim=192,
+    trunk_dim=128,
     heads=4,
     neighbours=8,
+)
+
+
+ENCODER_CROPS = CropSettings(
+    batch=4,
+    working_size=384,
+    # Of some 1000 pixels mostly, as those of a photo of 512×512 cut into 256.
+    elements=(192, 192, 192, 96, 288, 192, 192, 48, 192, 192, 600),
+    zoom=1.35,
+    stretch=1.15,
 )
 
 
@@ -176,11 +192,11 @@ class EncoderSettings:
     """
 
     model: EncoderConfig = TINY
-    crops: CropSettings = CropSettings()
-    loop: LoopSettings = LoopSettings()
+    crops: CropSettings = ENCODER_CROPS
+    loop: LoopSettings = LoopSettings(steps=2000, ema_decay=0.998, log_every=10, save_every=100)
     segmenter: str = "tiny"
-    rate: float = 6e-4
-    basis_rate: float = 1e-4
+    rate: float = 1e-3
+    basis_rate: float = 3e-5
     basis_patches: int = 16_000
 
 
