@@ -10,6 +10,11 @@ from eie.models.kl_encoder import KLEncoder
 from eie.models.masked_pca import MaskedPCA
 
 
+STEP = 0.1
+"""Factor of what the convolutions add to the linear code, whose numbers have unit variance: small
+changes of weights are to be small changes of it."""
+
+
 class ContentEncoder(FolderModel):
     """Stable Diffusion's KL-autoencoder encoder with 4 downsamplings, on patches.
 
@@ -79,4 +84,4 @@ class ContentEncoder(FolderModel):
         embedding = features.flatten(1).float()  # (N, D/cells, S/16, S/16) ⇒ (N, D)
         if self.linear is None:
             return embedding
-        return embedding + (self.linear(patches) if linear_code is None else linear_code)
+        return STEP * embedding + (self.linear(patches) if linear_code is None else linear_code)

@@ -28,6 +28,11 @@ GRID = 4
 
 SIZE_FEATURES = 2
 
+STEP = 0.1
+"""Factor of what networks add to codes and colours. They have to be hit to a hundredth, and sum over
+a thousand features: at the rate that is right for all other layers they would be tossed about.
+"""
+
 CLAIMED = 0.2
 """Claim of the elements on a pixel from which on it is theirs; 1 stands right on a border, and two
 elements that meet may each fall a pixel or two short of it."""
@@ -168,7 +173,7 @@ class LightDecoder(FolderModel):
             flat = trunk.permute(0, 2, 3, 1).flatten(1, 2)  # (B, Q, C)
             flat = attention(flat, tokens, near)
             trunk = flat.view(batch, rows, columns, -1).permute(0, 3, 1, 2)  # (B, C, …)
-        return F.pixel_shuffle(self.head(trunk), GRID).float()  # (B, 3, H, W)
+        return STEP * F.pixel_shuffle(self.head(trunk), GRID).float()  # (B, 3, H, W)
 
 
 class PatchHead(nn.Module):
@@ -210,7 +215,10 @@ class PatchHead(nn.Module):
 
     def forward(self, embeddings: Tensor, tokens: Tensor) -> Tensor:
         """(B, N, D), (B, N, T) ⇒ (B, N, 4, S, S) RGB and signed distance in samples, float32."""
-        parts = list(self.correction(tokens).float().split(self.lengths, dim=-1))  # (B, N, ·)
+        correction = self.correction(tokens).float()  # (B, N, K)
+        if self.code is not None:
+            correction = STEP * correction
+        parts = list(correction.split(self.lengths, dim=-1))  # 4 × (B, N, ·)
         with torch.autocast(tokens.device.type, enabled=False):
             if self.code is not None:
                 codes = embeddings.float().split(self.code, dim=-1)

@@ -16,7 +16,7 @@ from eie.models.light_decoder import LightDecoder
 from eie.train.basis import fit_bases
 from eie.train.element_crops import CropBatch, DecomposedPhotos, draw_batch
 from eie.train.images import Folder, photo_files
-from eie.train.loop import averaged_weights, run_options, train
+from eie.train.loop import averaged_weights, has_checkpoint, run_options, train
 from eie.train.pictures import side_by_side
 from eie.train.settings import CropSettings, EncoderConfig, EncoderSettings
 
@@ -68,14 +68,20 @@ class ElementAutoencoder(nn.Module):
 
 
 class EncoderStage:
-    """Model, data and loss of stage 1."""
+    """Model, data and loss of stage 1.
 
-    def __init__(self, settings: EncoderSettings, photos: DecomposedPhotos) -> None:
+    Args:
+        fit: whether to fit the closed-form start; needless for a run that goes on.
+    """
+
+    def __init__(
+        self, settings: EncoderSettings, photos: DecomposedPhotos, fit: bool = True
+    ) -> None:
         self.settings = settings
         self.batch = partial(_batch, photos, settings.crops, settings.loop.seed)
         torch.manual_seed(settings.loop.seed)
         autoencoder = ElementAutoencoder(settings.model)
-        if settings.basis_patches:
+        if fit and settings.basis_patches:
             patches = _some_patches(photos, settings.basis_patches)
             fit_bases(autoencoder.encoder, autoencoder.decoder, patches)
         self.model = autoencoder.to(memory_format=torch.channels_last)
@@ -164,7 +170,7 @@ def train_encoder(
         settings.crops,
         settings.segmenter,
     )
-    stage = EncoderStage(settings, photos)
+    stage = EncoderStage(settings, photos, fit=not has_checkpoint(run))
     train(stage, settings.loop, run, options)
     stage.model.load_state_dict(averaged_weights(run))
     save_content_model(run, stage.model.encoder, stage.model.decoder)

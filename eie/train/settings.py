@@ -158,10 +158,10 @@ TINY = EncoderConfig(
     # is normalised away, and on CPUs the norm costs ten times as much.
     norm_num_groups=4,
     unshuffle=True,
-    luma=88,
+    luma=80,
     chroma=8,
-    shape=24,
-    patch_luma=200,
+    shape=32,
+    patch_luma=160,
     patch_chroma=24,
     patch_shape=64,
     token_dim=192,
@@ -193,11 +193,11 @@ class EncoderSettings:
 
     model: EncoderConfig = TINY
     crops: CropSettings = ENCODER_CROPS
-    loop: LoopSettings = LoopSettings(steps=2000, ema_decay=0.998, log_every=10, save_every=100)
+    loop: LoopSettings = LoopSettings(steps=1000, warmup=40, ema_decay=0.998, log_every=10, save_every=100)
     segmenter: str = "tiny"
     rate: float = 1e-3
-    basis_rate: float = 3e-5
-    basis_patches: int = 16_000
+    basis_rate: float = 2e-5
+    basis_patches: int = 6_000
 
 
 @dataclass(frozen=True)
