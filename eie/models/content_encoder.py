@@ -9,7 +9,6 @@ from eie.models.folder_model import FolderModel
 from eie.models.kl_encoder import KLEncoder
 from eie.models.masked_pca import MaskedPCA
 
-
 STEP = 0.1
 """Factor of what the convolutions add to the linear code, whose numbers have unit variance: small
 changes of weights are to be small changes of it."""
@@ -64,8 +63,8 @@ class ContentEncoder(FolderModel):
         if self.linear is not None:
             if self.linear.length != embedding_dim:
                 raise ValueError("luma + 2·chroma + shape must equal embedding_dim")
-            nn.init.zeros_(self.convolutions.conv_out.weight)
-            nn.init.zeros_(self.convolutions.conv_out.bias)
+            for parameter in self.convolutions.conv_out.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, patches: Tensor, linear_code: Tensor | None = None) -> Tensor:
         """Embed patches.

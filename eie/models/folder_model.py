@@ -1,7 +1,7 @@
 """Networks in diffusers' folders, read and written without diffusers, whose import is slow.
 
-    FOLDER/config.json                               the arguments the network is made with
-    FOLDER/diffusion_pytorch_model.safetensors       its weights
+FOLDER/config.json                               the arguments the network is made with
+FOLDER/diffusion_pytorch_model.safetensors       its weights
 """
 
 from __future__ import annotations

@@ -29,9 +29,8 @@ GRID = 4
 SIZE_FEATURES = 2
 
 STEP = 0.1
-"""Factor of what networks add to codes and colours. They have to be hit to a hundredth, and sum over
-a thousand features: at the rate that is right for all other layers they would be tossed about.
-"""
+"""Factor of what networks add to codes and colours. These have to be hit to a hundredth and sum
+over a thousand features: at the rate that is right for other layers they would be tossed about."""
 
 CLAIMED = 0.2
 """Claim of the elements on a pixel from which on it is theirs; 1 stands right on a border, and two
@@ -69,8 +68,8 @@ class LightDecoder(FolderModel):
         trunk_dim: int = 512,
         cross_layers: int = 4,
         heads: int = 8,
-        neighbours: int = 16,  # noqa: ARG002 - kept in the configuration
-        encoder_hash: str = "",  # noqa: ARG002 - kept in the configuration
+        neighbours: int = 16,
+        encoder_hash: str = "",
     ) -> None:
         super().__init__()
         self._configure(locals())

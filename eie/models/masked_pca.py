@@ -88,9 +88,7 @@ class MaskedPCA(nn.Module):
 
     @property
     def length(self) -> int:
-        return (
-            self.luma_basis.shape[1] + 2 * self.chroma_basis.shape[1] + self.shape_basis.shape[1]
-        )
+        return self.luma_basis.shape[1] + 2 * self.chroma_basis.shape[1] + self.shape_basis.shape[1]
 
     def forward(self, patches: Tensor) -> Tensor:
         """(N, 4, S, S) masked RGB and mask, in [0, 1] ⇒ (N, length) float32 codes."""

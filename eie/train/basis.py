@@ -1,12 +1,13 @@
 """Closed-form start of stage 1: the bases of :class:`eie.models.masked_pca.MaskedPCA`.
 
-Probabilistic PCA with missing pixels by expectation maximisation: of colours within the mask, and of
-the signed distance to a patch's border, near it.
+Probabilistic PCA with missing pixels by expectation maximisation: of colours within the mask, and
+of the signed distance to its border, near it.
 """
 
 from __future__ import annotations
 
 import logging
+
 import torch
 from torch import Tensor
 

@@ -20,7 +20,6 @@ from eie.train.loop import averaged_weights, has_checkpoint, run_options, train
 from eie.train.pictures import side_by_side
 from eie.train.settings import CropSettings, EncoderConfig, EncoderSettings
 
-
 EVEN = 1e-3
 """Squared error far above which crops count alike, however hard they are: the loss is ℓ2 on the
 scale of PSNR, which is how reconstructions are compared."""
@@ -31,7 +30,7 @@ class ElementAutoencoder(nn.Module):
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        code = {
+        code: dict[str, Any] = {
             "embedding_dim": config.embedding_dim,
             "patch_size": config.patch_size,
             "luma": config.luma,

@@ -193,7 +193,9 @@ class EncoderSettings:
 
     model: EncoderConfig = TINY
     crops: CropSettings = ENCODER_CROPS
-    loop: LoopSettings = LoopSettings(steps=1000, warmup=40, ema_decay=0.998, log_every=10, save_every=100)
+    loop: LoopSettings = LoopSettings(
+        steps=1000, warmup=40, ema_decay=0.998, log_every=10, save_every=100
+    )
     segmenter: str = "tiny"
     rate: float = 1e-3
     basis_rate: float = 2e-5
