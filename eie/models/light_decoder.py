@@ -207,9 +207,12 @@ class PatchHead(nn.Module):
         if self.code is not None:
             nn.init.zeros_(self.correction.weight)
             nn.init.zeros_(self.correction.bias)
-        self.luma_basis = nn.Parameter(torch.randn(samples, luma) * 0.02)
-        self.chroma_basis = nn.Parameter(torch.randn(samples, chroma) * 0.02)
-        self.shape_basis = nn.Parameter(torch.randn(samples, shape) * 0.02)
+        self.luma_basis = nn.Parameter(torch.empty(samples, luma))
+        self.chroma_basis = nn.Parameter(torch.empty(samples, chroma))
+        self.shape_basis = nn.Parameter(torch.empty(samples, shape))
+        for basis in (self.luma_basis, self.chroma_basis, self.shape_basis):
+            # Normal numbers, on the meta device, make torch import its compiler for a second.
+            nn.init.uniform_(basis, -0.035, 0.035)
         self.shape_mean = nn.Parameter(torch.zeros(samples))
 
     def forward(self, embeddings: Tensor, tokens: Tensor) -> Tensor:

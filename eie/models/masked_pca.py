@@ -76,7 +76,7 @@ class MaskedPCA(nn.Module):
     shape_mean: Tensor
 
     def __init__(
-        self, patch_size: int, luma: int, chroma: int, shape: int, noise: float = 1e-3
+        self, patch_size: int, luma: int, chroma: int, shape: int, noise: float = 1e-4
     ) -> None:
         super().__init__()
         samples = patch_size * patch_size

@@ -16,7 +16,7 @@ from eie.models.light_decoder import LightDecoder
 from eie.train.basis import fit_bases
 from eie.train.element_crops import CropBatch, DecomposedPhotos, draw_batch
 from eie.train.images import Folder, photo_files
-from eie.train.loop import averaged_weights, has_checkpoint, run_options, train
+from eie.train.loop import averaged_weights, has_checkpoint, load_fitting, run_options, train
 from eie.train.pictures import side_by_side
 from eie.train.settings import CropSettings, EncoderConfig, EncoderSettings
 
@@ -70,7 +70,8 @@ class EncoderStage:
     """Model, data and loss of stage 1.
 
     Args:
-        fit: whether to fit the closed-form start; needless for a run that goes on.
+        fit: whether to make the start, in closed form or from weights; needless for a run that
+            goes on.
     """
 
     def __init__(
@@ -80,7 +81,9 @@ class EncoderStage:
         self.batch = partial(_batch, photos, settings.crops, settings.loop.seed)
         torch.manual_seed(settings.loop.seed)
         autoencoder = ElementAutoencoder(settings.model)
-        if fit and settings.basis_patches:
+        if fit and settings.start:
+            load_fitting(autoencoder, settings.start)
+        elif fit and settings.basis_patches:
             patches = _some_patches(photos, settings.basis_patches)
             fit_bases(autoencoder.encoder, autoencoder.decoder, patches)
         self.model = autoencoder.to(memory_format=torch.channels_last)

@@ -152,7 +152,7 @@ class EncoderConfig:
 PAPER = EncoderConfig()
 TINY = EncoderConfig(
     patch_size=32,
-    block_out_channels=(32, 64, 128, 160),
+    block_out_channels=(32, 64, 96, 128),
     layers_per_block=1,
     # 8 channels a group at the least: with 1, as 32 groups would leave, the mean colour of a patch
     # is normalised away, and on CPUs the norm costs ten times as much.
@@ -189,6 +189,7 @@ class EncoderSettings:
     rate: highest learning rate.
     basis_rate: highest learning rate of the patch bases, which start at the closed-form optimum.
     basis_patches: patches that the closed-form start is fitted to; 0 for a random start.
+    start: weights (safetensors) to start from instead, as far as their tensors fit.
     """
 
     model: EncoderConfig = TINY
@@ -200,6 +201,7 @@ class EncoderSettings:
     rate: float = 1e-3
     basis_rate: float = 2e-5
     basis_patches: int = 6_000
+    start: Path | None = None
 
 
 @dataclass(frozen=True)
