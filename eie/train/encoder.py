@@ -83,7 +83,7 @@ class EncoderStage:
         autoencoder = ElementAutoencoder(settings.model)
         if fit and settings.start:
             load_fitting(autoencoder, settings.start)
-        elif fit and settings.basis_patches:
+        if fit and settings.basis_patches and not has_code(autoencoder.encoder):
             patches = _some_patches(photos, settings.basis_patches)
             fit_bases(autoencoder.encoder, autoencoder.decoder, patches)
         self.model = autoencoder.to(memory_format=torch.channels_last)
@@ -115,6 +115,11 @@ class EncoderStage:
         size = (target.shape[2], target.shape[3])
         picture = model(patches, batch.box.to(device), batch.visible.to(device), size)
         return picture, target
+
+
+def has_code(encoder: ContentEncoder) -> bool:
+    """Whether an encoder's linear code is known, all of it: it is 0 before."""
+    return encoder.linear is None or all(bool(part.any()) for part in encoder.linear.buffers())
 
 
 def _some_patches(photos: DecomposedPhotos, count: int) -> Tensor:

@@ -158,10 +158,10 @@ TINY = EncoderConfig(
     # is normalised away, and on CPUs the norm costs ten times as much.
     norm_num_groups=4,
     unshuffle=True,
-    luma=80,
-    chroma=8,
-    shape=32,
-    patch_luma=160,
+    luma=92,
+    chroma=6,
+    shape=24,
+    patch_luma=128,
     patch_chroma=24,
     patch_shape=64,
     token_dim=192,
@@ -189,7 +189,8 @@ class EncoderSettings:
     rate: highest learning rate.
     basis_rate: highest learning rate of the patch bases, which start at the closed-form optimum.
     basis_patches: patches that the closed-form start is fitted to; 0 for a random start.
-    start: weights (safetensors) to start from instead, as far as their tensors fit.
+    start: weights (safetensors) to start from, as far as their tensors fit; the closed form is
+        fitted if they have not all of a linear code.
     """
 
     model: EncoderConfig = TINY
@@ -198,9 +199,9 @@ class EncoderSettings:
         steps=1000, warmup=40, ema_decay=0.998, log_every=10, save_every=100
     )
     segmenter: str = "tiny"
-    rate: float = 1e-3
+    rate: float = 8e-4
     basis_rate: float = 2e-5
-    basis_patches: int = 6_000
+    basis_patches: int = 8_000
     start: Path | None = None
 
 

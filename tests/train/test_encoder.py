@@ -116,6 +116,26 @@ def test_a_stopped_run_goes_on_exactly(photos, run, tmp_path) -> None:
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_a_run_starts_from_weights(photos, run) -> None:
+    weights = run / "checkpoint" / "average.safetensors"
+    data = decomposed(photos, run.parent / "decompositions")
+    started = EncoderStage(replace(SMALL, start=weights), data).model.state_dict()
+    saved = averaged_weights(run)
+    assert all(torch.equal(started[name], saved[name]) for name in saved)
+
+
+def test_the_closed_form_start_is_what_the_linear_code_alone_gives(photos, run) -> None:
+    data = decomposed(photos, run.parent / "decompositions")
+    model = EncoderStage(SMALL, data).model.eval()
+    patches = torch.from_numpy(data[0].patches).float() / 255
+    with torch.no_grad():
+        code = model.encoder(patches)
+        assert torch.equal(code, model.encoder.linear(patches))
+        assert code.std() > 0.1
+        again = EncoderStage(SMALL, data, fit=False).model.eval().encoder(patches)
+    assert not again.any()
+
+
 def test_the_run_is_a_model_folder(run) -> None:
     encoder, decoder = load_content_encoder(run), load_light_decoder(run)
     assert decoder.model.config.encoder_hash == encoder.weight_hash
