@@ -158,10 +158,10 @@ TINY = EncoderConfig(
     # is normalised away, and on CPUs the norm costs ten times as much.
     norm_num_groups=4,
     unshuffle=True,
-    luma=92,
-    chroma=6,
-    shape=24,
-    patch_luma=128,
+    luma=80,
+    chroma=8,
+    shape=32,
+    patch_luma=160,
     patch_chroma=24,
     patch_shape=64,
     token_dim=192,
@@ -199,9 +199,9 @@ class EncoderSettings:
         steps=1000, warmup=40, ema_decay=0.998, log_every=10, save_every=100
     )
     segmenter: str = "tiny"
-    rate: float = 8e-4
-    basis_rate: float = 2e-5
-    basis_patches: int = 8_000
+    rate: float = 1e-3
+    basis_rate: float = 4e-5
+    basis_patches: int = 6_000
     start: Path | None = None
 
 

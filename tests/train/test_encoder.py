@@ -14,7 +14,7 @@ import eie
 from eie.errors import BadInputError, UsageError
 from eie.models.content import load_content_encoder, load_light_decoder
 from eie.train.element_crops import DecomposedPhotos, draw_batch
-from eie.train.encoder import EncoderStage, train_encoder
+from eie.train.encoder import EncoderStage, has_code, train_encoder
 from eie.train.images import Folder, photo_files
 from eie.train.loop import averaged_weights, train
 from eie.train.settings import CropSettings, EncoderConfig, EncoderSettings
@@ -122,6 +122,17 @@ def test_a_run_starts_from_weights(photos, run) -> None:
     started = EncoderStage(replace(SMALL, start=weights), data).model.state_dict()
     saved = averaged_weights(run)
     assert all(torch.equal(started[name], saved[name]) for name in saved)
+
+
+def test_a_start_with_another_code_is_fitted_to(photos, run) -> None:
+    data = decomposed(photos, run.parent / "decompositions")
+    model = replace(SMALL.model, luma=12, shape=12)
+    start = run / "checkpoint" / "average.safetensors"
+    started = EncoderStage(replace(SMALL, model=model, start=start), data).model
+    assert has_code(started.encoder)
+    assert started.encoder.linear.luma_basis.shape[1] == 12
+    saved = averaged_weights(run)["decoder.stem.weight"]
+    assert torch.equal(started.decoder.stem.weight, saved)
 
 
 def test_the_closed_form_start_is_what_the_linear_code_alone_gives(photos, run) -> None:
