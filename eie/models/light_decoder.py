@@ -12,8 +12,6 @@ are seen.
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -142,8 +140,11 @@ class LightDecoder(FolderModel):
         rank = torch.zeros_like(visible, dtype=torch.long) if rank is None else rank
         flip = visible.new_zeros(*visible.shape, 2) if flip is None else flip
         canvas = place(patches, box.float(), visible, rank, flip, (padded[0], padded[1]))
-        refined = canvas[:, :3] + self._refinement(canvas, tokens, box, visible)
-        covered = canvas[:, -1:] > math.log(CLAIMED)  # (B, 1, H, W)
+        claim = canvas[:, -1:].exp()  # (B, 1, H, W)
+        # What is only continued was never there to learn from.
+        drawn = (claim / CLAIMED).clamp(max=1)
+        refined = canvas[:, :3] + drawn * self._refinement(canvas, tokens, box, visible)
+        covered = claim > CLAIMED  # (B, 1, H, W)
         return refined[..., : size[0], : size[1]], covered[..., : size[0], : size[1]]
 
     def _tokens(self, embeddings: Tensor, box: Tensor, visible: Tensor) -> Tensor:

@@ -98,6 +98,18 @@ def test_components_beyond_the_code_add_nothing_until_tokens_tell_them() -> None
         PatchHead(32, 16, 8, code, (8, 4, 8))
 
 
+def test_the_trunk_adds_nothing_where_no_element_is() -> None:
+    decoder = random_decoder()
+    torch.nn.init.normal_(decoder.head.weight)
+    box = grid(4, 4, 16)
+    visible = torch.ones(1, 16, dtype=torch.bool)
+    with torch.no_grad():
+        picture, covered = decoder.decode(torch.randn(1, 16, 32), box, visible, (64, 256))
+    steps = picture.diff(dim=3).abs()
+    assert covered[..., :60].float().mean() > 0.9 and not covered[..., 80:].any()
+    assert steps[..., :60].mean() > 0.05 > 100 * steps[..., 100:].mean()
+
+
 def test_shifting_all_elements_shifts_the_picture() -> None:
     box = grid(3, 3, 32) + torch.tensor([32.0, 32, 0, 0])
     embeddings = torch.randn(1, 9, 32)
