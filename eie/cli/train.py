@@ -281,10 +281,13 @@ def encoder(
         ),
     ] = None,
     segmenter: Annotated[str | None, _segmenter(EncoderSettings.segmenter)] = None,
-    steps: Steps = None,
+    steps: Annotated[
+        int | None,
+        _count("Length of the run.", EncoderSettings().loop.steps),
+    ] = None,
     batch: Annotated[
         int | None,
-        _count("Crops in a batch.", CropSettings.batch),
+        _count("Crops in a batch.", EncoderSettings().crops.batch),
     ] = None,
     crop: Annotated[
         int | None,
@@ -296,6 +299,7 @@ def encoder(
     precision: PrecisionOption = None,
     workers: Workers = None,
     accumulate: Accumulate = None,
+    start: Start = None,
     joint: Annotated[
         bool,
         typer.Option(
@@ -310,7 +314,7 @@ def encoder(
     The run folder is then a model folder.
 
     \b
-      eie train encoder photos:20 -o runs/encoder
+      eie train encoder photos:20 scenes:5 bsds/train -o runs/encoder
       eie encode --model runs/encoder photo.h5
     """
     if joint:
@@ -327,7 +331,7 @@ def encoder(
         model=PAPER if preset == "paper" else default.model,
         loop=replace(default.loop, **_loop(steps, seed, precision, workers, accumulate)),
         crops=replace(default.crops, **typed(batch=batch, crop=crop)),
-        **typed(segmenter=segmenter),
+        **typed(segmenter=segmenter, start=start),
     )
     folders = [Folder.parse(folder) for folder in data]
     options = train_encoder(folders, output, settings, dry_run)

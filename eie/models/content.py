@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from eie.errors import MissingModelError
 from eie.models.devices import choose_device
 from eie.models.finite import check_weights, watched
+from eie.models.folder_model import WEIGHTS_FILE
 from eie.models.hub import HINT, first_line, model_folder
 from eie.models.weight_hash import file_hash
 
@@ -26,7 +27,6 @@ EMBEDDED = Path(__file__).parent / "weights"
 
 ENCODER_FOLDER = "content_encoder"
 DECODER_FOLDER = "light_decoder"
-WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ def save_content_model(folder: Path, encoder: ContentEncoder, decoder: LightDeco
     import torch
 
     encoder.to(torch.float16).save_pretrained(folder / ENCODER_FOLDER)
-    decoder.register_to_config(encoder_hash=file_hash(folder / ENCODER_FOLDER / WEIGHTS_FILE))
+    decoder.config.encoder_hash = file_hash(folder / ENCODER_FOLDER / WEIGHTS_FILE)
     decoder.to(torch.float16).save_pretrained(folder / DECODER_FOLDER)
 
 
@@ -87,14 +87,10 @@ def _name(model: str | Path) -> str:
 def _load(
     kind: type[Any], model: str | Path, subfolder: str, device: str | None
 ) -> tuple[Any, str]:
-    import torch
-
     target = choose_device(device)
     folder = EMBEDDED / TINY if model == TINY else model_folder(model, subfolder)
     try:
-        loaded = kind.from_pretrained(
-            str(folder), subfolder=subfolder, torch_dtype=torch.float32, local_files_only=True
-        )
+        loaded = kind.from_folder(folder / subfolder)
         weights = file_hash(folder / subfolder / WEIGHTS_FILE)
     except Exception as error:  # damaged files raise all sorts
         raise MissingModelError(

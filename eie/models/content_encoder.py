@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import torch
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
-from diffusers.models.autoencoders.vae import Encoder
 from torch import Tensor, nn
 
+from eie.models.folder_model import FolderModel
+from eie.models.kl_encoder import KLEncoder
 from eie.models.masked_pca import MaskedPCA
 
+STEP = 0.1
+"""Factor of what the convolutions add to the linear code, whose numbers have unit variance: small
+changes of weights are to be small changes of it."""
 
-class ContentEncoder(ModelMixin, ConfigMixin):
+
+class ContentEncoder(FolderModel):
     """Stable Diffusion's KL-autoencoder encoder with 4 downsamplings, on patches.
 
     Its defaults are the paper's scale. With `luma`, `chroma` and `shape` the convolutions correct
@@ -24,13 +27,12 @@ class ContentEncoder(ModelMixin, ConfigMixin):
         embedding_dim: numbers an element, D.
         block_out_channels: channels at each resolution: one more than the downsamplings made by
             convolutions (5, or 4 with `unshuffle`).
-        layers_per_block, norm_num_groups: as in diffusers' `Encoder`.
+        layers_per_block, norm_num_groups: as in :class:`eie.models.kl_encoder.KLEncoder`.
         unshuffle: whether the first downsampling is a pixel unshuffle.
         luma, chroma, shape: lengths of the linear code's parts, all 0 for none; the code must
             then be as long as the embedding.
     """
 
-    @register_to_config
     def __init__(
         self,
         patch_size: int = 64,
@@ -44,26 +46,25 @@ class ContentEncoder(ModelMixin, ConfigMixin):
         shape: int = 0,
     ) -> None:
         super().__init__()
+        self._configure(locals())
         cells = (patch_size // 16) ** 2
         if patch_size % 16 or embedding_dim % cells:
             raise ValueError("patch_size must be a multiple of 16 and embedding_dim of (S/16)²")
         if len(block_out_channels) != (4 if unshuffle else 5):
             raise ValueError("block_out_channels must make 4 downsamplings in all")
-        self.convolutions = Encoder(
+        self.convolutions = KLEncoder(
             in_channels=16 if unshuffle else 4,
             out_channels=embedding_dim // cells,
-            down_block_types=("DownEncoderBlock2D",) * len(block_out_channels),
             block_out_channels=tuple(block_out_channels),
             layers_per_block=layers_per_block,
             norm_num_groups=norm_num_groups,
-            double_z=False,
         )
         self.linear = MaskedPCA(patch_size, luma, chroma, shape) if luma + chroma + shape else None
         if self.linear is not None:
             if self.linear.length != embedding_dim:
                 raise ValueError("luma + 2·chroma + shape must equal embedding_dim")
-            nn.init.zeros_(self.convolutions.conv_out.weight)
-            nn.init.zeros_(self.convolutions.conv_out.bias)
+            for parameter in self.convolutions.conv_out.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, patches: Tensor, linear_code: Tensor | None = None) -> Tensor:
         """Embed patches.
@@ -82,4 +83,4 @@ class ContentEncoder(ModelMixin, ConfigMixin):
         embedding = features.flatten(1).float()  # (N, D/cells, S/16, S/16) ⇒ (N, D)
         if self.linear is None:
             return embedding
-        return embedding + (self.linear(patches) if linear_code is None else linear_code)
+        return STEP * embedding + (self.linear(patches) if linear_code is None else linear_code)

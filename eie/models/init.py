@@ -44,8 +44,8 @@ def init_model(
         MissingModelError: `source` or `encoder` is not there, or of another kind.
         ResourceError: `output` cannot be written.
     """
-    from eie.models.content import WEIGHTS_FILE
     from eie.models.element_model import element_model_folder
+    from eie.models.folder_model import WEIGHTS_FILE
     from eie.models.hub import model_folder
     from eie.models.weight_hash import file_hash
 

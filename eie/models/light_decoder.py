@@ -4,50 +4,53 @@
 
 Each element is decoded to a patch of colours and signed distance by itself, after its token has
 looked at its neighbours; the patches are placed by their boxes and merged
-(:mod:`eie.models.placement`). A trunk at 1/8 of the resolution, whose queries attend to the
-elements around them, adds what patches alone cannot know. No masks and no pixels of the source
+(:mod:`eie.models.placement`). A trunk at 1/4 of the resolution, whose queries attend to the
+elements around them, adds what patches alone cannot know: it goes on with edges across borders,
+and sharpens. No masks and no pixels of the source
 are seen.
 """
 
 from __future__ import annotations
 
-import math
-
 import torch
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from eie.models.folder_model import FolderModel
 from eie.models.local_attention import FeedForward, LocalAttention, nearest_elements
 from eie.models.masked_pca import to_rgb
 from eie.models.placement import TILE, place
 
-GRID = 8
+GRID = 4
 """Pixels between the trunk's queries."""
 
 SIZE_FEATURES = 2
+
+STEP = 0.1
+"""Factor of what networks add to codes and colours. These have to be hit to a hundredth and sum
+over a thousand features: at the rate that is right for other layers they would be tossed about."""
 
 CLAIMED = 0.2
 """Claim of the elements on a pixel from which on it is theirs; 1 stands right on a border, and two
 elements that meet may each fall a pixel or two short of it."""
 
 
-class LightDecoder(ModelMixin, ConfigMixin):
+class LightDecoder(FolderModel):
     """8 self-attention layers over elements, 4 cross-attention layers from the output grid.
 
     Args:
         embedding_dim: D of the encoder.
         patch_size: side S of the decoded patches, in samples.
         luma, chroma, shape: as the encoder's linear code; all 0 decodes patches from tokens alone.
+        patch_luma, patch_chroma, patch_shape: components of decoded patches, at least as many as
+            the code has; what it does not hold, tokens tell. 0 for as many.
         token_dim, self_layers: of the element tokens.
-        trunk_dim, cross_layers: of the trunk at 1/8 resolution.
+        trunk_dim, cross_layers: of the trunk at 1/4 resolution.
         heads: of all attention.
         neighbours: elements that a query or token attends to.
         encoder_hash: SHA-256 of the weights of the encoder it was trained with, in hex.
     """
 
-    @register_to_config
     def __init__(
         self,
         embedding_dim: int = 128,
@@ -55,15 +58,19 @@ class LightDecoder(ModelMixin, ConfigMixin):
         luma: int = 0,
         chroma: int = 0,
         shape: int = 0,
+        patch_luma: int = 0,
+        patch_chroma: int = 0,
+        patch_shape: int = 0,
         token_dim: int = 512,
         self_layers: int = 8,
         trunk_dim: int = 512,
         cross_layers: int = 4,
         heads: int = 8,
-        neighbours: int = 16,  # noqa: ARG002 - kept in the configuration
-        encoder_hash: str = "",  # noqa: ARG002 - kept in the configuration
+        neighbours: int = 16,
+        encoder_hash: str = "",
     ) -> None:
         super().__init__()
+        self._configure(locals())
         self.to_token = nn.Linear(embedding_dim + SIZE_FEATURES, token_dim)
         self.self_attention = nn.ModuleList(
             LocalAttention(token_dim, token_dim, heads) for _ in range(self_layers)
@@ -71,8 +78,14 @@ class LightDecoder(ModelMixin, ConfigMixin):
         self.self_feed_forward = nn.ModuleList(
             FeedForward(token_dim, 2) for _ in range(self_layers)
         )
-        self.patch_head = PatchHead(embedding_dim, token_dim, patch_size, luma, chroma, shape)
-        self.stem = nn.Conv2d(4 * GRID * GRID, trunk_dim, 1)
+        self.patch_head = PatchHead(
+            embedding_dim,
+            token_dim,
+            patch_size,
+            (luma, chroma, shape),
+            (patch_luma, patch_chroma, patch_shape),
+        )
+        self.stem = nn.Conv2d(7 * GRID * GRID, trunk_dim, 1)
         self.blocks = nn.ModuleList(ResidualBlock(trunk_dim) for _ in range(cross_layers))
         self.cross_attention = nn.ModuleList(
             LocalAttention(trunk_dim, token_dim, heads) for _ in range(cross_layers)
@@ -127,8 +140,11 @@ class LightDecoder(ModelMixin, ConfigMixin):
         rank = torch.zeros_like(visible, dtype=torch.long) if rank is None else rank
         flip = visible.new_zeros(*visible.shape, 2) if flip is None else flip
         canvas = place(patches, box.float(), visible, rank, flip, (padded[0], padded[1]))
-        refined = canvas[:, :3] + self._refinement(canvas, tokens, box, visible)
-        covered = canvas[:, 3:] > math.log(CLAIMED)  # (B, 1, H, W)
+        claim = canvas[:, -1:].exp()  # (B, 1, H, W)
+        # What is only continued was never there to learn from.
+        drawn = (claim / CLAIMED).clamp(max=1)
+        refined = canvas[:, :3] + drawn * self._refinement(canvas, tokens, box, visible)
+        covered = claim > CLAIMED  # (B, 1, H, W)
         return refined[..., : size[0], : size[1]], covered[..., : size[0], : size[1]]
 
     def _tokens(self, embeddings: Tensor, box: Tensor, visible: Tensor) -> Tensor:
@@ -143,25 +159,32 @@ class LightDecoder(ModelMixin, ConfigMixin):
         return tokens
 
     def _refinement(self, canvas: Tensor, tokens: Tensor, box: Tensor, visible: Tensor) -> Tensor:
-        """(B, 4, H, W) merged patches and their weight ⇒ (B, 3, H, W) what they lack."""
+        """(B, 7, H, W) merged patches and their claim ⇒ (B, 3, H, W) what they lack."""
         batch, _, height, width = canvas.shape
         rows, columns = height // GRID, width // GRID
         queries = grid_boxes(rows, columns, canvas.device).expand(batch, -1, -1)  # (B, Q, 4)
         near = nearest_elements(queries, box, visible, self.config.neighbours)
-        inputs = F.pixel_unshuffle(canvas, GRID)  # (B, 4·64, rows, columns)
+        level = canvas - canvas.new_tensor([0.5] * 6 + [0.0])[:, None, None]
+        scaled = level * canvas.new_tensor([2.0] * 6 + [0.25])[:, None, None]
+        inputs = F.pixel_unshuffle(scaled, GRID)  # (B, 7·16, rows, columns)
         trunk = self.stem(inputs.contiguous(memory_format=torch.channels_last))  # (B, C, …)
         for block, attention in zip(self.blocks, self.cross_attention, strict=True):
             trunk = block(trunk)
             flat = trunk.permute(0, 2, 3, 1).flatten(1, 2)  # (B, Q, C)
             flat = attention(flat, tokens, near)
             trunk = flat.view(batch, rows, columns, -1).permute(0, 3, 1, 2)  # (B, C, …)
-        return F.pixel_shuffle(self.head(trunk), GRID).float()  # (B, 3, H, W)
+        return STEP * F.pixel_shuffle(self.head(trunk), GRID).float()  # (B, 3, H, W)
 
 
 class PatchHead(nn.Module):
     """Embeddings ⇒ patches: a linear basis, which tokens correct.
 
-    Without a basis (all lengths 0) the patches come from the tokens by a learned one.
+    Without a code (all lengths 0) the patches come from the tokens by a learned basis.
+
+    Args:
+        code: lengths of the code's luma, chroma (two planes of that length) and shape.
+        patch: components of the patches' luma, of each chroma plane and of the shape; 0 for as
+            many as the code has.
     """
 
     def __init__(
@@ -169,32 +192,44 @@ class PatchHead(nn.Module):
         embedding_dim: int,
         token_dim: int,
         patch_size: int,
-        luma: int,
-        chroma: int,
-        shape: int,
+        code: tuple[int, int, int],
+        patch: tuple[int, int, int],
     ) -> None:
         super().__init__()
-        if luma + chroma + shape == 0:
-            luma, chroma, shape = embedding_dim // 2, embedding_dim // 8, embedding_dim // 4
+        self.code = (code[0], code[1], code[1], code[2]) if any(code) else None
+        if self.code is None:
+            code = (embedding_dim // 2, embedding_dim // 8, embedding_dim // 4)
+        luma, chroma, shape = (most or own for most, own in zip(patch, code, strict=True))
+        if luma < code[0] or chroma < code[1] or shape < code[2]:
+            raise ValueError("patches must have at least the components that the code has")
         self.patch_size, self.lengths = patch_size, (luma, chroma, chroma, shape)
         samples = patch_size * patch_size
         self.correction = nn.Linear(token_dim, sum(self.lengths))
-        self.direct = embedding_dim == sum(self.lengths)
-        if self.direct:
+        if self.code is not None:
             nn.init.zeros_(self.correction.weight)
             nn.init.zeros_(self.correction.bias)
-        self.luma_basis = nn.Parameter(torch.randn(samples, luma) * 0.02)
-        self.chroma_basis = nn.Parameter(torch.randn(samples, chroma) * 0.02)
-        self.shape_basis = nn.Parameter(torch.randn(samples, shape) * 0.02)
+        self.luma_basis = nn.Parameter(torch.empty(samples, luma))
+        self.chroma_basis = nn.Parameter(torch.empty(samples, chroma))
+        self.shape_basis = nn.Parameter(torch.empty(samples, shape))
+        for basis in (self.luma_basis, self.chroma_basis, self.shape_basis):
+            # Normal numbers, on the meta device, make torch import its compiler for a second.
+            nn.init.uniform_(basis, -0.035, 0.035)
         self.shape_mean = nn.Parameter(torch.zeros(samples))
 
     def forward(self, embeddings: Tensor, tokens: Tensor) -> Tensor:
         """(B, N, D), (B, N, T) ⇒ (B, N, 4, S, S) RGB and signed distance in samples, float32."""
-        code = self.correction(tokens).float()  # (B, N, K)
-        if self.direct:
-            code = code + embeddings.float()
-        with torch.autocast(code.device.type, enabled=False):
-            luma, blue, red, shape = code.split(self.lengths, dim=-1)
+        correction = self.correction(tokens).float()  # (B, N, K)
+        if self.code is not None:
+            correction = STEP * correction
+        parts = list(correction.split(self.lengths, dim=-1))  # 4 × (B, N, ·)
+        with torch.autocast(tokens.device.type, enabled=False):
+            if self.code is not None:
+                codes = embeddings.float().split(self.code, dim=-1)
+                parts = [
+                    part + F.pad(code, (0, part.shape[-1] - code.shape[-1]))
+                    for part, code in zip(parts, codes, strict=True)
+                ]
+            luma, blue, red, shape = parts
             planes = torch.stack(
                 [
                     luma @ self.luma_basis.mT,

@@ -112,7 +112,12 @@ def _attended(query: Tensor, bias: Tensor, index: Tensor, key: Tensor, value: Te
     products = query @ key.mT  # (B, H, Q, N)
     logit = products.gather(3, index).float() + bias  # (B, H, Q, K)
     attention = logit.softmax(dim=-1).to(value.dtype)
-    return torch.zeros_like(products).scatter(3, index, attention) @ value
+    # In one dimension: scatter copies all of the products twice if they are in bfloat16.
+    elements = products.shape[-1]
+    row = torch.arange(0, products.numel(), elements, device=index.device)  # (B·H·Q,)
+    place = (index.reshape(len(row), -1) + row[:, None]).flatten()
+    weight = torch.zeros_like(products).flatten().index_copy_(0, place, attention.flatten())
+    return weight.view_as(products) @ value
 
 
 class FeedForward(nn.Module):

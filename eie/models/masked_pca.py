@@ -7,7 +7,9 @@ the pixels under the mask M is
 
     c = (BᵀMB + σ²I)⁻¹ BᵀM x .
 
-At the same number of values an element that is worth about 4 dB over zero-filled PCA.
+At the same number of values an element that is worth about 4 dB over zero-filled PCA. The shape is
+coded in the same way, by its signed distance: samples count by their nearness to the border, the
+only place where it matters.
 """
 
 from __future__ import annotations
@@ -24,6 +26,22 @@ LUMA_CHROMA = (
 
 MEAN_LUMA = 0.45
 """Luma of a patch about which nothing is known."""
+
+
+NEAR, FAR_WEIGHT = 3.0, 0.05
+"""Samples from the border at which a signed distance counts less, and the least that one counts."""
+
+DISTANCE_LIMIT = 8.0
+"""Signed distances beyond this many samples are all the same."""
+
+DISTANCE_UNIT = 4.0
+"""Samples that a signed distance is coded in."""
+
+SHAPE_NOISE = 3e-3
+"""Variance, in that unit, of what the basis of shapes leaves unexplained."""
+
+CHUNK = 256
+"""Masks whose distances are measured at a time; bounds memory."""
 
 
 def to_luma_chroma(rgb: Tensor) -> Tensor:
@@ -54,25 +72,23 @@ class MaskedPCA(nn.Module):
 
     luma_basis: Tensor
     chroma_basis: Tensor
-    shape_analysis: Tensor
+    shape_basis: Tensor
     shape_mean: Tensor
 
     def __init__(
-        self, patch_size: int, luma: int, chroma: int, shape: int, noise: float = 1e-3
+        self, patch_size: int, luma: int, chroma: int, shape: int, noise: float = 1e-4
     ) -> None:
         super().__init__()
         samples = patch_size * patch_size
         self.noise = noise
         self.register_buffer("luma_basis", torch.zeros(samples, luma))
         self.register_buffer("chroma_basis", torch.zeros(samples, chroma))
-        self.register_buffer("shape_analysis", torch.zeros(samples, shape))
+        self.register_buffer("shape_basis", torch.zeros(samples, shape))
         self.register_buffer("shape_mean", torch.zeros(samples))
 
     @property
     def length(self) -> int:
-        return (
-            self.luma_basis.shape[1] + 2 * self.chroma_basis.shape[1] + self.shape_analysis.shape[1]
-        )
+        return self.luma_basis.shape[1] + 2 * self.chroma_basis.shape[1] + self.shape_basis.shape[1]
 
     def forward(self, patches: Tensor) -> Tensor:
         """(N, 4, S, S) masked RGB and mask, in [0, 1] ⇒ (N, length) float32 codes."""
@@ -82,8 +98,56 @@ class MaskedPCA(nn.Module):
             mask = patches[:, 3].flatten(1)  # (N, S·S)
             luma = posterior_mean(planes[..., :1], mask, self.luma_basis, self.noise)
             chroma = posterior_mean(planes[..., 1:], mask, self.chroma_basis, self.noise)
-            shape = (mask - self.shape_mean) @ self.shape_analysis  # (N, shape)
-            return torch.cat([luma.mT.flatten(1), chroma.mT.flatten(1), shape], dim=1)
+            distance = signed_distance(patches[:, 3]).flatten(1)  # (N, S·S)
+            away = (distance - self.shape_mean)[..., None] / DISTANCE_UNIT  # (N, S·S, 1)
+            weight = border_weight(distance)
+            shape = posterior_mean(away, weight, self.shape_basis, SHAPE_NOISE)
+            return torch.cat([part.mT.flatten(1) for part in (luma, chroma, shape)], dim=1)
+
+
+def border_weight(distance: Tensor) -> Tensor:
+    """Signed distances in samples ⇒ what they count, in [FAR_WEIGHT, 1]."""
+    return FAR_WEIGHT + (1 - FAR_WEIGHT) * torch.exp(-(distance / NEAR).square())
+
+
+def signed_distance(mask: Tensor) -> Tensor:
+    """(N, S, S) masks in [0, 1] ⇒ float32 distance to the border in samples, inside > 0.
+
+    The border of a patch's box counts as a border of the patch. No more than DISTANCE_LIMIT.
+    """
+    return torch.cat([_signed_distance(part) for part in mask.split(CHUNK)])
+
+
+def _signed_distance(mask: Tensor) -> Tensor:
+    inside = nn.functional.pad((mask > 0.5).float(), (1, 1, 1, 1))  # (N, S + 2, S + 2)
+    within, without = _distance_to(1 - inside), _distance_to(inside)
+    # Both count whole samples from the other side's nearest one: the border lies between.
+    distance = within - without
+    distance = (distance - 0.5 * distance.sign())[:, 1:-1, 1:-1]
+    return distance.clamp(-DISTANCE_LIMIT, DISTANCE_LIMIT)
+
+
+def _distance_to(target: Tensor) -> Tensor:
+    """(N, S, S) 1 or 0 ⇒ exact distance of every sample to the nearest 1, along rows, then columns.
+
+    Where there is none it is large.
+    """
+    side = target.shape[-1]
+    away = torch.arange(-side + 1.0, side, device=target.device).square()  # (2·S − 1,)
+    squared = 4.0 * side * side * (1 - target)  # (N, S, S)
+    for _ in range(2):
+        squared = _nearest(squared, away).mT
+    return squared.sqrt()
+
+
+def _nearest(squared: Tensor, away: Tensor) -> Tensor:
+    """(N, S, S) ⇒ least sum of another sample's of the row and the squared distance to it."""
+    side = squared.shape[-1]
+    nearest = squared
+    for other in range(side):  # one at a time: all at once would be a cube of samples
+        shifted = squared[..., other, None] + away[side - 1 - other : 2 * side - 1 - other]
+        nearest = torch.minimum(nearest, shifted)
+    return nearest
 
 
 def posterior_mean(planes: Tensor, mask: Tensor, basis: Tensor, noise: float) -> Tensor:

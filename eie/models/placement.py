@@ -30,6 +30,9 @@ than have one too many: reaching out gains .4 dB where held-out objects were mov
 a claim that is halved on the border and falls by 1 a pixel.
 """
 
+SOFTNESS = 0.25
+"""Share of the claims by which elements are blended a second time, softly."""
+
 FAINT = 1e-5
 """Weight at which what surrounds a pixel counts as much as the elements that claim it."""
 
@@ -93,8 +96,9 @@ def place(
         size: height and width of the canvas, multiples of TILE.
 
     Returns:
-        (B, C + 1, height, width): the values, continued smoothly where no element is, and the
-        logarithm of the claims' sum.
+        (B, 2·C + 1, height, width): the values, continued smoothly where no element is; the same
+        blended softly, which tells what the elements beside a pixel's own would show there; and
+        the logarithm of the claims' sum.
     """
     (batch, _, channels, side, _), (height, width) = patches.shape, size
     pairs = overlapping_pairs(box, visible, height, width)
@@ -120,14 +124,18 @@ def place(
         within = torch.sigmoid(RANK_SLOPE * (logit + RANK_REACH))  # (M, TILE, 1, TILE)
         logit = logit + nearer * RANK_LOGIT * within
         logit = logit - _excess(logit.detach(), pairs.tile, tiles)[pairs.tile]
-    weight = inside * torch.exp(logit)
-
-    weighted = torch.cat([placed[:, :, :-1] * weight, weight], dim=2)  # (M, TILE, C + 1, TILE)
+    value = placed[:, :, :-1]  # (M, TILE, C, TILE)
+    sharp, soft = inside * torch.exp(logit), inside * torch.exp(SOFTNESS * logit)
+    weighted = torch.cat([value * sharp, value * soft, sharp, soft], dim=2)
+    channels = weighted.shape[2]  # 2·C + 2
     canvas = logit.new_zeros(tiles, TILE, channels, TILE).index_add(0, pairs.tile, weighted)
     canvas = canvas.view(batch, height // TILE, width // TILE, TILE, channels, TILE)
     canvas = canvas.permute(0, 4, 1, 3, 2, 5).reshape(batch, channels, height, width)
-    values = continued(canvas[:, :-1], canvas[:, -1:])
-    return torch.cat([values, torch.log(canvas[:, -1:] + FAINT)], dim=1)
+    both, (sharp, soft) = canvas[:, :-2], canvas[:, -2:].split(1, dim=1)
+    values, softer = both.chunk(2, dim=1)
+    return torch.cat(
+        [continued(values, sharp), continued(softer, soft), torch.log(sharp + FAINT)], dim=1
+    )
 
 
 def _excess(logit: Tensor, tile: Tensor, tiles: int) -> Tensor:

@@ -25,12 +25,13 @@ from eie.models.conditioning import (
     seen_features,
 )
 from eie.models.content import DECODER_FOLDER as LIGHT_FOLDER
-from eie.models.content import ENCODER_FOLDER, WEIGHTS_FILE, load_content_encoder
+from eie.models.content import ENCODER_FOLDER, load_content_encoder
 from eie.models.content_encoder import ContentEncoder
 from eie.models.diffusion import save_diffusion_model
 from eie.models.element_attention import ElementAttention
 from eie.models.element_model import element_model_folder
 from eie.models.feature_distance import FeatureDistance, load_feature_distance
+from eie.models.folder_model import WEIGHTS_FILE
 from eie.models.text import ReadText
 from eie.models.weight_hash import file_hash
 from eie.train.batch_cache import repeated
@@ -386,8 +387,7 @@ def _trained_encoder(frozen: ContentEncoder, settings: DecoderSettings) -> Conte
     """The encoder that is trained along: stage 1's, or with `joint` an untrained one."""
     if not settings.joint:
         return frozen.requires_grad_(True)
-    config = dict(frozen.config) | {"luma": 0, "chroma": 0, "shape": 0}
-    return ContentEncoder.from_config(config)
+    return ContentEncoder(**vars(frozen.config) | {"luma": 0, "chroma": 0, "shape": 0})
 
 
 def _device(model: nn.Module) -> torch.device:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from eie.models.content import save_content_model
 from eie.models.content_encoder import ContentEncoder
@@ -17,9 +16,13 @@ from eie.models.light_decoder import LightDecoder
 from eie.train.basis import fit_bases
 from eie.train.element_crops import CropBatch, DecomposedPhotos, draw_batch
 from eie.train.images import Folder, photo_files
-from eie.train.loop import averaged_weights, run_options, train
+from eie.train.loop import averaged_weights, has_checkpoint, load_fitting, run_options, train
 from eie.train.pictures import side_by_side
 from eie.train.settings import CropSettings, EncoderConfig, EncoderSettings
+
+EVEN = 1e-3
+"""Squared error far above which crops count alike, however hard they are: the loss is ℓ2 on the
+scale of PSNR, which is how reconstructions are compared."""
 
 
 class ElementAutoencoder(nn.Module):
@@ -27,7 +30,7 @@ class ElementAutoencoder(nn.Module):
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        code = {
+        code: dict[str, Any] = {
             "embedding_dim": config.embedding_dim,
             "patch_size": config.patch_size,
             "luma": config.luma,
@@ -43,6 +46,9 @@ class ElementAutoencoder(nn.Module):
         )
         self.decoder = LightDecoder(
             **code,
+            patch_luma=config.patch_luma,
+            patch_chroma=config.patch_chroma,
+            patch_shape=config.patch_shape,
             token_dim=config.token_dim,
             self_layers=config.self_layers,
             trunk_dim=config.trunk_dim,
@@ -61,14 +67,23 @@ class ElementAutoencoder(nn.Module):
 
 
 class EncoderStage:
-    """Model, data and loss of stage 1."""
+    """Model, data and loss of stage 1.
 
-    def __init__(self, settings: EncoderSettings, photos: DecomposedPhotos) -> None:
+    Args:
+        fit: whether to make the start, in closed form or from weights; needless for a run that
+            goes on.
+    """
+
+    def __init__(
+        self, settings: EncoderSettings, photos: DecomposedPhotos, fit: bool = True
+    ) -> None:
         self.settings = settings
         self.batch = partial(_batch, photos, settings.crops, settings.loop.seed)
         torch.manual_seed(settings.loop.seed)
         autoencoder = ElementAutoencoder(settings.model)
-        if settings.basis_patches:
+        if fit and settings.start:
+            load_fitting(autoencoder, settings.start)
+        if fit and settings.basis_patches and not has_code(autoencoder.encoder):
             patches = _some_patches(photos, settings.basis_patches)
             fit_bases(autoencoder.encoder, autoencoder.decoder, patches)
         self.model = autoencoder.to(memory_format=torch.channels_last)
@@ -84,9 +99,9 @@ class EncoderStage:
 
     def loss(self, model: nn.Module, batch: CropBatch) -> tuple[Tensor, dict[str, Tensor]]:
         picture, target = self._decoded(model, batch)
-        error = F.mse_loss(picture, target)
-        psnr = -10 * F.mse_loss(picture.detach().clamp(0, 1), target).log10()
-        return error, {"psnr": psnr}
+        error = (picture - target).square().mean(dim=(1, 2, 3))  # (B,)
+        clipped = (picture.detach().clamp(0, 1) - target).square().mean(dim=(1, 2, 3))  # (B,)
+        return (error + EVEN).log().mean(), {"psnr": -10 * clipped.log10().mean()}
 
     def samples(self, model: nn.Module, batch: CropBatch) -> dict[str, np.ndarray]:
         picture, target = self._decoded(model, batch)
@@ -100,6 +115,11 @@ class EncoderStage:
         size = (target.shape[2], target.shape[3])
         picture = model(patches, batch.box.to(device), batch.visible.to(device), size)
         return picture, target
+
+
+def has_code(encoder: ContentEncoder) -> bool:
+    """Whether an encoder's linear code is known, all of it: it is 0 before."""
+    return encoder.linear is None or all(bool(part.any()) for part in encoder.linear.buffers())
 
 
 def _some_patches(photos: DecomposedPhotos, count: int) -> Tensor:
@@ -157,7 +177,7 @@ def train_encoder(
         settings.crops,
         settings.segmenter,
     )
-    stage = EncoderStage(settings, photos)
+    stage = EncoderStage(settings, photos, fit=not has_checkpoint(run))
     train(stage, settings.loop, run, options)
     stage.model.load_state_dict(averaged_weights(run))
     save_content_model(run, stage.model.encoder, stage.model.decoder)

@@ -240,6 +240,11 @@ def learning_rate(step: int, settings: LoopSettings) -> float:
     return 0.5 * (1 + math.cos(math.pi * progress))
 
 
+def has_checkpoint(run: Path) -> bool:
+    """Whether a run folder holds a checkpoint to go on from."""
+    return any((run / name).exists() for name in ("checkpoint", "old"))
+
+
 def averaged_weights(run: Path) -> dict[str, Tensor]:
     """The averaged weights of a run's last checkpoint.
 

@@ -138,6 +138,9 @@ class EncoderConfig:
     luma: int = 0
     chroma: int = 0
     shape: int = 0
+    patch_luma: int = 0
+    patch_chroma: int = 0
+    patch_shape: int = 0
     token_dim: int = 512
     self_layers: int = 8
     trunk_dim: int = 512
@@ -155,13 +158,26 @@ TINY = EncoderConfig(
     # is normalised away, and on CPUs the norm costs ten times as much.
     norm_num_groups=4,
     unshuffle=True,
-    luma=88,
+    luma=80,
     chroma=8,
-    shape=24,
-    token_dim=128,
-    trunk_dim=224,
+    shape=32,
+    patch_luma=160,
+    patch_chroma=24,
+    patch_shape=64,
+    token_dim=192,
+    trunk_dim=128,
     heads=4,
     neighbours=8,
+)
+
+
+ENCODER_CROPS = CropSettings(
+    batch=4,
+    working_size=384,
+    # Of some 1000 pixels mostly, as those of a photo of 512×512 cut into 256.
+    elements=(192, 192, 192, 96, 288, 192, 192, 48, 192, 192, 600),
+    zoom=1.35,
+    stretch=1.15,
 )
 
 
@@ -173,15 +189,20 @@ class EncoderSettings:
     rate: highest learning rate.
     basis_rate: highest learning rate of the patch bases, which start at the closed-form optimum.
     basis_patches: patches that the closed-form start is fitted to; 0 for a random start.
+    start: weights (safetensors) to start from, as far as their tensors fit; the closed form is
+        fitted if they have not all of a linear code.
     """
 
     model: EncoderConfig = TINY
-    crops: CropSettings = CropSettings()
-    loop: LoopSettings = LoopSettings()
+    crops: CropSettings = ENCODER_CROPS
+    loop: LoopSettings = LoopSettings(
+        steps=1000, warmup=40, ema_decay=0.998, log_every=10, save_every=100
+    )
     segmenter: str = "tiny"
-    rate: float = 6e-4
-    basis_rate: float = 1e-4
-    basis_patches: int = 16_000
+    rate: float = 1e-3
+    basis_rate: float = 4e-5
+    basis_patches: int = 6_000
+    start: Path | None = None
 
 
 @dataclass(frozen=True)

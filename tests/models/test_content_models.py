@@ -6,7 +6,7 @@ import torch
 from eie.errors import MissingModelError
 from eie.models.content import load_content_encoder, load_light_decoder, save_content_model
 from eie.models.content_encoder import ContentEncoder
-from eie.models.light_decoder import LightDecoder
+from eie.models.light_decoder import LightDecoder, PatchHead
 
 CODE = {"embedding_dim": 32, "patch_size": 16}
 SMALL = {"token_dim": 16, "self_layers": 2, "trunk_dim": 16, "cross_layers": 2, "heads": 2}
@@ -78,6 +78,36 @@ def test_padding_elements_change_nothing() -> None:
             (64, 64),
         )
     assert torch.allclose(alone, padded, atol=1e-5)
+
+
+def test_components_beyond_the_code_add_nothing_until_tokens_tell_them() -> None:
+    code = (16, 4, 8)
+    narrow = PatchHead(32, 16, 8, code, (0, 0, 0))
+    wide = PatchHead(32, 16, 8, code, (24, 6, 12))
+    with torch.no_grad():
+        for name in ("luma_basis", "chroma_basis", "shape_basis"):
+            basis = getattr(narrow, name)
+            getattr(wide, name)[:, : basis.shape[1]] = basis
+        embeddings, tokens = torch.randn(1, 3, 32), torch.randn(1, 3, 16)
+        expected = narrow(embeddings, tokens)
+        assert expected.shape == (1, 3, 4, 8, 8)
+        assert torch.allclose(wide(embeddings, tokens), expected, atol=1e-6)
+        wide.correction.weight.normal_()
+        assert not torch.allclose(wide(embeddings, tokens), expected, atol=1e-2)
+    with pytest.raises(ValueError, match="at least the components"):
+        PatchHead(32, 16, 8, code, (8, 4, 8))
+
+
+def test_the_trunk_adds_nothing_where_no_element_is() -> None:
+    decoder = random_decoder()
+    torch.nn.init.normal_(decoder.head.weight)
+    box = grid(4, 4, 16)
+    visible = torch.ones(1, 16, dtype=torch.bool)
+    with torch.no_grad():
+        picture, covered = decoder.decode(torch.randn(1, 16, 32), box, visible, (64, 256))
+    steps = picture.diff(dim=3).abs()
+    assert covered[..., :60].float().mean() > 0.9 and not covered[..., 80:].any()
+    assert steps[..., :60].mean() > 0.05 > 100 * steps[..., 100:].mean()
 
 
 def test_shifting_all_elements_shifts_the_picture() -> None:

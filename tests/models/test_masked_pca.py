@@ -1,9 +1,20 @@
 """The closed-form linear code."""
 
+import cv2
+import numpy as np
 import torch
 
-from eie.models.masked_pca import posterior_mean, to_luma_chroma, to_rgb
-from eie.train.basis import masked_pca, shape_code, signed_distance
+from eie.models.masked_pca import (
+    DISTANCE_LIMIT,
+    FAR_WEIGHT,
+    SHAPE_NOISE,
+    border_weight,
+    posterior_mean,
+    signed_distance,
+    to_luma_chroma,
+    to_rgb,
+)
+from eie.train.basis import masked_pca
 
 
 def test_luma_and_chroma_go_back_to_rgb() -> None:
@@ -41,20 +52,52 @@ def test_missing_samples_do_not_cost_the_basis_its_directions() -> None:
     assert (truth - onto @ (onto.mT @ truth)).norm() < 0.05 * truth.norm()
 
 
+def discs(count: int, side: int) -> torch.Tensor:
+    """(count, side, side) masks of discs of random places and sizes."""
+    torch.manual_seed(3)
+    y, x = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    centre = side / 2 + side / 8 * torch.randn(count, 2, 1, 1)
+    radius = side / 3 + side / 16 * torch.randn(count, 1, 1)
+    return ((x - centre[:, 0]) ** 2 + (y - centre[:, 1]) ** 2 < radius**2).float()
+
+
 def test_signed_distance_counts_from_the_border() -> None:
-    mask = torch.zeros(1, 9, 9, dtype=torch.uint8)
-    mask[0, 2:7, 2:7] = 255
-    distance = signed_distance(mask.numpy())[0]
+    mask = torch.zeros(1, 9, 9)
+    mask[0, 2:7, 2:7] = 1
+    distance = signed_distance(mask)[0]
     assert distance[2, 4] == 0.5 and distance[1, 4] == -0.5
     assert distance[4, 4] == 2.5 and distance[0, 4] == -1.5
 
 
+def test_signed_distance_is_the_exact_one_within_limits() -> None:
+    mask = torch.cat([discs(7, 32), (torch.rand(3, 32, 32) < 0.3).float()])
+    for one, found in zip(mask.numpy(), signed_distance(mask).numpy(), strict=True):
+        inside = np.pad(one, 1).astype(np.uint8)
+        within, without = (
+            cv2.distanceTransform(part, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+            for part in (inside, 1 - inside)
+        )
+        expected = (within - without - 0.5 * np.sign(within - without))[1:-1, 1:-1]
+        expected = expected.clip(-DISTANCE_LIMIT, DISTANCE_LIMIT)
+        assert np.allclose(found, expected, atol=1e-5)
+
+
+def test_an_empty_mask_and_a_full_one_have_distances() -> None:
+    empty, full = signed_distance(torch.stack([torch.zeros(8, 8), torch.ones(8, 8)]))
+    assert (empty < 0).all() and (full > 0).all()
+
+
+def test_distances_count_by_their_nearness_to_the_border() -> None:
+    weight = border_weight(torch.tensor([0.0, 2.0, -2.0, 8.0]))
+    assert weight[0] == 1 and weight[1] == weight[2] < 1 and FAR_WEIGHT <= weight[3] < weight[2]
+
+
 def test_the_shape_code_tells_inside_from_outside() -> None:
-    y, x = torch.meshgrid(torch.arange(16.0), torch.arange(16.0), indexing="ij")
-    torch.manual_seed(3)
-    centre, radius = 8 + 2 * torch.randn(400, 2, 1, 1), 5 + torch.randn(400, 1, 1)
-    mask = ((x - centre[:, 0]) ** 2 + (y - centre[:, 1]) ** 2 < radius**2).byte() * 255
-    analysis, mean, synthesis, distance_mean = shape_code(mask, 12)
-    code = (mask.flatten(1) / 255 - mean) @ analysis
-    inside = (code @ synthesis.mT + distance_mean) > 0
-    assert (inside == (mask.flatten(1) > 0)).float().mean() > 0.97
+    mask = discs(400, 16)
+    distance = signed_distance(mask).flatten(1)
+    weight = border_weight(distance)
+    mean = distance.mean(dim=0)
+    basis = masked_pca((distance - mean)[:, None], weight, 12, SHAPE_NOISE)
+    code = posterior_mean((distance - mean)[..., None], weight, basis, SHAPE_NOISE)
+    inside = (basis @ code)[..., 0] + mean > 0
+    assert (inside == (mask.flatten(1) > 0)).float().mean() > 0.98

@@ -14,7 +14,7 @@ import eie
 from eie.errors import BadInputError, UsageError
 from eie.models.content import load_content_encoder, load_light_decoder
 from eie.train.element_crops import DecomposedPhotos, draw_batch
-from eie.train.encoder import EncoderStage, train_encoder
+from eie.train.encoder import EncoderStage, has_code, train_encoder
 from eie.train.images import Folder, photo_files
 from eie.train.loop import averaged_weights, train
 from eie.train.settings import CropSettings, EncoderConfig, EncoderSettings
@@ -114,6 +114,37 @@ def test_a_stopped_run_goes_on_exactly(photos, run, tmp_path) -> None:
     train_encoder([Folder(photos)], parts, SMALL)
     first, second = averaged_weights(run), averaged_weights(parts)
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_run_starts_from_weights(photos, run) -> None:
+    weights = run / "checkpoint" / "average.safetensors"
+    data = decomposed(photos, run.parent / "decompositions")
+    started = EncoderStage(replace(SMALL, start=weights), data).model.state_dict()
+    saved = averaged_weights(run)
+    assert all(torch.equal(started[name], saved[name]) for name in saved)
+
+
+def test_a_start_with_another_code_is_fitted_to(photos, run) -> None:
+    data = decomposed(photos, run.parent / "decompositions")
+    model = replace(SMALL.model, luma=12, shape=12)
+    start = run / "checkpoint" / "average.safetensors"
+    started = EncoderStage(replace(SMALL, model=model, start=start), data).model
+    assert has_code(started.encoder)
+    assert started.encoder.linear.luma_basis.shape[1] == 12
+    saved = averaged_weights(run)["decoder.stem.weight"]
+    assert torch.equal(started.decoder.stem.weight, saved)
+
+
+def test_the_closed_form_start_is_what_the_linear_code_alone_gives(photos, run) -> None:
+    data = decomposed(photos, run.parent / "decompositions")
+    model = EncoderStage(SMALL, data).model.eval()
+    patches = torch.from_numpy(data[0].patches).float() / 255
+    with torch.no_grad():
+        code = model.encoder(patches)
+        assert torch.equal(code, model.encoder.linear(patches))
+        assert code.std() > 0.1
+        again = EncoderStage(SMALL, data, fit=False).model.eval().encoder(patches)
+    assert not again.any()
 
 
 def test_the_run_is_a_model_folder(run) -> None:
