@@ -41,6 +41,9 @@ from eie.render.working_size import (
     reduced_by,
 )
 
+CANDIDATES = 110
+"""Most offsets that are tried: those that are among the best for the most pixels."""
+
 REPEATED = 0.05
 """Share of a hole from which on an offset that fills it is not taken for the next variation."""
 
@@ -197,7 +200,19 @@ class ClassicalDecoder:
         if unknown.all():
             mean = np.full(ground.shape[2], 127.5) if whole is None else whole.mean(axis=(0, 1))
             return [np.broadcast_to(np.rint(mean).astype(np.uint8), ground.shape)]
+        import scipy.sparse.linalg  # noqa: F401 - only libraries that are loaded can be limited
+        from threadpoolctl import threadpool_limits
+
         window = _Window.of(_premultiplied(ground), unknown, self.coarsest)
+        # Matrices are small: threads of a linear algebra library would only wait for each other.
+        with threadpool_limits(limits=1, user_api="blas"):
+            return self._different(window, ground, layout, count)
+
+    def _different(
+        self, window: _Window, ground: Picture, layout: Layout | None, count: int
+    ) -> list[Picture]:
+        """As :meth:`fills`, of a window that is known somewhere."""
+        unknown = window.unknown[: ground.shape[0], : ground.shape[1]]
         different: list[Picture] = []
         for searched in self._searched(window, layout, count):
             fill = ground.copy()
@@ -222,6 +237,9 @@ class ClassicalDecoder:
         costs = costs_of(coarsest, offsets)
         if layout is not None:
             costs.data[:] += misplacement(coarsest, layout, step << len(finer), offsets)
+        near = np.exp((costs.data.min(axis=0) - costs.data) / 10).sum(axis=1)
+        best = np.argsort(-near, kind="stable")[:CANDIDATES]
+        offsets, costs = [offsets[index] for index in best.tolist()], costs.take(best)
         for labelling in labellings(coarsest, offsets, costs, count):
             for size in reversed(finer):
                 labelling = finer_labelling(size, labelling)
