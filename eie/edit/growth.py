@@ -15,6 +15,9 @@ from eie.errors import UsageError
 TOLERANCE = 0.55
 """How unlike its object an element may be and still belong to it, in [0, 1]."""
 
+STEP = 0.05
+"""By how much the tolerance is lowered until an object leaves out what is no part of it."""
+
 _MERGING = 0.8
 """How unlike each other patches of a region may be, per tolerance."""
 
@@ -29,7 +32,11 @@ _LEAST_OWN = 0.1
 
 
 def object_around(
-    elements: ElementSet, row: int, among: RowMask, tolerance: float = TOLERANCE
+    elements: ElementSet,
+    row: int,
+    among: RowMask,
+    tolerance: float = TOLERANCE,
+    apart: Rows | None = None,
 ) -> Rows:
     """The elements of the object that an element belongs to.
 
@@ -38,6 +45,9 @@ def object_around(
         row: the clicked element.
         among: the elements that may belong to the object.
         tolerance: see :func:`grow`.
+        apart: elements that are no part of the object, not the clicked one. If it would take one,
+            it is grown with the largest tolerance below, in steps of :data:`STEP`, at which it
+            does not; if there is none, the object is the clicked element.
 
     Returns:
         rows in ascending order, `row` among them.
@@ -54,15 +64,18 @@ def object_around(
     rows = _one_element_per_patch(elements, row, among)
     patches = elements.table.patch[rows]
     label_map = _thinned(source.label_map)
-    member = grow(
-        source.affinity[np.ix_(patches, patches)],
-        areas(label_map, source.patches)[patches] + 1,
-        touching_patches(label_map, source.patches)[np.ix_(patches, patches)],
-        start=int(np.flatnonzero(rows == row)[0]),
-        tolerance=tolerance,
-        rim=_rim(label_map, source.patches)[patches],
-    )
-    return rows[member]
+    affinity = source.affinity[np.ix_(patches, patches)]
+    area = areas(label_map, source.patches)[patches] + 1
+    touching = touching_patches(label_map, source.patches)[np.ix_(patches, patches)]
+    rim = _rim(label_map, source.patches)[patches]
+    start = int(np.flatnonzero(rows == row)[0])
+    kept_out = np.isin(rows, [] if apart is None else apart)
+    while tolerance >= 0:
+        member = grow(affinity, area, touching, start, tolerance, rim)
+        if not (member & kept_out).any():
+            return rows[member]
+        tolerance -= STEP
+    return rows[start : start + 1]
 
 
 def grow(
