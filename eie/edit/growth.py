@@ -63,7 +63,7 @@ def object_around(
         )
     rows = _one_element_per_patch(elements, row, among)
     patches = elements.table.patch[rows]
-    label_map = _thinned(source.label_map)
+    label_map, _ = thinned(source.label_map)
     affinity = source.affinity[np.ix_(patches, patches)]
     area = areas(label_map, source.patches)[patches] + 1
     touching = touching_patches(label_map, source.patches)[np.ix_(patches, patches)]
@@ -114,7 +114,7 @@ def grow(
     """
     if rim is None:
         rim = np.zeros(len(area), dtype=np.int64)
-    patches = _Patches(_likeness(affinity), area.astype(np.float64), touching, rim)
+    patches = _Patches(likeness(affinity), area.astype(np.float64), touching, rim)
     region = _merged(patches, 1 - _MERGING * tolerance)  # (P,)
     regions = _regions(patches, region)
     member = np.arange(len(regions.area)) == region[start]
@@ -212,7 +212,7 @@ def _regions(patches: _Patches, region: NDArray[np.intp]) -> _Patches:
     )
 
 
-def _likeness(affinity: NDArray[np.float32]) -> NDArray[np.float64]:
+def likeness(affinity: NDArray[np.float32]) -> NDArray[np.float64]:
     """(P, P) in [0, 1], symmetric, from an affinity: relative to the patches' own, both ways."""
     own = np.sqrt(np.maximum(np.diag(affinity), _LEAST_OWN).astype(np.float64))  # (P,)
     relative = np.minimum(affinity / own / own[:, None], 1)  # (P, P)
@@ -264,7 +264,8 @@ def _rim(label_map: NDArray[np.integer], count: int) -> NDArray[np.int64]:
     return np.bincount(np.concatenate(edges), minlength=count)
 
 
-def _thinned(label_map: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    """Every k-th pixel of every k-th line, a million or a few: enough to see sizes and borders."""
+def thinned(label_map: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], int]:
+    """Every k-th pixel of every k-th line, a million or a few, and k: enough to see sizes and
+    borders."""
     step = max(1, math.isqrt(label_map.size // 1_000_000))
-    return label_map[::step, ::step]
+    return label_map[::step, ::step], step
