@@ -2,7 +2,7 @@
 
     selection = term { ("+" | "-") term | ":" modifier }       from left to right
     term      = ids | "all" | "@" point | "object@" point [ "~" tolerance ]
-              | "box:" point "," point | "mask:" file | "group:" name
+              | "object@" point "," point | "box:" point "," point | "mask:" file | "group:" name
     modifier  = "grow" [ "=" n ] | "shrink" [ "=" n ] | "smooth" [ "=" n ] | "fill"
     ids       = id [ "-" id ] { "," id [ "-" id ] }
     point     = x "," y                            pixels of the canvas, or `%` of it
@@ -15,6 +15,8 @@
   Objects that are joined and cut off are asked for together: `object@a - object@c` says that the
   elements at a and c are of two objects, and each is grown with the largest tolerance, up to its
   own, that leaves the other's element out.
+- `object@x0,y0,x1,y1`: the object in a box: of the elements in it, those that are more like each
+  other than like what lies outside (:func:`eie.edit.boxed_object.object_in_box`).
 - `box:x0,y0,x1,y1`: elements whose centre lies in the box, its border included.
 - `mask:FILE.png`: elements of which more than half of the visible area lies under the white of
   the picture. It must have the shape of the canvas; another size is stretched to it. An operation
@@ -52,6 +54,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from eie.edit.boxed_object import object_in_box
 from eie.edit.growth import TOLERANCE, object_around
 from eie.edit.modifiers import Fill, Grow, Modifier, Shrink, Smooth
 from eie.edit.picking import RowMask, Rows, areas, row_at, rows_on_canvas
@@ -65,9 +68,9 @@ if TYPE_CHECKING:
     from eie.files.photo import Photo
 
 GRAMMAR = (
-    "a selection is made of 12 or 3,7,20-25, @x,y, object@x,y, box:x0,y0,x1,y1, mask:FILE.png, "
-    "group:NAME and all, joined by + and removed by -, corrected by :grow=N, :shrink=N, :smooth "
-    "and :fill"
+    "a selection is made of 12 or 3,7,20-25, @x,y, object@x,y, object@x0,y0,x1,y1, "
+    "box:x0,y0,x1,y1, mask:FILE.png, group:NAME and all, joined by + and removed by -, corrected "
+    "by :grow=N, :shrink=N, :smooth and :fill"
 )
 
 MOST_TIMES = 1000
@@ -178,6 +181,23 @@ class ObjectAt:
         if self.tolerance is None:
             return f"object@{self.point}"
         return f"object@{self.point}~{np.format_float_positional(self.tolerance, trim='-')}"
+
+
+@dataclass(frozen=True)
+class ObjectIn:
+    """The object between two corners."""
+
+    corner: Point
+    opposite: Point
+
+    def rows(self, elements: ElementSet, among: RowMask) -> Rows:
+        (x0, y0), (x1, y1) = np.sort(
+            [self.corner.on(elements.canvas), self.opposite.on(elements.canvas)], axis=0
+        )
+        return object_in_box(elements, among, (x0, y0, x1, y1))
+
+    def __str__(self) -> str:
+        return f"object@{self.corner},{self.opposite}"
 
 
 @dataclass(frozen=True)
@@ -386,6 +406,8 @@ def _read_term(reader: Reader) -> Term:
         return Everything()
     if reader.take(_OBJECT):
         point = read_point(reader)
+        if reader.take(_COMMA):
+            return ObjectIn(point, read_point(reader))
         return ObjectAt(point, _read_tolerance(reader) if reader.take(_TILDE) else None)
     if reader.take(_AT):
         return At(read_point(reader))
