@@ -23,10 +23,9 @@ _ITERATIONS = 5
 class SlicGrabCut:
     """SLIC superpixels, and GrabCut (Rother et al., 2004; OpenCV's) from those that were clicked.
 
-    Superpixels that were clicked are surely of the thing, or surely not. GrabCut begins with those
-    whose mean CIE Lab colour is nearer to a joining click's superpixel than Otsu's threshold over
-    all, and than to that of any click that cuts off. Of what it finds, the regions that hold a
-    joining click count.
+    Superpixels that were clicked are surely of the thing, or surely not; all else is taken for
+    background until the colours say otherwise, which does better than a first guess by colour. Of
+    what GrabCut finds, the regions that hold a joining click count.
 
     Args:
         pixels: (H, W, 3) uint8 RGB.
@@ -42,7 +41,6 @@ class SlicGrabCut:
         small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
         self._small = np.asarray(small, dtype=np.uint8)
         self._labels = slic(self._small, SUPERPIXELS)
-        self._colours = _mean_lab(self._small, self._labels)  # (S, 3)
 
     def __call__(self, clicks: Sequence[Click]) -> Mask:
         """(H, W) bool, what is selected after some clicks."""
@@ -51,7 +49,7 @@ class SlicGrabCut:
 
         places = [self._place(click) for click in clicks]
         sure = np.zeros(self._labels.shape, dtype=bool)
-        state = self._first_guess(clicks, places)[self._labels]  # (h, w)
+        state = np.full(self._labels.shape, cv2.GC_PR_BGD, dtype=np.uint8)  # (h, w)
         for click, place in zip(clicks, places, strict=True):
             superpixel = self._labels == self._labels[place]
             state[superpixel] = cv2.GC_FGD if click.joins else cv2.GC_BGD
@@ -70,24 +68,6 @@ class SlicGrabCut:
         (height, width), (lines, columns) = self._size, self._labels.shape
         return click.y * lines // height, click.x * columns // width
 
-    def _first_guess(
-        self, clicks: Sequence[Click], places: Sequence[tuple[int, int]]
-    ) -> NDArray[np.uint8]:
-        """(S,) whether each superpixel is likelier of the thing or of the ground, by its colour."""
-        import cv2
-        from skimage.filters import threshold_otsu
-
-        nearest = {}
-        for joins in (True, False):
-            clicked = [
-                self._labels[p] for c, p in zip(clicks, places, strict=True) if c.joins is joins
-            ]
-            way = self._colours[:, None] - self._colours[clicked]  # (S, K, 3)
-            nearest[joins] = np.linalg.norm(way, axis=2).min(axis=1, initial=np.inf)  # (S,)
-        near = nearest[True] <= float(threshold_otsu(nearest[True]))  # type: ignore[no-untyped-call]
-        likely = near & (nearest[True] < nearest[False])
-        return np.where(likely, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-
     def _cut(self, state: NDArray[np.uint8]) -> Mask:
         import cv2
 
@@ -95,12 +75,3 @@ class SlicGrabCut:
         cv2.setRNGSeed(0)  # its colour models begin with random means
         cv2.grabCut(self._small, state, (0, 0, 0, 0), *models, _ITERATIONS, cv2.GC_INIT_WITH_MASK)
         return np.isin(state, (cv2.GC_FGD, cv2.GC_PR_FGD))
-
-
-def _mean_lab(pixels: Pixels, labels: NDArray[np.int32]) -> NDArray[np.float64]:
-    """(S, 3) the superpixels' mean colours in CIE Lab."""
-    from skimage.color import rgb2lab
-
-    lab = rgb2lab(pixels).reshape(-1, 3)
-    sums = [np.bincount(labels.ravel(), weights=channel) for channel in lab.T]
-    return np.stack(sums, axis=1) / np.maximum(np.bincount(labels.ravel()), 1)[:, None]
