@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from eie.cli.options import ElementFile, OutputElements, typed
-from eie.cli.payload import change_elements
+from eie.cli.payload import change_elements, note
 from eie.edit import OPERATIONS, edit, read_script, undo
 from eie.edit.colours import INTENTS
 from eie.elements import ElementSet
@@ -68,8 +68,13 @@ def split_steps(arguments: Sequence[str]) -> tuple[list[Step], list[str]]:
     return steps, others
 
 
-def change_of(step: Step, tolerance: float | None, intent: str | None = None) -> Change:
-    """What a step does to a set.
+def change_of(
+    step: Step,
+    tolerance: float | None,
+    intent: str | None = None,
+    report: Callable[[str], None] | None = None,
+) -> Change:
+    """What a step does to a set; `report` takes lines about it.
 
     Raises:
         UsageError: its arguments cannot be read.
@@ -85,7 +90,8 @@ def change_of(step: Step, tolerance: float | None, intent: str | None = None) ->
         except UsageError as error:
             where = f"--{' '.join((step.name, *step.arguments))}"
             raise UsageError(error.message, where=where, hint=error.hint) from error
-    return partial(edit, operations=operations, **typed(tolerance=tolerance, intent=intent))
+    settings = typed(tolerance=tolerance, intent=intent)
+    return partial(edit, operations=operations, report=report, **settings)
 
 
 class EditCommand(TyperCommand):
@@ -132,20 +138,26 @@ def command(
 ) -> None:
     """Move, scale, delete, copy … elements.
 
-    Every edit is recorded in the file and can be undone.
+    Every edit is recorded in the file and can be undone. Standard error tells what each operation
+    took: how many elements, the size and centre of their common box, their share of the picture.
 
     SEL selects elements: 12 or 3,7,20-25 by id; @x,y the one at a point; object@x,y the whole
-    object there; box:x0,y0,x1,y1; mask:FILE.png; group:NAME; all. Join selections by + and take
-    away by -. Lengths are pixels, or % of the canvas; x to the right, y down.
+    object there; object@x0,y0,x1,y1 the object in a box; box:x0,y0,x1,y1 all in it; mask:FILE.png;
+    group:NAME; all. Join selections by + and take away by -: object@x,y-object@x2,y2 keeps the
+    first object clear of the second. Correct what stands before by :grow=N (add neighbours, N
+    times), :shrink=N (take the edge away), :smooth (no bays, no spikes) and :fill (no holes).
+    Lengths are pixels, or % of the canvas; x to the right, y down.
 
     \b
       eie edit p.h5 --move object@300,200 -40,0 --delete 33
+      eie edit p.h5 --delete object@300,200+object@340,260-object@400,300:fill
       eie edit p.h5 --undo --scale group:cup 1.5 -o larger.h5
     """
     steps: list[Step] = context.obj
     if not steps:
         raise UsageError("nothing to do", hint="eie edit --help lists the operations")
-    changes = [change_of(step, tolerance, intent) for step in steps]
+    told: list[str] = []
+    changes = [change_of(step, tolerance, intent, told.append) for step in steps]
 
     def change(elements: ElementSet) -> ElementSet:
         for apply in changes:
@@ -153,6 +165,8 @@ def command(
         return elements
 
     change_elements(file, output, change)
+    for line in told:
+        note(line)
 
 
 def _usage(name: str) -> str:

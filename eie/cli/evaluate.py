@@ -6,6 +6,7 @@ import typer
 
 from eie.cli import (
     evaluate_ablation,
+    evaluate_clicks,
     evaluate_edits,
     evaluate_reconstruction,
     evaluate_segmentation,
@@ -24,5 +25,6 @@ def evaluate() -> None:
 
 app.command(name="reconstruction")(evaluate_reconstruction.command)
 app.command(name="segmentation")(evaluate_segmentation.command)
+app.command(name="clicks")(evaluate_clicks.command)
 app.command(name="edits")(evaluate_edits.command)
 app.command(name="ablation")(evaluate_ablation.command)

@@ -11,6 +11,7 @@ import typer
 from eie.cli.options import ElementFile, OutputPicture, PictureFormat, typed
 from eie.cli.payload import is_stream, picture_format, read_elements, write_picture
 from eie.cli.progress import working
+from eie.errors import UsageError
 
 if TYPE_CHECKING:
     from eie.files.images import Photo
@@ -32,27 +33,85 @@ def command(
     only: Annotated[
         str | None, typer.Option("--only", metavar="SEL", help="Draw these elements, dim the rest.")
     ] = None,
+    scale: Annotated[
+        float | None,
+        typer.Option(
+            "--scale",
+            metavar="F",
+            help="Pixels of the picture for one of the photo.",
+            show_default="1, or more for small photos and less for large ones",
+        ),
+    ] = None,
+    ruler: Annotated[
+        bool | None,
+        typer.Option(
+            "--ruler/--no-ruler",
+            help="Rulers tell coordinates in pixels of the photo, and the scale.",
+            show_default="--ruler",
+        ),
+    ] = None,
+    cut: Annotated[
+        str | None,
+        typer.Option(
+            "--cutout",
+            metavar="SEL",
+            help="These elements instead, with their own pixels, transparent around (RGBA).",
+        ),
+    ] = None,
     format: PictureFormat = None,
 ) -> None:
     """Draw the elements' borders and ids.
 
-    Without -o, a small preview appears if standard output is a terminal that can show one.
+    Without -o, a small preview appears if standard output is a terminal that can show one. A
+    cut-out has the photo's size, so that it lies where it was.
 
     \b
       eie show photo.h5 -o overlay.png
       eie show photo.h5 --only object@300,200
+      eie show photo.h5 --cutout object@300,200 -o cup.png
     """
     from eie.edit import select
+    from eie.render.cutout import cutout
     from eie.render.show import show
 
     preview = is_stream(output) and sys.stdout is not None and sys.stdout.isatty()
     format = None if preview else picture_format(output, format)
+    drawing = typed(
+        ids=ids, groups=groups, before_after=before_after, only=only, scale=scale, ruler=ruler
+    )
+    if cut is not None and drawing:
+        raise UsageError(
+            "--cutout draws nothing over the photo",
+            hint=f"leave out --{next(iter(drawing)).replace('_', '-')}",
+        )
+    if cut is not None and format == "JPEG":
+        raise UsageError("JPEG holds no transparency", hint="name a .png, .webp or .tiff file")
     elements = read_elements(file)
+    if cut is not None:
+        with working("cutting out"):
+            photo = cutout(elements, select(elements, cut).tolist())
+        _hand_out(photo, output, format)
+        return
     chosen = None if only is None else select(elements, only)
+    if preview and ruler is None:
+        ruler = False  # a preview is too small for one
     with working("drawing"):
         photo = show(
-            elements, **typed(ids=ids, groups=groups, before_after=before_after, only=chosen)
+            elements,
+            **typed(
+                ids=ids,
+                groups=groups,
+                before_after=before_after,
+                only=chosen,
+                scale=scale,
+                ruler=ruler,
+            ),
         )
+    _hand_out(photo, output, format)
+
+
+def _hand_out(photo: Photo, output: str | None, format: str | None) -> None:
+    """Write the picture, or show it on the terminal if there is no format."""
     if format is None:
         _preview(photo)
     else:

@@ -11,9 +11,10 @@ elements that a mask has parted stay parted, which does not show.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from eie.edit.account import account_of
 from eie.edit.growth import TOLERANCE
 from eie.edit.operation import Operation
 from eie.edit.operations import (
@@ -75,6 +76,7 @@ def edit(
     *,
     tolerance: float | None = None,
     intent: str | None = None,
+    report: Callable[[str], None] | None = None,
 ) -> ElementSet:
     """Apply operations in the order given and record each in the history.
 
@@ -86,6 +88,8 @@ def edit(
         intent: what becomes of pasted colours that the photo's profile does not have: "relative"
             takes the nearest, "perceptual" moves all; it is recorded, too. None is "relative", or
             what a paste states itself.
+        report: takes lines about each operation, when all are done: what it took, and warnings, as
+            :func:`eie.edit.account.account_of` has them. None for no report.
 
     Raises:
         UsageError: an operation means nothing in the set as it is by then; nothing is changed.
@@ -93,12 +97,16 @@ def edit(
     """
     if tolerance is not None and not 0 <= tolerance <= 1:
         raise UsageError(f"the tolerance {tolerance:g} is outside 0 to 1")
+    told: list[str] = []
     for operation in operations:
         if tolerance is not None:
             operation = operation.with_tolerance(tolerance)
         if intent is not None and isinstance(operation, Paste):
             operation = replace(operation, intent=intent)
-        elements = _recorded(elements, operation)
+        elements = _recorded(elements, operation, None if report is None else told)
+    if report is not None:
+        for line in told:
+            report(line)
     return elements
 
 
@@ -133,11 +141,16 @@ def reset(elements: ElementSet) -> ElementSet:
     return edit(elements, [Reset()])
 
 
-def _recorded(elements: ElementSet, operation: Operation) -> ElementSet:
+def _recorded(
+    elements: ElementSet, operation: Operation, told: list[str] | None = None
+) -> ElementSet:
+    """The set with an operation applied and recorded; lines about it are added to `told`."""
     operation = replace(operation)  # what it has read of masks serves this once
     try:
         elements = operation.parted(elements)
         changed = operation.apply(elements)
+        if told is not None:
+            told += account_of(operation, elements, changed)
     except EieError as error:
         where = f"{operation}, {error.where}" if error.where else str(operation)
         raise type(error)(error.message, where=where, hint=error.hint) from error

@@ -15,6 +15,9 @@ from eie.errors import UsageError
 TOLERANCE = 0.55
 """How unlike its object an element may be and still belong to it, in [0, 1]."""
 
+STEP = 0.05
+"""By how much the tolerance is lowered until an object leaves out what is no part of it."""
+
 _MERGING = 0.8
 """How unlike each other patches of a region may be, per tolerance."""
 
@@ -29,7 +32,11 @@ _LEAST_OWN = 0.1
 
 
 def object_around(
-    elements: ElementSet, row: int, among: RowMask, tolerance: float = TOLERANCE
+    elements: ElementSet,
+    row: int,
+    among: RowMask,
+    tolerance: float = TOLERANCE,
+    apart: Rows | None = None,
 ) -> Rows:
     """The elements of the object that an element belongs to.
 
@@ -38,6 +45,9 @@ def object_around(
         row: the clicked element.
         among: the elements that may belong to the object.
         tolerance: see :func:`grow`.
+        apart: elements that are no part of the object, not the clicked one. If it would take one,
+            it is grown with the largest tolerance below, in steps of :data:`STEP`, at which it
+            does not; if there is none, the object is the clicked element.
 
     Returns:
         rows in ascending order, `row` among them.
@@ -53,16 +63,19 @@ def object_around(
         )
     rows = _one_element_per_patch(elements, row, among)
     patches = elements.table.patch[rows]
-    label_map = _thinned(source.label_map)
-    member = grow(
-        source.affinity[np.ix_(patches, patches)],
-        areas(label_map, source.patches)[patches] + 1,
-        touching_patches(label_map, source.patches)[np.ix_(patches, patches)],
-        start=int(np.flatnonzero(rows == row)[0]),
-        tolerance=tolerance,
-        rim=_rim(label_map, source.patches)[patches],
-    )
-    return rows[member]
+    label_map, _ = thinned(source.label_map)
+    affinity = source.affinity[np.ix_(patches, patches)]
+    area = areas(label_map, source.patches)[patches] + 1
+    touching = touching_patches(label_map, source.patches)[np.ix_(patches, patches)]
+    rim = _rim(label_map, source.patches)[patches]
+    start = int(np.flatnonzero(rows == row)[0])
+    kept_out = np.isin(rows, [] if apart is None else apart)
+    while tolerance >= 0:
+        member = grow(affinity, area, touching, start, tolerance, rim)
+        if not (member & kept_out).any():
+            return rows[member]
+        tolerance -= STEP
+    return rows[start : start + 1]
 
 
 def grow(
@@ -101,7 +114,7 @@ def grow(
     """
     if rim is None:
         rim = np.zeros(len(area), dtype=np.int64)
-    patches = _Patches(_likeness(affinity), area.astype(np.float64), touching, rim)
+    patches = _Patches(likeness(affinity), area.astype(np.float64), touching, rim)
     region = _merged(patches, 1 - _MERGING * tolerance)  # (P,)
     regions = _regions(patches, region)
     member = np.arange(len(regions.area)) == region[start]
@@ -199,7 +212,7 @@ def _regions(patches: _Patches, region: NDArray[np.intp]) -> _Patches:
     )
 
 
-def _likeness(affinity: NDArray[np.float32]) -> NDArray[np.float64]:
+def likeness(affinity: NDArray[np.float32]) -> NDArray[np.float64]:
     """(P, P) in [0, 1], symmetric, from an affinity: relative to the patches' own, both ways."""
     own = np.sqrt(np.maximum(np.diag(affinity), _LEAST_OWN).astype(np.float64))  # (P,)
     relative = np.minimum(affinity / own / own[:, None], 1)  # (P, P)
@@ -251,7 +264,8 @@ def _rim(label_map: NDArray[np.integer], count: int) -> NDArray[np.int64]:
     return np.bincount(np.concatenate(edges), minlength=count)
 
 
-def _thinned(label_map: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    """Every k-th pixel of every k-th line, a million or a few: enough to see sizes and borders."""
+def thinned(label_map: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], int]:
+    """Every k-th pixel of every k-th line, a million or a few, and k: enough to see sizes and
+    borders."""
     step = max(1, math.isqrt(label_map.size // 1_000_000))
-    return label_map[::step, ::step]
+    return label_map[::step, ::step], step

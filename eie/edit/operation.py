@@ -39,6 +39,10 @@ class Operation(ABC):
     """
 
     name: ClassVar[str]
+    done: ClassVar[str] = ""
+    """What it did to the elements it took, as in "deleted"."""
+    parts_things: ClassVar[bool] = False
+    """Whether a thing is torn by it that is not taken whole."""
 
     def __post_init__(self) -> None:
         for field_ in fields(self):
@@ -111,7 +115,25 @@ class Operation(ABC):
 
     def rows(self, elements: ElementSet, name: str = "selection", *, deleted: bool = False) -> Rows:
         """The rows that the selection in a field chooses, see :meth:`Selection.rows`."""
-        return self.selections[name].rows(elements, deleted=deleted)
+        chosen = self._chosen.get((name, deleted))
+        if chosen is None or chosen[0] is not elements:
+            chosen = elements, self.selections[name].rows(elements, deleted=deleted)
+            self._chosen[name, deleted] = chosen
+        return chosen[1]
+
+    @cached_property
+    def _chosen(self) -> dict[tuple[str, bool], tuple[ElementSet, Rows]]:
+        """What selections chose the last time: applying asks, and telling what was taken does."""
+        return {}
+
+    def taken(self, before: ElementSet, after: ElementSet) -> tuple[ElementSet, Rows] | None:  # noqa: ARG002
+        """The elements that it took: the set they are in and their rows; None for none.
+
+        Args:
+            before: the set it was applied to.
+            after: what came out.
+        """
+        return (before, self.rows(before)) if "selection" in self.selections else None
 
     @abstractmethod
     def apply(self, elements: ElementSet) -> ElementSet:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Self
 
@@ -32,7 +33,14 @@ from eie.edit.changes import (
 )
 from eie.edit.colours import INTENTS, in_colours_of
 from eie.edit.operation import Operation, argument, parted_along
-from eie.edit.selection import ObjectAt, group_members, parse_group_name, parse_selection
+from eie.edit.picking import Rows
+from eie.edit.selection import (
+    ObjectAt,
+    Selection,
+    group_members,
+    parse_group_name,
+    parse_selection,
+)
 from eie.edit.units import parse_factors, parse_point, parse_shift, whole_pixels
 from eie.elements import ElementSet, Source
 from eie.errors import UsageError
@@ -69,6 +77,8 @@ class Move(Operation):
     """Shift elements by dx,dy."""
 
     name = "move"
+    done = "moved"
+    parts_things = True
     selection: str = argument("SEL", parse_selection)
     shift: str = argument("dx,dy", parse_shift)
 
@@ -85,6 +95,8 @@ class To(Operation):
     """
 
     name = "to"
+    done = "moved"
+    parts_things = True
     selection: str = argument("SEL", parse_selection)
     place: str = argument("x,y", parse_point)
 
@@ -99,6 +111,8 @@ class Scale(Operation):
     """Resize elements by a factor f or fx,fy about the centre of their common box."""
 
     name = "scale"
+    done = "scaled"
+    parts_things = True
     selection: str = argument("SEL", parse_selection)
     factor: str = argument("f|fx,fy", parse_factors)
 
@@ -115,6 +129,8 @@ class Delete(Operation):
     """Take elements off the canvas; --restore brings them back."""
 
     name = "delete"
+    done = "deleted"
+    parts_things = True
     selection: str = argument("SEL", parse_selection)
 
     def apply(self, elements: ElementSet) -> ElementSet:
@@ -126,6 +142,7 @@ class Restore(Operation):
     """Bring deleted elements back, where they were when they were deleted."""
 
     name = "restore"
+    done = "restored"
     selection: str = argument("SEL", parse_selection)
 
     def parted(self, elements: ElementSet) -> ElementSet:
@@ -136,6 +153,9 @@ class Restore(Operation):
         rows = self.rows(elements, deleted=True)
         return changed(elements, rows, visible=True)
 
+    def taken(self, before: ElementSet, after: ElementSet) -> tuple[ElementSet, Rows]:  # noqa: ARG002
+        return before, self.rows(before, deleted=True)
+
 
 @dataclass(frozen=True)
 class Copy(Operation):
@@ -145,6 +165,8 @@ class Copy(Operation):
     """
 
     name = "copy"
+    done = "copied"
+    parts_things = True
     selection: str = argument("SEL", parse_selection)
     shift: str = argument("dx,dy", parse_shift)
 
@@ -165,13 +187,20 @@ class Drag(Operation):
     """
 
     name = "drag"
+    done = "moved"
+    parts_things = True
     start: str = argument("x0,y0", _parse_grip)
     end: str = argument("x1,y1", parse_point)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        grip = _parse_grip(self.start)
-        way = parse_point(self.end).on(elements.canvas) - grip.point.on(elements.canvas)
-        return shifted(elements, grip.rows(elements, elements.table.visible), whole_pixels(way))
+        start = _parse_grip(self.start).point
+        way = parse_point(self.end).on(elements.canvas) - start.on(elements.canvas)
+        return shifted(elements, self.rows(elements), whole_pixels(way))
+
+    @cached_property
+    def selections(self) -> dict[str, Selection]:
+        """The object under the start."""
+        return {"selection": parse_selection(f"object@{self.start}")}
 
     def with_tolerance(self, tolerance: float) -> Self:
         grip = parse_selection(f"object@{self.start}").with_tolerance(tolerance)
@@ -186,6 +215,7 @@ class Swap(Operation):
     """
 
     name = "swap"
+    done = "swapped"
     selection: str = argument("SEL", parse_selection)
     other: str = argument("SEL", parse_selection)
 
@@ -200,12 +230,16 @@ class Swap(Operation):
         way = whole_pixels(centre_of(elements, others) - centre_of(elements, rows))
         return shifted(shifted(elements, rows, way), others, -way)
 
+    def taken(self, before: ElementSet, after: ElementSet) -> tuple[ElementSet, Rows]:  # noqa: ARG002
+        return before, np.concatenate([self.rows(before), self.rows(before, "other")])
+
 
 @dataclass(frozen=True)
 class Front(Operation):
     """Bring elements in front of all others."""
 
     name = "front"
+    done = "brought to the front"
     selection: str = argument("SEL", parse_selection)
 
     def apply(self, elements: ElementSet) -> ElementSet:
@@ -221,6 +255,7 @@ class Back(Operation):
     """Put elements behind all others."""
 
     name = "back"
+    done = "put behind all others"
     selection: str = argument("SEL", parse_selection)
 
     def apply(self, elements: ElementSet) -> ElementSet:
@@ -238,6 +273,8 @@ class Flip(Operation):
     """Mirror elements about the centre of their common box: h left-right, v top-bottom."""
 
     name = "flip"
+    done = "flipped"
+    parts_things = True
     selection: str = argument("SEL", parse_selection)
     direction: str = argument("h|v", _parse_direction)
 
@@ -258,6 +295,7 @@ class Appearance(Operation):
     """
 
     name = "appearance"
+    done = "changed the appearance of"
     selection: str = argument("SEL", parse_selection)
     of: str = argument("FROM", parse_selection)
 
@@ -282,6 +320,7 @@ class Paste(Operation):
     """
 
     name = "paste"
+    done = "pasted"
     file: str = argument("OTHER.h5", _parse_file)
     selection: str = argument("SEL", parse_selection)
     place: str = argument("x,y", parse_point)
@@ -321,12 +360,16 @@ class Paste(Operation):
         target = parse_point(self.place).on(elements.canvas)
         return shifted(pasted, added, whole_pixels(target - centre_of(pasted, added)))
 
+    def taken(self, before: ElementSet, after: ElementSet) -> tuple[ElementSet, Rows]:
+        return after, np.arange(len(before), len(after))
+
 
 @dataclass(frozen=True)
 class Group(Operation):
     """Name elements, for group:NAME; an older group of that name is replaced."""
 
     name = "group"
+    done = "grouped"
     group: str = argument("NAME", parse_group_name)
     selection: str = argument("SEL", parse_selection)
 

@@ -1,8 +1,9 @@
 """Selections: which elements an operation acts on.
 
-    selection = term { ("+" | "-") term }          `+` joins, `-` takes away, from left to right
+    selection = term { ("+" | "-") term | ":" modifier }       from left to right
     term      = ids | "all" | "@" point | "object@" point [ "~" tolerance ]
-              | "box:" point "," point | "mask:" file | "group:" name
+              | "object@" point "," point | "box:" point "," point | "mask:" file | "group:" name
+    modifier  = "grow" [ "=" n ] | "shrink" [ "=" n ] | "smooth" [ "=" n ] | "fill"
     ids       = id [ "-" id ] { "," id [ "-" id ] }
     point     = x "," y                            pixels of the canvas, or `%` of it
 
@@ -11,6 +12,11 @@
 - `@x,y`: the front-most element at that place, as the elements lie at the moment.
 - `object@x,y`: the object that this element belongs to, grown by element affinity over patches
   that touch in the photo (:func:`eie.edit.growth.grow`); `~0.3` behind it sets the tolerance.
+  Objects that are joined and cut off are asked for together: `object@a - object@c` says that the
+  elements at a and c are of two objects, and each is grown with the largest tolerance, up to its
+  own, that leaves the other's element out.
+- `object@x0,y0,x1,y1`: the object in a box: of the elements in it, those that are more like each
+  other than like what lies outside (:func:`eie.edit.boxed_object.object_in_box`).
 - `box:x0,y0,x1,y1`: elements whose centre lies in the box, its border included.
 - `mask:FILE.png`: elements of which more than half of the visible area lies under the white of
   the picture. It must have the shape of the canvas; another size is stretched to it. An operation
@@ -18,8 +24,19 @@
   on just what is white.
 - `group:NAME`: a named group. `all`: every element.
 
-A file or group name ends at the first `+` or `-` behind its image suffix, or its last letter,
-digit, `_` or `.`; a name with other signs in it stands in quotes: `group:"left-eye"`.
+`+` joins, `-` takes away. A modifier corrects all that stands before it, and sees the canvas as it
+is at the moment (:mod:`eie.edit.modifiers`): elements are neighbours if they share a pixel side.
+
+- `:grow=3` adds the neighbours of what is chosen, three times; `:grow` does so once.
+- `:shrink=2` takes away, two times, the chosen elements beside others or beside a place where no
+  element is; the photo's frame is no such place.
+- `:smooth` lets elements join that have more than half of their border with chosen ones, and leave
+  that have more than half of it with others, all at once; `:smooth=2` does so twice.
+- `:fill` adds the elements in holes: from where no way over elements that are not chosen leads to
+  the photo's frame, or to a place where no element is.
+
+A file or group name ends at the first `+`, `-` or modifier behind its image suffix, or its last
+letter, digit, `_` or `.`; a name with other signs in it stands in quotes: `group:"left-eye"`.
 
 Everything but an id sees visible elements only; where deleted ones are asked for (`--restore`), it
 sees the deleted ones only. An id always means its element.
@@ -28,6 +45,7 @@ sees the deleted ones only. An id always means its element.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -36,7 +54,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from eie.edit.boxed_object import object_in_box
 from eie.edit.growth import TOLERANCE, object_around
+from eie.edit.modifiers import Fill, Grow, Modifier, Shrink, Smooth
 from eie.edit.picking import RowMask, Rows, areas, row_at, rows_on_canvas
 from eie.edit.reader import Reader
 from eie.edit.units import Point, read_length, read_point
@@ -48,9 +68,13 @@ if TYPE_CHECKING:
     from eie.files.photo import Photo
 
 GRAMMAR = (
-    "a selection is made of 12 or 3,7,20-25, @x,y, object@x,y, box:x0,y0,x1,y1, mask:FILE.png, "
-    "group:NAME and all, joined by + and removed by -"
+    "a selection is made of 12 or 3,7,20-25, @x,y, object@x,y, object@x0,y0,x1,y1, "
+    "box:x0,y0,x1,y1, mask:FILE.png, group:NAME and all, joined by + and removed by -, corrected "
+    "by :grow=N, :shrink=N, :smooth and :fill"
 )
+
+MOST_TIMES = 1000
+"""The largest number that a modifier takes."""
 
 _ALL = re.compile(r"all(?!\w)")
 _OBJECT = re.compile("object@")
@@ -61,11 +85,15 @@ _GROUP = re.compile("group:")
 _RANGE = re.compile(r"([0-9]{1,18})(?:-([0-9]{1,18}))?(?![0-9])")
 _COMMA = re.compile(",")
 _TILDE = re.compile("~")
-_JOINER = re.compile(r"[+-]")
+_JOINER = re.compile(r"[+:-]")
+_COUNTED = re.compile(r"(grow|shrink|smooth)(?!\w)")
+_FILL = re.compile(r"fill(?!\w)")
+_EQUALS = re.compile("=")
+_COUNT = re.compile(r"[0-9]{1,9}(?![0-9])")
 _QUOTED = re.compile(r'"([^"]+)"|\'([^\']+)\'')
 _FILE = re.compile(
     r"(/dev/stdin|/(?:dev|proc/self)/fd/\d+|[^\"'\s].*?\.(?:png|jpe?g|webp|tiff?|bmp|avif|hei[cf]))"
-    r"(?=\s*(?:[+-]|$))",
+    r"(?=\s*(?:[+-]|:\s*(?:grow|shrink|smooth|fill)|$))",
     re.IGNORECASE | re.DOTALL,
 )
 _NAME = re.compile(r"(\w[\w.]*)")
@@ -140,14 +168,36 @@ class ObjectAt:
     tolerance: float | None = None
 
     def rows(self, elements: ElementSet, among: RowMask) -> Rows:
+        return self.rows_apart(elements, among, np.empty(0, dtype=np.intp))
+
+    def rows_apart(self, elements: ElementSet, among: RowMask, others: Rows) -> Rows:
+        """As :meth:`rows`, of an object that the `others` are no part of, as far as possible."""
         clicked = _row_at(elements, self.point, among)
         tolerance = TOLERANCE if self.tolerance is None else self.tolerance
-        return object_around(elements, clicked, among, tolerance)
+        others = others[others != clicked]
+        return object_around(elements, clicked, among, tolerance, apart=others)
 
     def __str__(self) -> str:
         if self.tolerance is None:
             return f"object@{self.point}"
         return f"object@{self.point}~{np.format_float_positional(self.tolerance, trim='-')}"
+
+
+@dataclass(frozen=True)
+class ObjectIn:
+    """The object between two corners."""
+
+    corner: Point
+    opposite: Point
+
+    def rows(self, elements: ElementSet, among: RowMask) -> Rows:
+        (x0, y0), (x1, y1) = np.sort(
+            [self.corner.on(elements.canvas), self.opposite.on(elements.canvas)], axis=0
+        )
+        return object_in_box(elements, among, (x0, y0, x1, y1))
+
+    def __str__(self) -> str:
+        return f"object@{self.corner},{self.opposite}"
 
 
 @dataclass(frozen=True)
@@ -219,9 +269,9 @@ class Group:
 
 @dataclass(frozen=True)
 class Selection:
-    """Terms, each with the sign that joins (`+`) or removes (`-`) it."""
+    """Terms, each with the sign that joins (`+`) or removes (`-`) it, and modifiers (`:`)."""
 
-    terms: tuple[tuple[str, Term], ...]
+    terms: tuple[tuple[str, Term | Modifier], ...]
 
     def rows(self, elements: ElementSet, *, deleted: bool = False) -> Rows:
         """Rows of the elements chosen: each once, in the order they were asked for.
@@ -237,7 +287,10 @@ class Selection:
         among = elements.table.visible ^ deleted
         chosen = np.empty(0, dtype=np.intp)
         for sign, term in self.terms:
-            rows = term.rows(elements, among)
+            if isinstance(term, Modifier):
+                chosen = _corrected(elements, among, chosen, term)
+                continue
+            rows = self._rows_of(term, sign, elements, among)
             if sign == "+":
                 rows = rows[np.sort(np.unique(rows, return_index=True)[1])]
                 chosen = np.concatenate([chosen, rows[~np.isin(rows, chosen)]])
@@ -250,6 +303,17 @@ class Selection:
                 hint=f"it looks at {state} elements; eie show F.h5 --ids shows them",
             )
         return chosen
+
+    def _rows_of(self, term: Term, sign: str, elements: ElementSet, among: RowMask) -> Rows:
+        """The rows of a term; of an object, without what objects of the other sign are asked by."""
+        if not isinstance(term, ObjectAt):
+            return term.rows(elements, among)
+        others = [
+            _row_at(elements, other.point, among)
+            for other_sign, other in self.terms
+            if isinstance(other, ObjectAt) and other_sign != sign
+        ]
+        return term.rows_apart(elements, among, np.array(others, dtype=np.intp))
 
     @property
     def masks(self) -> list[Mask]:
@@ -283,10 +347,10 @@ def parse_selection(text: str) -> Selection:
         UsageError: with the character at which the text stops being a selection.
     """
     reader = Reader(text, "selection", GRAMMAR)
-    terms = [("+", _read_term(reader))]
+    terms: list[tuple[str, Term | Modifier]] = [("+", _read_term(reader))]
     while not reader.done:
-        sign = reader.expect(_JOINER, "+ or -").group()
-        terms.append((sign, _read_term(reader)))
+        sign = reader.expect(_JOINER, "+, - or a modifier").group()
+        terms.append((sign, _read_modifier(reader) if sign == ":" else _read_term(reader)))
     return Selection(tuple(terms))
 
 
@@ -342,6 +406,8 @@ def _read_term(reader: Reader) -> Term:
         return Everything()
     if reader.take(_OBJECT):
         point = read_point(reader)
+        if reader.take(_COMMA):
+            return ObjectIn(point, read_point(reader))
         return ObjectAt(point, _read_tolerance(reader) if reader.take(_TILDE) else None)
     if reader.take(_AT):
         return At(read_point(reader))
@@ -354,6 +420,29 @@ def _read_term(reader: Reader) -> Term:
     if reader.take(_GROUP):
         return Group(_read_name(reader, _NAME, "a group's name"))
     return _read_ids(reader)
+
+
+def _read_modifier(reader: Reader) -> Modifier:
+    if reader.take(_FILL):
+        return Fill()
+    name = reader.expect(_COUNTED, "grow, shrink, smooth or fill").group()
+    return _COUNTED_MODIFIERS[name](_read_count(reader) if reader.take(_EQUALS) else 1)
+
+
+_COUNTED_MODIFIERS: dict[str, Callable[[int], Modifier]] = {
+    "grow": Grow,
+    "shrink": Shrink,
+    "smooth": Smooth,
+}
+
+
+def _read_count(reader: Reader) -> int:
+    start = reader.position
+    count = int(reader.expect(_COUNT, "a number of times").group())
+    if not 1 <= count <= MOST_TIMES:
+        reader.position = start
+        reader.fail(f"the number is outside 1 to {MOST_TIMES}")
+    return count
 
 
 def _read_ids(reader: Reader) -> Ids:
@@ -411,6 +500,14 @@ def _row_at(elements: ElementSet, point: Point, among: RowMask) -> int:
             hint="choose by id: eie show F.h5 --ids shows them, eie info F.h5 lists all",
         )
     return row
+
+
+def _corrected(elements: ElementSet, among: RowMask, rows: Rows, modifier: Modifier) -> Rows:
+    """Rows corrected by a modifier: those that stay in their order, new ones behind."""
+    before = np.zeros(len(elements), dtype=bool)
+    before[rows] = True
+    after = modifier.corrected(elements, among, before)
+    return np.concatenate([rows[after[rows]], np.flatnonzero(after & ~before)])
 
 
 def _known_ids(known: NDArray[np.int32]) -> str:

@@ -13,6 +13,15 @@ from eie.evaluate.superpixels import SUPERPIXELS
 BASELINES = ("pca", *CODECS)
 """What reconstructions are compared with."""
 
+CLICK_BASELINES = ("grabcut",)
+"""What clicks on elements are compared with."""
+
+
+def own_row(segmenter: str) -> str:
+    """The name of eie's own row: the segmenter's, or its file's."""
+    name = Path(segmenter).name
+    return f"eie {name}" if name in SUPERPIXELS else name
+
 
 @dataclass(frozen=True)
 class SegmentationSettings:
@@ -34,13 +43,39 @@ class SegmentationSettings:
 
     @property
     def ours(self) -> str:
-        """The name of eie's own row: the segmenter's, or its file's."""
-        name = Path(self.segmenter).name
-        return f"eie {name}" if name in SUPERPIXELS else name
+        """The name of eie's own row."""
+        return own_row(self.segmenter)
 
     def method(self, name: str, count: int) -> str:
         """The name of a row."""
         return name if len(self.counts) == 1 else f"{name} {count}"
+
+
+@dataclass(frozen=True)
+class ClickSettings:
+    """How things are clicked.
+
+    Attributes:
+        segmenter, device: as of :func:`eie.decompose`, weights by name.
+        elements: as of :func:`eie.decompose`.
+        tolerance: of objects, as of :func:`eie.edit.edit`; None for its default.
+        clicks: the most on a thing, ≥ 3.
+        smallest: least area of a thing, as a share of its photo.
+        baselines: names out of `CLICK_BASELINES`.
+    """
+
+    segmenter: str = "tiny"
+    elements: int = 256
+    tolerance: float | None = None
+    clicks: int = 10
+    smallest: float = 0.02
+    baselines: tuple[str, ...] = CLICK_BASELINES
+    device: str | None = None
+
+    @property
+    def ours(self) -> str:
+        """The name of eie's own row."""
+        return own_row(self.segmenter)
 
 
 @dataclass(frozen=True)

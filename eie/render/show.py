@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from eie.elements import ElementSet, ElementTable
 from eie.errors import UsageError
 from eie.files.images import Photo
+from eie.files.limits import MAX_PIXELS
 from eie.geometry import corners
 from eie.render import render
 from eie.render.layers import Layer, hiding_patches, layers_of
 from eie.render.pictures import Mask, Picture, split_alpha, to_channels
+from eie.render.rulers import with_rulers
 
 if TYPE_CHECKING:
     from rich.segment import Segments
@@ -32,8 +34,8 @@ SHORTEST_LONG_SIDE = 1024
 """Photos smaller than this are enlarged, by a whole factor, so that ids can be read."""
 
 _SMALLEST_TEXT, _LARGEST_TEXT = 9, 1 / 48
-"""Height of an id: in pixels, below it the id is left out; as a share of the geometric
-mean of the picture's sides."""
+"""Height of an id: the least, in pixels, whether it fits its element or not; the most, as a share
+of the geometric mean of the picture's sides."""
 
 _LINE = 1 / 1000
 """Width of a border, as a share of the longest side."""
@@ -53,35 +55,44 @@ def show(
     before_after: bool = False,
     only: Iterable[int] | None = None,
     long_side: int | None = LONG_SIDE,
+    scale: float | None = None,
+    ruler: bool = True,
 ) -> Photo:
     """Draw element borders and ids over the picture as it stands.
 
     Args:
         elements: the set.
         photo: the rendered set; None to render it here. Sets without pixels are drawn in greys.
-        ids: write every element's id at its most interior point, where there is room.
+        ids: write every element's id at its most interior point.
         groups: tint the groups, each in its colour, with a legend below.
         before_after: the unedited photo to the left, the set as it stands to the right.
         only: ids of the elements to draw; the rest of the picture is dimmed. None for all.
         long_side: longest side of one picture in pixels; None for the photo's own size.
+        scale: pixels of the picture for one of the canvas, instead of a longest side.
+        ruler: rulers to the left and above tell coordinates of the canvas, and the scale.
 
     Returns:
         Photo of (h, w, 3) uint8 without profile or metadata.
 
     Raises:
-        UsageError: an unknown id in `only`, or a long side below 1.
+        UsageError: an unknown id in `only`, a long side below 1, or a scale that makes the picture
+            smaller than a pixel or too large.
     """
     only = None if only is None else tuple(only)
     _check(elements, only, long_side)
-    size = _size_of(elements, long_side)
+    size = _size_of(elements, long_side) if scale is None else _scaled_size(elements, scale)
     colours = _group_colours(elements) if groups else {}
     after = photo.pixels if photo is not None else _pixels_of(elements)
     picture = _overlay(elements, after, size, ids=ids, colours=colours, only=only)
+    if ruler:
+        picture = with_rulers(picture, elements.canvas)
     if before_after:
         unedited = _unedited(elements)
         before = _pixels_of(unedited)
         home = _overlay(unedited, before, size, ids=ids, colours=colours, only=only)
-        gap = np.full((size[0], max(4, max(size) // 100), 3), 255, dtype=np.uint8)
+        if ruler:
+            home = with_rulers(home, elements.canvas)
+        gap = np.full((len(picture), max(4, max(size) // 100), 3), 255, dtype=np.uint8)
         picture = np.concatenate([home, gap, picture], axis=1)
     if colours:
         picture = np.concatenate([picture, _legend(colours, picture.shape[1])])
@@ -145,6 +156,17 @@ def _size_of(elements: ElementSet, long_side: int | None) -> tuple[int, int]:
         return max(1, height * long_side // longest), max(1, width * long_side // longest)
     factor = max(1, min(-(-SHORTEST_LONG_SIDE // longest), long_side // longest))
     return height * factor, width * factor
+
+
+def _scaled_size(elements: ElementSet, scale: float) -> tuple[int, int]:
+    """(height, width) of the overlay at a scale."""
+    height, width = (side * scale for side in elements.canvas)
+    if not (scale > 0 and min(height, width) >= 1 and height * width <= MAX_PIXELS):
+        raise UsageError(
+            f"a picture at scale {scale:g} would have {width:.3g}×{height:.3g} pixels",
+            hint=f"it has at least 1×1, at most {MAX_PIXELS:,} in all",
+        )
+    return round(height), round(width)
 
 
 def _unedited(elements: ElementSet) -> ElementSet:
@@ -282,16 +304,36 @@ def _with_ids(picture: Picture, rows: RowMap, ids: NDArray[np.int32]) -> Picture
     image = Image.fromarray(picture)
     draw = ImageDraw.Draw(image)
     largest = max(_SMALLEST_TEXT, np.sqrt(rows.size) * _LARGEST_TEXT)
-    for row, x, y, room in _interior_points(rows):
+    # Small ones last: their ids, which do not fit, stay in sight.
+    for row, x, y, room in sorted(_label_points(rows), key=lambda point: -point[3]):
         text = str(ids[row])
         # a digit is about 0.6 wide and 0.75 high; the text's half diagonal has to fit the room
-        size = int(min(largest, room / np.hypot(0.3 * len(text), 0.375)))
-        if size < _SMALLEST_TEXT:
-            continue
+        fitting = min(largest, room / np.hypot(0.3 * len(text), 0.375))
+        size = max(_SMALLEST_TEXT, int(fitting))
         font = ImageFont.load_default(size)
         stroke = max(1, size // 9)
+        half = font.getlength(text) / 2 + stroke
+        x, y = _within(x, half, rows.shape[1]), _within(y, size / 2 + stroke, rows.shape[0])
         draw.text((x, y), text, _LIGHT, font, anchor="mm", stroke_width=stroke, stroke_fill=_DARK)
     return np.array(image)
+
+
+def _within(place: float, half: float, length: int) -> float:
+    """The place for the middle of a text, so that it does not reach over the edges."""
+    return min(max(place, half), max(half, length - half))
+
+
+def _label_points(rows: RowMap) -> list[tuple[int, float, float, float]]:
+    """As :func:`_interior_points`, with a pixel of every element that is all border."""
+    points = _interior_points(rows)
+    order = np.argsort(rows, axis=None, kind="stable")
+    found, first, count = np.unique(rows.ravel()[order], return_index=True, return_counts=True)
+    inner = {point[0] for point in points}
+    width = rows.shape[1]
+    for row, at in zip(found.tolist(), order[first + count // 2].tolist(), strict=True):
+        if row >= 0 and row not in inner:
+            points.append((row, at % width + 0.5, at // width + 0.5, 0.0))
+    return points
 
 
 def _interior_points(rows: RowMap) -> list[tuple[int, float, float, float]]:

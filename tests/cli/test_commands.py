@@ -132,11 +132,39 @@ def test_render_is_the_library_function(run, file):
 def test_show(run, file, tmp_path):
     run("edit", file, "--group", "top", "1-5", "--delete", "7")
     sizes = {}
-    for options in ((), ("--no-ids",), ("--groups",), ("--before-after",), ("--only", "3")):
+    for options in (
+        (),
+        ("--no-ids",),
+        ("--groups",),
+        ("--before-after",),
+        ("--only", "3"),
+        ("--no-ruler",),
+        ("--scale", "1.5"),
+    ):
         result = run("show", file, *options, "-o", tmp_path / "overlay.png")
         assert (result.code, result.err) == (0, "")
         sizes[options] = (tmp_path / "overlay.png").read_bytes()
     assert len(set(sizes.values())) == len(sizes)
+
+
+def test_show_cuts_out(run, file, tmp_path):
+    result = run("show", file, "--cutout", "@300,200", "-o", tmp_path / "cut.png")
+    assert (result.code, result.err) == (0, "")
+    with Image.open(tmp_path / "cut.png") as picture:
+        assert picture.mode == "RGBA"
+        alpha = np.asarray(picture)[..., 3]
+    elements = eie.load(file)
+    source = elements.sources[0]
+    assert np.array_equal(alpha > 0, source.label_map == source.label_map[200, 300])
+    assert run("show", file, "--cutout", "@300,200", terminal=True).code == 0
+    for options, words in (
+        (("--no-ids",), "leave out --ids"),
+        (("--before-after",), "leave out --before-after"),
+        (("-o", tmp_path / "cut.jpg"), "JPEG holds no transparency"),
+    ):
+        refused = run("show", file, "--cutout", "@300,200", "-o", tmp_path / "x.png", *options)
+        assert refused.code == 2
+        assert words in refused.err
 
 
 def test_show_previews_on_a_terminal(run, file):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 
@@ -210,10 +211,23 @@ def test_a_mask_takes_just_what_is_white(run, photo, tmp_path):
     made = run("decompose", photo, "--segmenter", "slic", "--elements", "64")
     encoded = run("encode", stdin=made.out)
     edited = run("edit", "--move", f"mask:{mask}", "20,10", stdin=encoded.out)
-    assert edited.code == 0 and edited.err == ""
+    assert edited.code == 0 and edited.err.startswith("moved ")
     elements = eie.load(edited.out)
     away = elements.table.patch[~elements.untouched]
     np.testing.assert_array_equal(np.isin(elements.sources[0].label_map, away), white > 0)
     for options in ([], ["--free"]):  # parts are encoded when they are needed
         assert run("render", *options, stdin=edited.out).code == 0
     assert run("edit", "--move", f"mask:{tmp_path / 'none.png'}", "1,1", stdin=made.out).code == 3
+
+
+def test_stderr_tells_what_each_step_took(run, file, element_bytes):
+    count = len(eie.load(file))
+    result = run("edit", file, "--move", "3", "4,4", "--delete", "all - 3", "--undo")
+    assert result.code == 0 and result.out == b""
+    moved, *_, deleted = result.err.splitlines()
+    assert re.fullmatch(r"moved 1 element, \d+×\d+ px around \d+,\d+; (\d+|under 1) % of .*", moved)
+    assert deleted.startswith(f"deleted {count - 1} elements, ")
+    assert deleted.endswith(" % of the picture")
+    failed = run("edit", file, "--move", "3", "4,4", "--delete", "9999")
+    assert failed.code == 2
+    assert len(failed.err.splitlines()) == 1

@@ -136,3 +136,20 @@ def test_counts_must_be_numbers(run, photos):
     result = run("evaluate", "segmentation", photos, "--counts", "64,many")
     assert result.code == UsageError.exit_code
     assert "--counts" in result.err
+
+
+def test_clicks_end_to_end(run, photos, tmp_path):
+    options = ("--segmenter", "slic", "--elements", "12", "--clicks", "3", "--limit", "1")
+    report = tmp_path / "report"
+    result = run("evaluate", "clicks", photos, *options, "--report", report, "--csv")
+    assert result.code == 0, result.err
+    rows = list(csv.DictReader(io.StringIO(result.text)))
+    assert {row["case"] for row in rows} == {"astronaut.png 0", "astronaut.png 1", "*"}
+    methods = {"best choice of elements", "eie slic", "slic + grabcut"}
+    assert {row["method"] for row in rows} == methods
+    page = (report / "index.html").read_text()
+    assert "eie slic, 3 clicks" in page
+    assert "NoC@85" in page
+    result = run("evaluate", "clicks", photos, *options, "--baselines", "lasso")
+    assert result.code == UsageError.exit_code
+    assert "no baseline 'lasso'" in result.err

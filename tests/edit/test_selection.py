@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from eie.edit.modifiers import Fill, Grow, Shrink, Smooth
 from eie.edit.selection import (
     At,
     Box,
@@ -19,6 +20,7 @@ from eie.edit.selection import (
     Ids,
     Mask,
     ObjectAt,
+    ObjectIn,
     Selection,
     parse_group_name,
     parse_selection,
@@ -39,12 +41,22 @@ terms = st.one_of(
     st.just(Everything()),
     st.builds(At, points),
     st.builds(ObjectAt, points, st.none() | st.integers(0, 16).map(lambda n: n / 16)),
+    st.builds(ObjectIn, points, points),
     st.builds(Box, points, points),
     st.builds(Mask, names | names.map(lambda name: name + ".png")),
     st.builds(Group, names),
 )
-selections = st.lists(st.tuples(st.sampled_from("+-"), terms), min_size=1, max_size=5).map(
-    lambda signed: Selection((("+", signed[0][1]), *signed[1:]))
+modifiers = st.one_of(
+    st.builds(Grow, st.integers(1, 1000)),
+    st.builds(Shrink, st.integers(1, 1000)),
+    st.builds(Smooth, st.integers(1, 1000)),
+    st.just(Fill()),
+)
+signed = st.tuples(st.sampled_from("+-"), terms)
+selections = st.builds(
+    lambda first, rest: Selection((("+", first), *rest)),
+    terms,
+    st.lists(st.one_of(signed, st.tuples(st.just(":"), modifiers)), max_size=5),
 )
 
 
@@ -142,6 +154,29 @@ def test_deleted_elements_are_chosen_by_id_or_for_restoring(quilt: ElementSet) -
         select(elements, "@5,5", deleted=True)
 
 
+def test_objects_of_opposite_signs_are_told_apart(quilt: ElementSet) -> None:
+    # 7, 8, 13, 14 are one object by any tolerance; what is named is asked together.
+    assert chosen(quilt, "object@15,15") == [7, 8, 13, 14]
+    for text in ("object@15,15-object@25,15", "object@25,15-object@15,15"):
+        both = set(chosen(quilt, text))
+        assert both == ({7, 13} if text.startswith("object@15") else {8, 14}) or len(both) == 1
+    with pytest.raises(UsageError, match="empty"):
+        select(quilt, "object@15,15-object@15,15")
+    # Only objects are: an element or a box takes away what it says.
+    assert chosen(quilt, "object@15,15-@25,15") == [7, 13, 14]
+
+
+def test_the_largest_tolerance_that_tells_objects_apart_is_taken() -> None:
+    labels = np.repeat(np.arange(4), 10)[None].repeat(10, axis=0)  # 10 × 40 pixels
+    affinity = np.array(
+        [[1, 0.9, 0.5, 0], [0.9, 1, 0.5, 0], [0.5, 0.5, 1, 0], [0, 0, 0, 1]], dtype=np.float32
+    )
+    row = ElementSet.from_source(Source.from_label_map(labels, affinity=affinity))
+    assert chosen(row, "object@5,5~0.9") == [0, 1, 2]
+    assert chosen(row, "object@5,5~0.9-object@25,5~0.9") == [0, 1]
+    assert chosen(row, "object@25,5~0.9-object@5,5~0.9") == [2]
+
+
 def test_a_mask_takes_what_lies_mostly_under_its_white(quilt: ElementSet, tmp_path: Path) -> None:
     white = np.zeros((40, 60), dtype=np.uint8)
     white[:10, :16] = 255  # all of 0, 60 % of 1
@@ -187,7 +222,7 @@ def test_a_mask_of_another_size_is_stretched(quilt: ElementSet, tmp_path: Path) 
         ("3,@1,2", r"expected an element id at '@1,2' \(character 3\)"),
         ("-3", "expected a selection's term"),
         ("3+", "expected a selection's term"),
-        ("3 4", r"expected \+ or -"),
+        ("3 4", r"expected \+, - or a modifier"),
         ("all3", "expected a selection's term"),
         ("@1", "expected a comma"),
         ("@60.5,0", "outside the canvas"),

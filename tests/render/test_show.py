@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,9 +10,13 @@ from numpy.testing import assert_array_equal
 
 from eie.errors import UsageError
 from eie.files.images import Photo
-from eie.render.show import _interior_points, row_map, show, terminal_preview
+from eie.render import show as module
+from eie.render.rulers import step_of, with_rulers
+from eie.render.show import _interior_points, row_map, terminal_preview
 
 from .conftest import CHANNELS, blocks, copied, make_set, moved, noise, scaled, with_rows
+
+show = partial(module.show, ruler=False)
 
 
 def flat(height=120, width=180, rows=2, columns=3):
@@ -82,11 +87,57 @@ def test_borders_and_ids_are_drawn_and_ids_can_be_left_out(channels):
             assert abs(ys.mean() - height / 4) < height / 8
 
 
-def test_an_id_that_does_not_fit_is_left_out():
+@pytest.mark.parametrize("side", [1, 3])
+def test_an_id_that_does_not_fit_is_written_all_the_same(side):
     label_map = np.zeros((1024, 1024), dtype=int)
-    label_map[500:503, 500:503] = 1
+    label_map[500 : 500 + side, : 2 * side] = 1
     elements = make_set(np.full((1024, 1024, 3), 9, np.uint8), label_map)
-    assert_array_equal(show(elements, only=[1]).pixels, show(elements, only=[1], ids=False).pixels)
+    named, plain = show(elements, only=[1]), show(elements, only=[1], ids=False)
+    ys, xs = np.nonzero((named.pixels != plain.pixels).any(axis=2))
+    assert 20 < len(xs) < 400
+    assert abs(ys.mean() - 500) < 6
+    assert xs.max() < 20  # at the edge, within the picture
+
+
+def test_a_scale_is_taken_as_stated():
+    assert show(flat(), scale=2.5).pixels.shape == (300, 450, 3)
+    assert show(flat(), scale=0.5).pixels.shape == (60, 90, 3)
+    for scale in (0, -1, 0.001, 1e5, float("nan"), float("inf")):
+        with pytest.raises(UsageError, match="scale"):
+            show(flat(), scale=scale)
+
+
+def test_rulers_stand_at_the_coordinates_they_name():
+    picture = np.full((400, 600, 3), 77, np.uint8)
+    ruled = with_rulers(picture, (200, 300))
+    above, beside = ruled.shape[0] - 400, ruled.shape[1] - 600
+    assert 0 < above < 60 and 0 < beside < 90
+    assert_array_equal(ruled[above:, beside:], picture)
+    dark = (ruled < 50).all(axis=2)
+    assert dark[:above, : beside // 2].any()  # the scale
+    # Numbers are 50 pixels of the canvas apart at least: at each 100, and marks at each 20.
+    marks = np.flatnonzero(dark[above - 1, beside:])
+    assert_array_equal(np.diff(marks)[:-1], 20)
+    assert marks[0] == 0
+    long = np.flatnonzero(dark[above - 4, beside:])
+    assert_array_equal(long[:3], [0, 100, 200])
+    down = np.flatnonzero(dark[above:, beside - 1])
+    assert_array_equal(np.diff(down)[:-1], 20)
+
+
+def test_rulers_are_drawn_around_both_pictures():
+    plain, ruled = show(flat(), before_after=True).pixels, module.show(flat(), before_after=True)
+    assert ruled.pixels.shape[0] > plain.shape[0]
+    assert ruled.pixels.shape[1] > plain.shape[1]
+    half = (ruled.pixels.shape[1] - 10) // 2  # a gap of 10 between
+    assert_array_equal(ruled.pixels[:, :half], ruled.pixels[:, -half:])
+
+
+@pytest.mark.parametrize(
+    ("least", "step"), [(0.1, 1), (1, 1), (1.1, 2), (5, 5), (5.1, 10), (23, 50), (99, 100)]
+)
+def test_steps_are_round(least, step):
+    assert step_of(least) == step
 
 
 def test_interior_points_lie_deepest_inside():
