@@ -71,8 +71,8 @@ def command(
       eie show photo.h5 --cutout object@300,200 -o cup.png
     """
     from eie.edit import select
-    from eie.render.cutout import cutout
-    from eie.render.show import show
+    from eie.preview.cutout import cutout
+    from eie.preview.overlay import show
 
     preview = is_stream(output) and sys.stdout is not None and sys.stdout.isatty()
     format = None if preview else picture_format(output, format)
@@ -121,7 +121,7 @@ def _hand_out(photo: Photo, output: str | None, format: str | None) -> None:
 def _preview(photo: Photo) -> None:
     from rich import print as rich_print
 
-    from eie.render.show import terminal_preview
+    from eie.preview.overlay import terminal_preview
 
     columns, lines = shutil.get_terminal_size()
     rich_print(terminal_preview(photo, columns, lines - 1))

@@ -1,6 +1,6 @@
 """Rendering: an edited element set becomes a photo.
 
-:func:`render` gives the finished photo, :func:`eie.render.show.show` a picture of its elements.
+:func:`render` gives the finished photo, :func:`eie.preview.overlay.show` a picture of its elements.
 """
 
 from __future__ import annotations

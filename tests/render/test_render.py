@@ -98,7 +98,7 @@ def test_a_decoder_of_ones_own_plugs_in_and_is_asked_only_when_needed():
 
 
 def test_rendering_imports_no_torch():
-    code = "import sys, eie.render, eie.render.show; sys.exit('torch' in sys.modules)"
+    code = "import sys, eie.render, eie.preview.overlay; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -10,11 +10,19 @@ from numpy.testing import assert_array_equal
 
 from eie.errors import UsageError
 from eie.files.images import Photo
-from eie.render import show as module
-from eie.render.rulers import step_of, with_rulers
-from eie.render.show import _interior_points, row_map, terminal_preview
-
-from .conftest import CHANNELS, blocks, copied, make_set, moved, noise, scaled, with_rows
+from eie.preview import overlay as module
+from eie.preview.overlay import _interior_points, row_map, terminal_preview
+from eie.preview.rulers import step_of, with_rulers
+from tests.render.conftest import (
+    CHANNELS,
+    blocks,
+    copied,
+    make_set,
+    moved,
+    noise,
+    scaled,
+    with_rows,
+)
 
 show = partial(module.show, ruler=False)
 

@@ -10,9 +10,9 @@ import numpy as np
 from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.files.images import Photo
+from eie.preview.overlay import row_map
 from eie.render import render
 from eie.render.pictures import split_alpha
-from eie.render.show import row_map
 
 
 def cutout(elements: ElementSet, ids: Iterable[int]) -> Photo:

@@ -7,9 +7,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from eie.errors import UsageError
-from eie.render.cutout import cutout
-
-from .conftest import CHANNELS, blocks, make_set, moved, noise
+from eie.preview.cutout import cutout
+from tests.render.conftest import CHANNELS, blocks, make_set, moved, noise
 
 
 @pytest.mark.parametrize("channels", CHANNELS)
