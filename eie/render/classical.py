@@ -214,9 +214,14 @@ class ClassicalDecoder:
         """As :meth:`fills`, of a window that is known somewhere."""
         unknown = window.unknown[: ground.shape[0], : ground.shape[1]]
         different: list[Picture] = []
-        for searched in self._searched(window, layout, count):
+        searched_step = window.step(self.finest)
+        blended = min(searched_step, window.step(self.blended))
+        planes, known, hole = window.planes(blended)
+        further = reduced_by(searched_step // blended, planes, known, hole)
+        planes = continued(planes, known)
+        for searched in self._searched(further, searched_step, layout, count):
             fill = ground.copy()
-            fill[unknown] = _straight(self._finished(window, searched))
+            fill[unknown] = _straight(_finished(window, searched, planes, known, blended))
             change = [
                 np.abs(fill[unknown].astype(np.int16) - other[unknown]).mean()
                 for other in different
@@ -225,10 +230,22 @@ class ClassicalDecoder:
                 different.append(fill)
         return different
 
-    def _searched(self, window: _Window, layout: Layout | None, count: int) -> Iterator[Pieces]:
-        """Which pieces fill a window at the finest size that is searched, the best first."""
-        step = window.step(self.finest)
-        sizes = [WorkingSize.of(*window.colours(step))]
+    def _searched(
+        self,
+        reduced: tuple[Numbers, Mask, Mask],
+        step: int,
+        layout: Layout | None,
+        count: int,
+    ) -> Iterator[Pieces]:
+        """Which pieces fill a window at the finest size that is searched, the best first.
+
+        Args:
+            reduced: planes, what is known and the hole at that size, 1 / `step` of the window's.
+        """
+        planes, *masks = reduced
+        grey = planes.shape[2] < 3
+        colour = np.repeat(planes[..., :1], 3, axis=2) if grey else planes[..., :3]
+        sizes = [WorkingSize.of(colour, *masks)]
         while len(sizes[-1]) > self.coarsest and min(sizes[-1].hole.shape) > 1:
             sizes.append(sizes[-1].halved())
         *finer, coarsest = sizes
@@ -245,22 +262,26 @@ class ClassicalDecoder:
                 labelling = finer_labelling(size, labelling)
             yield Pieces(labelling.work.hole, labelling.label, labelling.offsets, step)
 
-    def _finished(self, window: _Window, pieces: Pieces) -> Picture:
-        """(n, C) uint8 of the window's unknown pixels, at its full size."""
-        blended = min(pieces.step, window.step(self.blended))
-        while pieces.step > blended:
-            pieces = pieces.doubled(window.hole(pieces.step // 2))
-        planes, known, hole = window.planes(blended)
-        planes = continued(planes, known)
-        change = correction(planes, pieces.label, pieces.offsets, hole, known)
-        small = pieces
-        while pieces.step > 1:
-            pieces = pieces.doubled(window.hole(pieces.step // 2))
-        if blended > 1:
-            change = enlarged_correction(change, small.hole, small.label, pieces.hole, pieces.label)
-        copy = window.copied(pieces, planes, blended)
-        finished: Picture = (copy + change).clip(0, 255).round().astype(np.uint8)
-        return finished
+
+def _finished(window: _Window, pieces: Pieces, planes: Numbers, known: Mask, step: int) -> Picture:
+    """(n, C) uint8 of the window's unknown pixels, at its full size.
+
+    Args:
+        pieces: at the size at which colours are blended, or a smaller one.
+        planes, known: (H, W, C), continued, and (H, W) of the window at 1 / `step`, the size of
+            blending.
+    """
+    while pieces.step > step:
+        pieces = pieces.doubled(window.hole(pieces.step // 2))
+    small = pieces
+    change = correction(planes, pieces.label, pieces.offsets, pieces.hole, known)
+    while pieces.step > 1:
+        pieces = pieces.doubled(window.hole(pieces.step // 2))
+    if step > 1:
+        change = enlarged_correction(change, small.hole, small.label, pieces.hole, pieces.label)
+    copy = window.copied(pieces, planes, step)
+    finished: Picture = (copy + change).clip(0, 255).round().astype(np.uint8)
+    return finished
 
 
 def _has_background(own: Mask, gone: Mask, edge: int) -> bool:
@@ -328,12 +349,6 @@ class _Window(NamedTuple):
     def planes(self, step: int) -> tuple[Numbers, Mask, Mask]:
         """At 1 / `step` of its size, as :func:`eie.render.working_size.reduced_by` gives it."""
         return reduced_by(step, self.premultiplied, self.known, self.unknown)
-
-    def colours(self, step: int) -> tuple[Numbers, Mask, Mask]:
-        """The same with three colours and no alpha."""
-        planes, known, hole = self.planes(step)
-        grey = planes.shape[2] < 3
-        return (np.repeat(planes[..., :1], 3, 2) if grey else planes[..., :3]), known, hole
 
     def hole(self, step: int) -> Mask:
         """What of it is unknown, at 1 / `step` of its size."""
