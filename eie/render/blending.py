@@ -20,7 +20,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.render.pictures import Mask
+from eie.render.pictures import Mask, Picture
 from eie.render.working_size import Indices, Numbers, Offset, beside, neighbours, solved
 
 Values = TypeVar("Values", bound=np.generic)
@@ -114,6 +114,31 @@ def enlarged_correction(
         values = wide[far_rows[mine] - top * step, far_columns[mine] - left * step]
         result[mine] = values[:, :-1] / np.maximum(values[:, -1:], 1e-9)
     return result
+
+
+def softened_cuts(filled: Picture, hole: Mask, label: Indices, reach: int) -> Picture:
+    """(n, C) the pixels of a filled hole, blurred along the cuts: what was blended at a fraction of
+    the size still has steps there.
+
+    Args:
+        filled: (H, W, C) uint8.
+        hole, label: (H, W) bool, and (n,) the piece of each of its pixels.
+        reach: pixels from a cut within which it is softened.
+    """
+    import cv2
+
+    piece = np.zeros(hole.shape, dtype=np.int32)
+    piece[hole] = label + 1
+    cut = np.zeros(hole.shape, dtype=bool)
+    cut[:, 1:] |= piece[:, 1:] != piece[:, :-1]
+    cut[1:] |= piece[1:] != piece[:-1]
+    far = cv2.distanceTransform((~cut).astype(np.uint8), cv2.DIST_L2, 3)[hole]
+    near = np.flatnonzero(far < reach)
+    smooth = cv2.GaussianBlur(filled, (0, 0), reach / 2).reshape(filled.shape)[hole][near]
+    softened: Picture = filled[hole]
+    share = (1 - far[near] / reach)[:, None]  # (m, 1)
+    softened[near] = np.rint(softened[near] * (1 - share) + smooth * share)
+    return softened
 
 
 def _values(

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from eie.errors import UsageError
 from eie.render.anchored import Progress, Scene
-from eie.render.blending import copied, correction, enlarged_correction
 from eie.render.graph_cut import (
     Costs,
     Labelling,
@@ -29,10 +28,10 @@ from eie.render.graph_cut import (
 )
 from eie.render.layout import Layout, misplacement
 from eie.render.offsets import candidate_offsets
-from eie.render.pictures import Mask, Picture, Window
+from eie.render.pictures import Mask, Picture, Window, premultiplied, straight
+from eie.render.pieces import PaddedWindow, Pieces, finished_pixels
 from eie.render.windows import separate_holes
 from eie.render.working_size import (
-    Indices,
     Numbers,
     Offset,
     WorkingSize,
@@ -60,33 +59,6 @@ FEATHERED = 4
 
 TOLD_APART = 3.0
 """Mean difference in levels from which on two fills are told apart."""
-
-
-class Pieces(NamedTuple):
-    """Which offset fills which pixel of a hole, at one size.
-
-    Attributes:
-        hole: (H, W) bool, n pixels.
-        label: (n,) index of each pixel's offset, row by row.
-        offsets: in pixels of that size.
-        step: how many pixels of the full size make one.
-    """
-
-    hole: Mask
-    label: Indices
-    offsets: Sequence[Offset]
-    step: int
-
-    def doubled(self, hole: Mask) -> Pieces:
-        """The same at twice the size with smoothed cuts; `hole` (2H, 2W) lies within this one's."""
-        import cv2
-
-        plane = np.zeros(self.hole.shape, dtype=np.uint16)
-        plane[self.hole] = self.label + 1
-        large = plane.repeat(2, axis=0).repeat(2, axis=1)
-        smooth = cv2.medianBlur(large, 5)
-        label = np.where(smooth > 0, smooth, large)[hole].astype(np.intp) - 1
-        return Pieces(hole, label, [offset.doubled() for offset in self.offsets], self.step // 2)
 
 
 @dataclass(frozen=True)
@@ -203,13 +175,13 @@ class ClassicalDecoder:
         import scipy.sparse.linalg  # noqa: F401 - only libraries that are loaded can be limited
         from threadpoolctl import threadpool_limits
 
-        window = _Window.of(_premultiplied(ground), unknown, self.coarsest)
+        window = PaddedWindow.of(premultiplied(ground), unknown, self.coarsest)
         # Matrices are small: threads of a linear algebra library would only wait for each other.
         with threadpool_limits(limits=1, user_api="blas"):
             return self._different(window, ground, layout, count)
 
     def _different(
-        self, window: _Window, ground: Picture, layout: Layout | None, count: int
+        self, window: PaddedWindow, ground: Picture, layout: Layout | None, count: int
     ) -> list[Picture]:
         """As :meth:`fills`, of a window that is known somewhere."""
         unknown = window.unknown[: ground.shape[0], : ground.shape[1]]
@@ -221,7 +193,7 @@ class ClassicalDecoder:
         planes = continued(planes, known)
         for searched in self._searched(further, searched_step, layout, count):
             fill = ground.copy()
-            fill[unknown] = _straight(_finished(window, searched, planes, known, blended))
+            fill[unknown] = straight(finished_pixels(window, searched, planes, known, blended))
             change = [
                 np.abs(fill[unknown].astype(np.int16) - other[unknown]).mean()
                 for other in different
@@ -263,27 +235,6 @@ class ClassicalDecoder:
             yield Pieces(labelling.work.hole, labelling.label, labelling.offsets, step)
 
 
-def _finished(window: _Window, pieces: Pieces, planes: Numbers, known: Mask, step: int) -> Picture:
-    """(n, C) uint8 of the window's unknown pixels, at its full size.
-
-    Args:
-        pieces: at the size at which colours are blended, or a smaller one.
-        planes, known: (H, W, C), continued, and (H, W) of the window at 1 / `step`, the size of
-            blending.
-    """
-    while pieces.step > step:
-        pieces = pieces.doubled(window.hole(pieces.step // 2))
-    small = pieces
-    change = correction(planes, pieces.label, pieces.offsets, pieces.hole, known)
-    while pieces.step > 1:
-        pieces = pieces.doubled(window.hole(pieces.step // 2))
-    if step > 1:
-        change = enlarged_correction(change, small.hole, small.label, pieces.hole, pieces.label)
-    copy = window.copied(pieces, planes, step)
-    finished: Picture = (copy + change).clip(0, 255).round().astype(np.uint8)
-    return finished
-
-
 def _has_background(own: Mask, gone: Mask, edge: int) -> bool:
     """Whether enough of what surrounds a hole is photo that did not move.
 
@@ -317,82 +268,3 @@ def labellings(
         left = left[share <= REPEATED]
         if not len(left):
             return
-
-
-class _Window(NamedTuple):
-    """A window padded to sides that can be halved as often as need be.
-
-    Attributes:
-        premultiplied: (H, W, C) uint8.
-        known: (H, W) bool, False in the padding.
-        unknown: (H, W) bool, False in the padding.
-    """
-
-    premultiplied: Picture
-    known: Mask
-    unknown: Mask
-
-    @classmethod
-    def of(cls, premultiplied: Picture, unknown: Mask, coarsest: int) -> _Window:
-        multiple = 2 * _step(int(np.count_nonzero(unknown)), coarsest)
-        padding = [(0, -side % multiple) for side in unknown.shape]
-        return cls(
-            np.pad(premultiplied, [*padding, (0, 0)], mode="edge"),
-            np.pad(~unknown, padding),
-            np.pad(unknown, padding),
-        )
-
-    def step(self, most: int) -> int:
-        """By which the window is reduced so that its hole has about `most` pixels or fewer."""
-        return _step(int(np.count_nonzero(self.unknown)), most)
-
-    def planes(self, step: int) -> tuple[Numbers, Mask, Mask]:
-        """At 1 / `step` of its size, as :func:`eie.render.working_size.reduced_by` gives it."""
-        return reduced_by(step, self.premultiplied, self.known, self.unknown)
-
-    def hole(self, step: int) -> Mask:
-        """What of it is unknown, at 1 / `step` of its size."""
-        rows, columns = (side // step for side in self.unknown.shape)
-        blocks = self.unknown.reshape(rows, step, columns, step)
-        return np.asarray(blocks.any(axis=(1, 3)))
-
-    def copied(self, pieces: Pieces, continued: Numbers, step: int) -> Numbers:
-        """(n, C) what full-size pieces copy to the unknown pixels.
-
-        Args:
-            pieces: of the full size.
-            continued: (H / step, W / step, C), shown where nothing known is copied.
-        """
-        what = pieces.label, pieces.offsets, pieces.hole
-        copy = copied(self.premultiplied, *what).astype(np.float32)
-        lost = ~copied(self.known[..., None], *what)[:, 0]
-        rows, columns = (place[lost] // step for place in np.nonzero(pieces.hole))
-        copy[lost] = continued[rows, columns]
-        return copy
-
-
-def _step(pixels: int, most: int) -> int:
-    """The power of two by whose square so many pixels must be divided to be `most` at most."""
-    step = 1
-    while pixels > most * step**2:
-        step *= 2
-    return step
-
-
-def _premultiplied(pixels: Picture) -> Picture:
-    """Colours times alpha, so that what is transparent has no say in a neighbour's colour."""
-    if pixels.shape[2] in (1, 3):
-        return pixels
-    alpha = pixels[..., -1:]
-    colour = np.rint(pixels[..., :-1] * (alpha / np.float32(255))).astype(np.uint8)
-    return np.concatenate([colour, alpha], axis=2)
-
-
-def _straight(planes: Picture) -> Picture:
-    """The reverse of :func:`_premultiplied` for (n, C), to the precision that 8 bits leave."""
-    if planes.shape[1] in (1, 3):
-        return planes
-    alpha = planes[:, -1:]
-    share = np.maximum(alpha, 1) / np.float32(255)
-    colour = np.rint((planes[:, :-1] / share).clip(0, 255)).astype(np.uint8)
-    return np.concatenate([colour, alpha], axis=1)

@@ -125,3 +125,22 @@ def times(cover: Plane, alpha: Plane) -> Plane:
     """The product of two planes whose 255 stands for one."""
     product = cover.astype(np.uint16) * alpha  # at most 255²
     return ((product + 127) // 255).astype(np.uint8)
+
+
+def premultiplied(pixels: Picture) -> Picture:
+    """Colours times alpha, so that what is transparent has no say in a neighbour's colour."""
+    if pixels.shape[2] in (1, 3):
+        return pixels
+    alpha = pixels[..., -1:]
+    colour = np.rint(pixels[..., :-1] * (alpha / np.float32(255))).astype(np.uint8)
+    return np.concatenate([colour, alpha], axis=2)
+
+
+def straight(planes: Picture) -> Picture:
+    """The reverse of :func:`premultiplied` for (n, C), to the precision that 8 bits leave."""
+    if planes.shape[1] in (1, 3):
+        return planes
+    alpha = planes[:, -1:]
+    share = np.maximum(alpha, 1) / np.float32(255)
+    colour = np.rint((planes[:, :-1] / share).clip(0, 255)).astype(np.uint8)
+    return np.concatenate([colour, alpha], axis=1)

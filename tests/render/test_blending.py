@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from eie.render.blending import EDGE, copied, correction, enlarged_correction
+from eie.render.blending import EDGE, copied, correction, enlarged_correction, softened_cuts
 from eie.render.working_size import Offset
 
 HOLE = np.zeros((40, 60), dtype=bool)
@@ -64,3 +64,15 @@ def test_a_hole_without_any_border_is_left_as_copied(channels):
     hole = np.ones((6, 8), dtype=bool)
     made = correction(planes, np.zeros(48, dtype=np.intp), [Offset(0, 1)], hole, ~hole)
     assert_allclose(made, np.zeros((48, channels)), atol=1e-6)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_cuts_are_softened_and_nothing_else(channels):
+    filled = np.full((40, 60, channels), 100, np.uint8)
+    filled[:, 16:22] = 160
+    label = (np.nonzero(HOLE)[1] >= 16).astype(np.intp)
+    made = filled.copy()
+    made[HOLE] = softened_cuts(filled, HOLE, label, 3)
+    row = made[20, :, 0].astype(int)
+    assert 100 < row[15] <= 130 <= row[16] < 160
+    assert row[12] == 100 and row[19] == 160  # three pixels away
