@@ -40,9 +40,6 @@ from eie.render.working_size import (
     reduced_by,
 )
 
-CANDIDATES = 110
-"""Most offsets that are tried: those that are among the best for the most pixels."""
-
 REPEATED = 0.05
 """Share of a hole from which on an offset that fills it is not taken for the next variation."""
 
@@ -226,9 +223,6 @@ class ClassicalDecoder:
         costs = costs_of(coarsest, offsets)
         if layout is not None:
             costs.data[:] += misplacement(coarsest, layout, step << len(finer), offsets)
-        near = np.exp((costs.data.min(axis=0) - costs.data) / 10).sum(axis=1)
-        best = np.argsort(-near, kind="stable")[:CANDIDATES]
-        offsets, costs = [offsets[index] for index in best.tolist()], costs.take(best)
         for labelling in labellings(coarsest, offsets, costs, count):
             for size in reversed(finer):
                 labelling = finer_labelling(size, labelling)
