@@ -46,13 +46,19 @@ FOOT = 4
 
 
 def candidate_offsets(work: WorkingSize, *, border: bool = True) -> list[Offset]:
-    """Offsets that may fill parts of a hole, without repetitions, always the same ones.
+    """Offsets that may fill parts of a hole, always the same ones, none beside another: finer
+    working sizes look there.
 
     Args:
         border: take those of the border, too, not of statistics alone.
     """
     found = [*(border_offsets(work) if border else ()), *frequent_offsets(work)]
-    return list(dict.fromkeys(found))
+    apart: dict[Offset, None] = {}
+    for offset in found:
+        near = (offset.shifted(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1))
+        if not any(beside in apart for beside in near):
+            apart[offset] = None
+    return list(apart)
 
 
 def frequent_offsets(work: WorkingSize) -> list[Offset]:
