@@ -37,7 +37,7 @@ MEETING = 4.0
 CUT = 3.0
 """Cost c of a cut between two pixels, besides what is seen of it: few, large pieces."""
 
-MASKED = 30.0
+MASKED = 45.0
 """τ, in the features' units, about two a level of difference between neighbouring pixels."""
 
 SWEEPS = 2
