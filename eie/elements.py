@@ -28,6 +28,13 @@ MAX_ELEMENTS = 65_535
 """Most elements of a table and most patches of a source; a label map then fits uint16."""
 
 
+CANDIDATES = 3
+"""What a point may stand for: as many masks as Segment Anything gives for one."""
+
+SURE = 7
+"""What a probability of 1 is in :class:`ObjectMasks`: coarse, for small files."""
+
+
 class Pixels(Protocol):
     """Pixels in memory, or stored in an element file and read when `numpy.asarray` asks."""
 
@@ -65,6 +72,20 @@ class Embeddings:
 
 
 @dataclass(frozen=True, eq=False)
+class ObjectMasks:
+    """What a point on each patch may stand for: a part, an object, a group of things.
+
+    Attributes:
+        chances: (3, P, P) uint8 in [0, 7]: entry (c, n, k), in sevenths, is the probability that
+            patch k is in candidate c of a point on patch n. Candidates have no order.
+        scores: (3, P) float32 in [0, 1], the estimated IoU of each with what is meant.
+    """
+
+    chances: NDArray[np.uint8]
+    scores: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
 class Source:
     """A photo cut into P patches.
 
@@ -76,6 +97,7 @@ class Source:
         affinity: (P, P) float32 in [0, 1]: entry (n, k) is the mean probability, over the pixels of
             patch k, of belonging to one object with the query point of patch n, and 0 where a mask
             has told them apart; None if unknown.
+        objects: what points on the patches stand for; None if unknown.
         embeddings: the patches' appearance, or None before `encode`.
         icc: the photo's ICC profile, or None.
         exif: the photo's EXIF block with its orientation already applied, or None.
@@ -85,6 +107,7 @@ class Source:
     home_box: Boxes
     pixels: Pixels | None = None
     affinity: NDArray[np.float32] | None = None
+    objects: ObjectMasks | None = None
     embeddings: Embeddings | None = None
     icc: bytes | None = None
     exif: bytes | None = None
@@ -326,9 +349,25 @@ def _validate_source(source: Source, where: str) -> None:
         )
     if source.affinity is not None:
         _validate_matrix(source.affinity, count, count, where=f"{where}/affinity")
+    if source.objects is not None:
+        _validate_objects(source.objects, count, where)
     if source.embeddings is not None:
         values = source.embeddings.values
         _validate_matrix(values, count, values.shape[-1], where=f"{where}/embeddings")
+
+
+def _validate_objects(objects: ObjectMasks, count: int, where: str) -> None:
+    shapes = {"chances": (CANDIDATES, count, count), "scores": (CANDIDATES, count)}
+    for name, shape in shapes.items():
+        found = getattr(objects, name).shape
+        if found != shape:
+            raise BadInputError(
+                f"shape {found} does not fit {count} patches", where=f"{where}/object_{name}"
+            )
+    if objects.chances.max() > SURE:
+        raise BadInputError(f"a chance is above {SURE}", where=f"{where}/object_chances")
+    if not ((objects.scores >= 0) & (objects.scores <= 1)).all():
+        raise BadInputError("a score is not in [0, 1]", where=f"{where}/object_scores")
 
 
 def _validate_matrix(matrix: NDArray[Any], rows: int, columns: int, where: str) -> None:

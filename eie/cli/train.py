@@ -23,6 +23,7 @@ from eie.train.settings import (
     LoopSettings,
     MaskSettings,
     Objective,
+    ObjectSettings,
     PhotoCropSettings,
     Precision,
     Preset,
@@ -265,6 +266,64 @@ def segmenter(
     )
     folders = [Folder.parse(folder) for folder in data]
     options = train_segmenter(folders, output, settings, dry_run)
+    _tell(options, dry_run, output / WEIGHTS_NAME)
+
+
+@app.command(name="objects")
+def objects(
+    data: Data,
+    output: RunFolder,
+    segmenter: Annotated[str | None, _segmenter(ObjectSettings.segmenter)] = None,
+    steps: Annotated[int | None, _count("Length of the run.", ObjectSettings.loop.steps)] = None,
+    batches: Annotated[
+        int | None,
+        _count(
+            "Different views, kept in the run's folder; after so many they come again.",
+            ObjectSettings.batches,
+        ),
+    ] = None,
+    pasted: Annotated[
+        float | None,
+        _share("Share of views of segmented photos that get objects, too.", ObjectSettings.pasted),
+    ] = None,
+    segments: Annotated[
+        int | None, _count("Most things asked for in a view.", ObjectSettings.segments)
+    ] = None,
+    noise: Annotated[
+        float | None,
+        _amount("On what elements look like, in standard deviations.", ObjectSettings.noise),
+    ] = None,
+    rate: Annotated[float | None, _amount("Highest learning rate.", ObjectSettings.rate)] = None,
+    seed: Seed = None,
+    workers: Workers = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Train a segmenter to tell objects: what a click on an element stands for.
+
+    Photos with label maps of which things.json says which labels are things teach it most.
+
+    \b
+      eie train objects coco bsds/train objects:10 photos:20 scenes:5 -o runs/objects
+      eie decompose --segmenter runs/objects/tiny-segmenter.safetensors photo.jpg -o photo.h5
+    """
+    from eie.train.images import Folder
+    from eie.train.objects import train_objects
+    from eie.train.segmenter import WEIGHTS_NAME
+
+    settings = replace(
+        ObjectSettings(),
+        loop=replace(ObjectSettings.loop, **_loop(steps, seed, None, workers, None)),
+        **typed(
+            segmenter=segmenter,
+            batches=batches,
+            pasted=pasted,
+            segments=segments,
+            noise=noise,
+            rate=rate,
+        ),
+    )
+    folders = [Folder.parse(text) for text in data]
+    options = train_objects(folders, output, settings, dry_run)
     _tell(options, dry_run, output / WEIGHTS_NAME)
 
 

@@ -13,17 +13,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.elements import ElementSet, Source
+from eie.elements import ElementSet, ObjectMasks, Source
 from eie.errors import UsageError
 from eie.notes import tell
 
 if TYPE_CHECKING:
+    from eie.decompose.affinity import MaskLogits
     from eie.files.images import Photo
     from eie.models.segmenter import Segmenter
 
 __all__ = ["decompose"]
 
 SLIC = "slic"
+
+BETA = 64.0
+"""β of equation 1, of which the embedded segmenter knows."""
 
 _SLIVER = 1 / 16
 """Elements smaller than this part of the mean are given up: 64 px at 512×512 and 256 elements."""
@@ -34,7 +38,7 @@ def decompose(
     *,
     segmenter: str | Path | Segmenter = "tiny",
     elements: int = 256,
-    beta: float = 64.0,
+    beta: float = BETA,
     device: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ElementSet:
@@ -56,7 +60,8 @@ def decompose(
         progress: called with (queries done, all queries).
 
     Returns:
-        The unedited set; its source holds the pixels, label map and element affinity, and
+        The unedited set; its source holds the pixels, label map, element affinity and, of a
+        segmenter that tells them, what points on the elements stand for; and
         `decomposition` holds the segmenter, the hash of its weights and the settings.
 
     Raises:
@@ -71,18 +76,20 @@ def decompose(
     pixels, attributes = _opened(image)
     photo = check_photo(pixels)
     if segmenter == SLIC:
-        labels, affinity = _by_slic(photo, elements)
+        (labels, affinity), objects = _by_slic(photo, elements), None
         settings: dict[str, Any] = {"segmenter": SLIC, "elements": elements}
     else:
         loaded = _loaded(segmenter, device)
-        labels, affinity = _by_sam(photo, loaded, elements, beta, progress)
+        labels, affinity, objects = _by_sam(photo, loaded, elements, beta, progress)
         settings = {
             "segmenter": loaded.id,
             "segmenter_hash": loaded.weight_hash,
             "elements": elements,
             "beta": beta,
         }
-    source = Source.from_label_map(labels, pixels=photo, affinity=affinity, **attributes)
+    source = Source.from_label_map(
+        labels, pixels=photo, affinity=affinity, objects=objects, **attributes
+    )
     return ElementSet.from_source(source, decomposition=settings)
 
 
@@ -122,8 +129,28 @@ def _by_sam(
     elements: int,
     beta: float,
     progress: Callable[[int, int], None] | None,
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Label map (H, W) and element affinity (K, K) by the paper's SAM-SLIC."""
+) -> tuple[NDArray[np.int32], NDArray[np.float32], ObjectMasks | None]:
+    """Label map (H, W), element affinity (K, K) and objects by the paper's SAM-SLIC."""
+    from eie.decompose.objects import MOST_ELEMENTS, object_masks
+
+    labels, affinity, logits = elements_by_sam(photo, segmenter, elements, beta, progress)
+    head = getattr(segmenter.sam, "object_head", None)
+    if head is None or len(affinity) > MOST_ELEMENTS:
+        return labels, affinity, None
+    return labels, affinity, object_masks(head, logits, labels, affinity)
+
+
+def elements_by_sam(
+    photo: NDArray[np.uint8],
+    segmenter: Segmenter,
+    elements: int,
+    beta: float = BETA,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[NDArray[np.int32], NDArray[np.float32], MaskLogits]:
+    """The paper's SAM-SLIC: label map (H, W), element affinity (K, K), and what they are made of.
+
+    Arguments as of :func:`decompose`; photo: (H, W, C) uint8.
+    """
     from eie.decompose.affinity import element_affinity, mask_logits
     from eie.decompose.assign import assign, score_of_pixels
     from eie.decompose.connectivity import connect
@@ -139,7 +166,7 @@ def _by_sam(
         fit=score_of_pixels(logits.values, points, logits.frame, beta, low=logits.low),
         minimum_area=_SLIVER * assigned.size / len(points),
     )
-    return labels, element_affinity(logits, labels, queries)
+    return labels, element_affinity(logits, labels, queries), logits
 
 
 def _by_slic(

@@ -45,12 +45,15 @@ class MaskLogits:
         low: side of the decoder's whole output; h ≤ low and w ≤ low.
         frame: the photo's place in the model's input.
         points: (N, 2) query points, (x, y) in photo pixels, pixel column j covers [j, j + 1).
+        features: (1, C, h, w) each, what the image encoder made on its way, from fine to coarse;
+            empty for an encoder that hands out its embedding alone.
     """
 
     values: NDArray[np.floating]
     low: int
     frame: Frame
     points: NDArray[np.float64]
+    features: tuple[Tensor, ...] = ()
 
 
 def mask_logits(
@@ -85,7 +88,7 @@ def mask_logits(
     values = np.empty((len(points), rows, columns), dtype=dtype)
     done = 0
     with torch.inference_mode():
-        image = _embed(sam, photo, frame)  # (1, C, h, w)
+        image, features = _embed(sam, photo, frame)  # (1, C, h, w)
         for batch in _decode(sam, image, frame.to_input(points), rows, columns):
             part = finite(batch.float(), "the segmenter").cpu().numpy()
             if len(part) == len(points) and dtype == part.dtype:
@@ -95,7 +98,7 @@ def mask_logits(
             done += len(part)
             if progress:
                 progress(done, len(points))
-    return MaskLogits(values, low, frame, points)
+    return MaskLogits(values, low, frame, points, features)
 
 
 def model_input(photo: NDArray[np.uint8], frame: Frame) -> NDArray[np.uint8]:
@@ -110,8 +113,9 @@ def model_input(photo: NDArray[np.uint8], frame: Frame) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(to_rgb(photo)).resize(size, Image.Resampling.BILINEAR))
 
 
-def _embed(sam: Any, photo: NDArray[np.uint8], frame: Frame) -> Tensor:
-    """(1, C, h, w) image embedding plus the dense embedding that stands for "no mask given"."""
+def _embed(sam: Any, photo: NDArray[np.uint8], frame: Frame) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """(1, C, h, w) image embedding plus the dense embedding that stands for "no mask given", and
+    what else the image encoder hands out."""
     import torch
 
     from eie.models.sam_encoder import encode_image
@@ -124,8 +128,12 @@ def _embed(sam: Any, photo: NDArray[np.uint8], frame: Frame) -> Tensor:
         rows, columns = ((n // _PYRAMID_STEP + 1) * _PYRAMID_STEP for n in pixels.shape[:2])
         padded = padded[..., :rows, :columns]  # (1, 3, ≤ rows, ≤ columns)
     padded = padded.to(dtype, memory_format=torch.channels_last)
-    embedding = encode_image(sam.image_encoder, padded).float()  # (1, C, h, w)
-    return embedding + sam.prompt_encoder.no_mask_embed.weight[:, :, None, None]
+    encoder = sam.image_encoder
+    # A pyramid's other levels cost nothing more; the object head reads them all.
+    levels = encoder.levels(padded) if hasattr(encoder, "levels") else ()
+    embedding = levels[-1] if levels else encode_image(encoder, padded)  # (1, C, h, w)
+    no_mask = sam.prompt_encoder.no_mask_embed.weight[:, :, None, None]
+    return embedding.float() + no_mask, levels
 
 
 def _decode(
@@ -188,16 +196,16 @@ def element_affinity(
     import torch
 
     step = -(-max(logits.values.shape[1:]) // _AFFINITY_CELLS)
-    members = _members(labels, len(queries), logits, step)  # (K, M) sparse
+    inside = members(labels, len(queries), logits, step)  # (K, M) sparse
     affinity = np.empty((len(queries), len(queries)), dtype=np.float32)
     for start in range(0, len(queries), 64):
         some = logits.values[queries[start : start + 64], ::step, ::step]  # (B, h', w')
         probability = torch.from_numpy(some).float().sigmoid_().flatten(1)  # (B, M)
-        affinity[start : start + 64] = (members @ probability.T.contiguous().numpy()).T
+        affinity[start : start + 64] = (inside @ probability.T.contiguous().numpy()).T
     return affinity
 
 
-def _members(labels: NDArray[np.integer], count: int, logits: MaskLogits, step: int) -> Any:
+def members(labels: NDArray[np.integer], count: int, logits: MaskLogits, step: int) -> Any:
     """(K, M) sparse: which of every step-th logits lie in an element; rows sum to 1.
 
     An element that none of them lies in has the one nearest to its first pixel.

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.edit.growth import likeness, thinned, touching_patches
 from eie.edit.operation import Operation
 from eie.edit.picking import Rows, areas
 from eie.elements import ElementSet
 from eie.geometry import common_box
+from eie.patch_graph import likeness, thinned, touching_patches
 
 MOST = 0.5
 """Share of the picture from which a selection is said to be most of it."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.edit.growth import likeness
 from eie.edit.picking import RowMask, Rows, areas, rows_on_canvas
 from eie.elements import ElementSet
+from eie.patch_graph import likeness
 
 INSIDE = 0.9
 """Share of an element's visible pixels that must lie in the box for it to be of the object."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from eie.edit.picking import RowMask, Rows, areas
 from eie.elements import ElementSet
 from eie.errors import UsageError
+from eie.patch_graph import likeness, merging, thinned, touching_patches
 
 TOLERANCE = 0.55
 """How unlike its object an element may be and still belong to it, in [0, 1]."""
@@ -26,9 +26,6 @@ _MERGING = 0.8
 _LEAST_LIKENESS = 0.6
 _BACKGROUND = 2.0
 _ELSEWHERE = 0.8
-
-_LEAST_OWN = 0.1
-"""Affinity with itself that any patch is taken to have: less is no measure of others."""
 
 
 def object_around(
@@ -61,7 +58,7 @@ def object_around(
             "the file has no element affinity, so objects cannot be grown",
             hint="choose elements by id, @x,y or box:, or run eie decompose again",
         )
-    rows = _one_element_per_patch(elements, row, among)
+    rows = instance_rows(elements, row, among)
     patches = elements.table.patch[rows]
     label_map, _ = thinned(source.label_map)
     affinity = source.affinity[np.ix_(patches, patches)]
@@ -166,31 +163,10 @@ def _grown(patches: _Patches, member: NDArray[np.bool_], tolerance: float) -> ND
 def _merged(patches: _Patches, least: float) -> NDArray[np.intp]:
     """The regions that touching patches form, (P,): the most alike merge first, while any two are
     more like each other than `least` on average over their area."""
-    # A heap of pairs, as scikit-image's, would make `eie edit` load that for these few lines.
-    total = patches.likeness * patches.area * patches.area[:, None]  # (P, P) px²
-    area = patches.area.copy()  # (P,) px of the regions
-    touching = patches.touching.copy()  # (P, P)
-    np.fill_diagonal(touching, False)
-    likeness = np.where(touching, patches.likeness, -1)  # (P, P)
-    best = likeness.max(axis=1, initial=-1)  # (P,)
-    region = np.arange(len(area))  # (P,)
-    while (best > least).any():
-        target = int(best.argmax())
-        source = int(likeness[target].argmax())
-        region[region == source] = target
-        total[target] += total[source]
-        total[:, target] += total[:, source]
-        area[target] += area[source]
-        touching[target] |= touching[source]
-        touching[target, target] = False
-        touching[:, target] = touching[target]
-        touching[source] = touching[:, source] = False
-        mean = total[target] / (area[target] * area)  # (P,)
-        likeness[target] = likeness[:, target] = np.where(touching[target], mean, -1)
-        likeness[source] = likeness[:, source] = best[source] = -1
-        changed = np.append(np.flatnonzero(touching[target]), target)
-        best[changed] = likeness[changed].max(axis=1)
-    return np.unique(region, return_inverse=True)[1]
+    together, _ = merging(patches.likeness, patches.area, patches.touching)  # (P, P)
+    one = (together > least) | np.eye(len(together), dtype=bool)  # (P, P)
+    first = one.argmax(axis=1)  # (P,) the first patch of each one's region
+    return np.unique(first, return_inverse=True)[1]
 
 
 def _regions(patches: _Patches, region: NDArray[np.intp]) -> _Patches:
@@ -212,14 +188,7 @@ def _regions(patches: _Patches, region: NDArray[np.intp]) -> _Patches:
     )
 
 
-def likeness(affinity: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(P, P) in [0, 1], symmetric, from an affinity: relative to the patches' own, both ways."""
-    own = np.sqrt(np.maximum(np.diag(affinity), _LEAST_OWN).astype(np.float64))  # (P,)
-    relative = np.minimum(affinity / own / own[:, None], 1)  # (P, P)
-    return (relative + relative.T) / 2
-
-
-def _one_element_per_patch(elements: ElementSet, row: int, among: RowMask) -> Rows:
+def instance_rows(elements: ElementSet, row: int, among: RowMask) -> Rows:
     """The elements that lie to the clicked one as their patches lie in the source.
 
     Where patches were copied, an object and its copy show the same ones; an element belongs to the
@@ -241,31 +210,7 @@ def _one_element_per_patch(elements: ElementSet, row: int, among: RowMask) -> Ro
     return np.sort(rows[nearest_first[first]])
 
 
-def touching_patches(label_map: NDArray[np.integer], count: int) -> NDArray[np.bool_]:
-    """Which patches of a label map share a pixel border: (P, P) bool, symmetric.
-
-    Args:
-        label_map: (H, W) integers in [0, count).
-        count: the number of patches P.
-    """
-    touching = np.zeros((count, count), dtype=bool)
-    for here, there in (
-        (label_map[:, :-1], label_map[:, 1:]),
-        (label_map[:-1], label_map[1:]),
-    ):
-        border = here != there
-        touching[here[border], there[border]] = True
-    return touching | touching.T
-
-
 def _rim(label_map: NDArray[np.integer], count: int) -> NDArray[np.int64]:
     """How many pixels along the edge of a label map each patch has: (P,) int64."""
     edges = (label_map[0], label_map[-1], label_map[:, 0], label_map[:, -1])
     return np.bincount(np.concatenate(edges), minlength=count)
-
-
-def thinned(label_map: NDArray[np.uint16]) -> tuple[NDArray[np.uint16], int]:
-    """Every k-th pixel of every k-th line, a million or a few, and k: enough to see sizes and
-    borders."""
-    step = max(1, math.isqrt(label_map.size // 1_000_000))
-    return label_map[::step, ::step], step

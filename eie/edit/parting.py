@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.edit.picking import Rows, areas, rows_on_canvas
-from eie.elements import MAX_ELEMENTS, ElementSet, ElementTable, Groups, Source
+from eie.elements import MAX_ELEMENTS, ElementSet, ElementTable, Groups, ObjectMasks, Source
 from eie.errors import UsageError
 from eie.geometry import Boxes, corners, patch_boxes
 
@@ -78,7 +78,7 @@ def _crossed(elements: ElementSet, visible: NDArray[np.int64], covered: NDArray[
 def _told_apart(
     elements: ElementSet, within: NDArray[np.bool_], seen: NDArray[np.bool_]
 ) -> ElementSet:
-    """The set without affinity between what is seen in and what is seen out of a mask.
+    """The set without affinity, and without objects, across a mask's border.
 
     Args:
         within, seen: (N,) bool. A patch that is seen both in and out is left as it is.
@@ -92,12 +92,18 @@ def _told_apart(
         one, other = (np.unique(table.patch[own & side]) for side in (within, ~within))
         both = np.intersect1d(one, other)
         one, other = (np.setdiff1d(patches, both) for patches in (one, other))
-        if source.affinity is None or not len(one) or not len(other):
+        if not len(one) or not len(other):
             continue
-        affinity = source.affinity.copy()  # (P, P)
-        affinity[np.ix_(one, other)] = 0
-        affinity[np.ix_(other, one)] = 0
-        sources[index] = replace(source, affinity=affinity)
+        affinity, objects = source.affinity, source.objects
+        if affinity is not None:
+            affinity = affinity.copy()  # (P, P)
+            affinity[np.ix_(one, other)] = affinity[np.ix_(other, one)] = 0
+        if objects is not None:
+            chances = objects.chances.copy()  # (3, P, P)
+            for here, there in ((one, other), (other, one)):
+                chances[:, here[:, None], there] = 0
+            objects = replace(objects, chances=chances)
+        sources[index] = replace(source, affinity=affinity, objects=objects)
     return replace(elements, sources=tuple(sources))
 
 
@@ -162,16 +168,19 @@ def _finer_source(
     for patch, mask in inside.items():
         label_map[_window(source, patch)][mask] = child[patch]
     count = source.patches + len(inside)
-    affinity = source.affinity
+    affinity, objects = source.affinity, source.objects
+    all_of = np.concatenate([np.arange(source.patches), np.flatnonzero(child >= 0)])
     if affinity is not None:
-        parents = np.flatnonzero(child >= 0)
-        all_of = np.concatenate([np.arange(source.patches), parents])
         affinity = affinity[np.ix_(all_of, all_of)]
+    if objects is not None:
+        chances = objects.chances[:, all_of][:, :, all_of]
+        objects = ObjectMasks(chances, objects.scores[:, all_of])
     return replace(
         source,
         label_map=label_map,
         home_box=patch_boxes(label_map, count),
         affinity=affinity,
+        objects=objects,
         embeddings=None,
     )
 

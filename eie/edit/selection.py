@@ -1,7 +1,7 @@
 """Selections: which elements an operation acts on.
 
     selection = term { ("+" | "-") term | ":" modifier }       from left to right
-    term      = ids | "all" | "@" point | "object@" point [ "~" tolerance ]
+    term      = ids | "all" | "@" point | "object@" point [ "~" tolerance | ":part" | ":whole" ]
               | "object@" point "," point | "box:" point "," point | "mask:" file | "group:" name
     modifier  = "grow" [ "=" n ] | "shrink" [ "=" n ] | "smooth" [ "=" n ] | "fill"
     ids       = id [ "-" id ] { "," id [ "-" id ] }
@@ -10,11 +10,13 @@
 - `12`, `3,7,20-25`: elements by id. A `-` between two numbers without blanks is a range; it takes
   the elements that exist in it, and its ends must exist. `20-25 - 22` takes 22 away again.
 - `@x,y`: the front-most element at that place, as the elements lie at the moment.
-- `object@x,y`: the object that this element belongs to, grown by element affinity over patches
-  that touch in the photo (:func:`eie.edit.growth.grow`); `~0.3` behind it sets the tolerance.
-  Objects that are joined and cut off are asked for together: `object@a - object@c` says that the
-  elements at a and c are of two objects, and each is grown with the largest tolerance, up to its
-  own, that leaves the other's element out.
+- `object@x,y`: the object that this element belongs to: what the segmenter takes it for most
+  likely. `:part` behind it is the smallest and `:whole` the largest of the three things that it may
+  be taken for; `~0.2` and `~0.8` say the same by a tolerance (:mod:`eie.edit.objects`). In a file
+  that tells no objects, it is grown by element affinity over patches that touch in the photo, as
+  far as the tolerance lets it (:func:`eie.edit.growth.grow`).
+  Objects that are joined and cut off are asked for together: `object@a + object@b - object@c` says
+  that the elements at a and b are of one thing, and the one at c is of another.
 - `object@x0,y0,x1,y1`: the object in a box: of the elements in it, those that are more like each
   other than like what lies outside (:func:`eie.edit.boxed_object.object_in_box`).
 - `box:x0,y0,x1,y1`: elements whose centre lies in the box, its border included.
@@ -55,8 +57,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.edit.boxed_object import object_in_box
-from eie.edit.growth import TOLERANCE, object_around
 from eie.edit.modifiers import Fill, Grow, Modifier, Shrink, Smooth
+from eie.edit.objects import Extent, object_at
 from eie.edit.picking import RowMask, Rows, areas, row_at, rows_on_canvas
 from eie.edit.reader import Reader
 from eie.edit.units import Point, read_length, read_point
@@ -85,6 +87,7 @@ _GROUP = re.compile("group:")
 _RANGE = re.compile(r"([0-9]{1,18})(?:-([0-9]{1,18}))?(?![0-9])")
 _COMMA = re.compile(",")
 _TILDE = re.compile("~")
+_EXTENT = re.compile(r":\s*(part|whole)(?!\w)")
 _JOINER = re.compile(r"[+:-]")
 _COUNTED = re.compile(r"(grow|shrink|smooth)(?!\w)")
 _FILL = re.compile(r"fill(?!\w)")
@@ -162,22 +165,34 @@ class At:
 
 @dataclass(frozen=True)
 class ObjectAt:
-    """The whole object at a place; `tolerance` None is the library's."""
+    """The object at a place; `tolerance` and `extent` None are the library's, one of them is."""
 
     point: Point
     tolerance: float | None = None
+    extent: Extent | None = None
 
     def rows(self, elements: ElementSet, among: RowMask) -> Rows:
-        return self.rows_apart(elements, among, np.empty(0, dtype=np.intp))
+        nothing = np.empty(0, dtype=np.intp)
+        return self.rows_together(elements, among, nothing, nothing)
 
-    def rows_apart(self, elements: ElementSet, among: RowMask, others: Rows) -> Rows:
-        """As :meth:`rows`, of an object that the `others` are no part of, as far as possible."""
+    def rows_together(
+        self, elements: ElementSet, among: RowMask, joined: Rows, apart: Rows
+    ) -> Rows:
+        """As :meth:`rows`, of an object that some elements are part of, and others are not."""
         clicked = _row_at(elements, self.point, among)
-        tolerance = TOLERANCE if self.tolerance is None else self.tolerance
-        others = others[others != clicked]
-        return object_around(elements, clicked, among, tolerance, apart=others)
+        return object_at(
+            elements,
+            clicked,
+            among,
+            extent=self.extent,
+            tolerance=self.tolerance,
+            joined=joined[joined != clicked],
+            apart=apart[apart != clicked],
+        )
 
     def __str__(self) -> str:
+        if self.extent is not None:
+            return f"object@{self.point}:{self.extent.value}"
         if self.tolerance is None:
             return f"object@{self.point}"
         return f"object@{self.point}~{np.format_float_positional(self.tolerance, trim='-')}"
@@ -305,15 +320,16 @@ class Selection:
         return chosen
 
     def _rows_of(self, term: Term, sign: str, elements: ElementSet, among: RowMask) -> Rows:
-        """The rows of a term; of an object, without what objects of the other sign are asked by."""
+        """The rows of a term; objects are asked for together, those of the other sign apart."""
         if not isinstance(term, ObjectAt):
             return term.rows(elements, among)
-        others = [
-            _row_at(elements, other.point, among)
-            for other_sign, other in self.terms
-            if isinstance(other, ObjectAt) and other_sign != sign
-        ]
-        return term.rows_apart(elements, among, np.array(others, dtype=np.intp))
+        clicked: dict[bool, list[int]] = {True: [], False: []}
+        for other_sign, other in self.terms:
+            if isinstance(other, ObjectAt):
+                row = _row_at(elements, other.point, among)
+                clicked[other_sign == sign].append(row)
+        joined, apart = (np.array(clicked[same], dtype=np.intp) for same in (True, False))
+        return term.rows_together(elements, among, joined, apart)
 
     @property
     def masks(self) -> list[Mask]:
@@ -324,7 +340,7 @@ class Selection:
         """The same, with a tolerance for every `object@` that states none."""
         terms = (
             (sign, replace(term, tolerance=tolerance))
-            if isinstance(term, ObjectAt) and term.tolerance is None
+            if isinstance(term, ObjectAt) and term.tolerance is None and term.extent is None
             else (sign, term)
             for sign, term in self.terms
         )
@@ -408,7 +424,10 @@ def _read_term(reader: Reader) -> Term:
         point = read_point(reader)
         if reader.take(_COMMA):
             return ObjectIn(point, read_point(reader))
-        return ObjectAt(point, _read_tolerance(reader) if reader.take(_TILDE) else None)
+        if reader.take(_TILDE):
+            return ObjectAt(point, tolerance=_read_tolerance(reader))
+        extent = reader.take(_EXTENT)
+        return ObjectAt(point, extent=Extent(extent[1]) if extent else None)
     if reader.take(_AT):
         return At(read_point(reader))
     if reader.take(_BOX):

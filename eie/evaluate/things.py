@@ -10,8 +10,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +20,7 @@ from numpy.typing import NDArray
 from eie.errors import BadInputError
 from eie.evaluate.annotations import annotated_photos
 from eie.files.folders import ImageFile
-from eie.files.labels import read_labels
-
-THINGS_FILE = "things.json"
+from eie.files.labels import read_labels, thing_labels
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ def things_in(
     """
     photos, without = annotated_photos(files)
     notes = [f"{without} photos have no label map and were left out"] if without else []
-    chosen = _chosen_labels(folder / THINGS_FILE)
+    chosen = thing_labels(folder)
     found: list[Thing] = []
     for photo in photos:
         path = photo.truths[0]
@@ -77,28 +74,3 @@ def things_in(
     if not found:
         raise BadInputError(f"no thing in it covers {smallest:.1%} of its photo", where=str(folder))
     return found, notes
-
-
-def _chosen_labels(path: Path) -> Mapping[str, Sequence[int]] | None:
-    """Photo ⇒ the labels that are things; None without the file.
-
-    Raises:
-        BadInputError: it is something else.
-    """
-    if not path.exists():
-        return None
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadInputError(f"cannot be read: {error}", where=str(path)) from error
-    if not isinstance(content, dict) or not all(map(_are_labels, content.values())):
-        raise BadInputError(
-            "does not tell which labels are things",
-            where=str(path),
-            hint='it holds {"ID": [label, ...]} for the photos ID.jpg',
-        )
-    return content
-
-
-def _are_labels(value: object) -> bool:
-    return isinstance(value, list) and all(type(label) is int for label in value)

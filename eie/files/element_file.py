@@ -20,6 +20,7 @@ from eie.elements import (
     ElementTable,
     Embeddings,
     Groups,
+    ObjectMasks,
     Source,
     validate,
 )
@@ -137,6 +138,8 @@ def _write_source(group: h5py.Group, source: Source) -> None:
     if source.affinity is not None:
         affinity = source.affinity.astype(np.float16)
         hdf5.write_array(group, "affinity", affinity, plans["affinity"])
+    if source.objects is not None:
+        _write_objects(group, source.objects)
     if (embeddings := source.embeddings) is not None:
         stored = hdf5.write_array(group, "embeddings", embeddings.values, plans["embeddings"])
         hdf5.write_text(stored.attrs, "encoder", embeddings.encoder)
@@ -144,6 +147,13 @@ def _write_source(group: h5py.Group, source: Source) -> None:
     for name in ("icc", "exif"):
         if (blob := getattr(source, name)) is not None:
             hdf5.write_array(group, name, np.frombuffer(blob, dtype=np.uint8), plans[name])
+
+
+def _write_objects(group: h5py.Group, objects: ObjectMasks) -> None:
+    rows = objects.chances.reshape(-1, objects.chances.shape[-1])  # (3·P, P)
+    hdf5.write_array(group, "object_chances", rows, SOURCE_ARRAYS["object_chances"])
+    scores = objects.scores.astype(np.float16)  # (3, P)
+    hdf5.write_array(group, "object_scores", scores, SOURCE_ARRAYS["object_scores"])
 
 
 def read_elements(root: hdf5.Folder) -> ElementSet:
@@ -240,10 +250,23 @@ def _read_source(folder: hdf5.Folder, newer: bool, max_pixels: int) -> Source:
         home_box=folder.array("home_box", HOME_BOX),
         pixels=StoredPixels(folder, "pixels") if "pixels" in names else None,
         affinity=None if affinity is None else affinity.astype(np.float32),
+        objects=_read_objects(folder) if "object_chances" in names else None,
         embeddings=_read_embeddings(folder) if "embeddings" in names else None,
         icc=None if icc is None else icc.tobytes(),
         exif=None if exif is None else exif.tobytes(),
     )
+
+
+def _read_objects(folder: hdf5.Folder) -> ObjectMasks:
+    rows = folder.array("object_chances", SOURCE_ARRAYS["object_chances"])  # (3·P, P)
+    scores = folder.array("object_scores", SOURCE_ARRAYS["object_scores"])  # (3, P)
+    if rows.shape != (scores.size, scores.shape[1]):
+        raise hdf5.refuse(
+            f"shape {rows.shape} does not fit scores of {scores.shape[1]} patches",
+            folder.node("object_chances"),
+            folder.origin,
+        )
+    return ObjectMasks(rows.reshape(*scores.shape, -1), scores.astype(np.float32))
 
 
 def _read_embeddings(folder: hdf5.Folder) -> Embeddings:

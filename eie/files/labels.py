@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,3 +43,32 @@ def read_labels(path: Path) -> NDArray[np.int32]:
             where=str(path),
         )
     return values.astype(np.int32)
+
+
+def thing_labels(folder: Path) -> Mapping[str, Sequence[int]] | None:
+    """Which labels are things, in a folder of photos with label maps; None if it does not tell.
+
+    `things.json` in the folder says so, as COCO's panoptic annotations do: the names of the photos,
+    without suffix, and a list of labels for each.
+
+    Raises:
+        BadInputError: the file is something else.
+    """
+    path = folder / "things.json"
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInputError(f"cannot be read: {error}", where=str(path)) from error
+    if not isinstance(content, dict) or not all(map(_are_labels, content.values())):
+        raise BadInputError(
+            "does not tell which labels are things",
+            where=str(path),
+            hint='it holds {"ID": [label, ...]} for the photos ID.jpg',
+        )
+    return content
+
+
+def _are_labels(value: object) -> bool:
+    return isinstance(value, list) and all(type(label) is int for label in value)

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from eie.elements import MAX_ELEMENTS
+from eie.elements import CANDIDATES, MAX_ELEMENTS
 from eie.files.hdf5 import Array
 from eie.files.limits import MAX_PIXELS
 
 FORMAT = "editable-image-elements"
-VERSION = (1, 0)
+VERSION = (1, 1)
 
 MAX_SOURCES = 1024
 MAX_STEPS = 1 << 17
@@ -33,6 +33,8 @@ SOURCE_ARRAYS = {
     "home_box": HOME_BOX,
     "pixels": Array(U8, (None, None, None), 4 * MAX_PIXELS, tiled=True, level=1),
     "affinity": Array(F16, (None, None), MAX_MATRIX, tiled=True, level=1),
+    "object_chances": Array(U8, (None, None), CANDIDATES * MAX_MATRIX),
+    "object_scores": Array(F16, (CANDIDATES, None), CANDIDATES * MAX_ELEMENTS),
     "embeddings": Array(F32, (None, None), MAX_MATRIX, level=1),
     "icc": BYTES,
     "exif": BYTES,

@@ -158,6 +158,7 @@ def _source_facts(source: Source) -> dict[str, Any]:
         if isinstance(source.pixels, StoredPixels)
         else None,
         "affinity": source.affinity is not None,
+        "objects": source.objects is not None,
         "embeddings": None
         if embeddings is None
         else {

@@ -13,6 +13,7 @@ the transformer: a mask begins as what looks like its point.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from segment_anything.modeling import MaskDecoder, PromptEncoder, Sam
@@ -29,6 +30,7 @@ from eie.models.lite0 import (
     PIXEL_STD,
     EfficientNetLite0,
 )
+from eie.models.object_head import ObjectHead
 
 # Standard deviation of the backbone's features on photos under the ImageNet weights.
 LITE0_DEVIATION = (6.2, 8.1, 6.9, 5.6, 2.7)
@@ -105,13 +107,25 @@ class PyramidImageEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 3, H, W) normalised pixels, sides multiples of 32 ⇒ (B, C, H/4, W/4)."""
+        return self.levels(x)[-1]
+
+    def levels(self, x: Tensor) -> tuple[Tensor, ...]:
+        """What is made of an image on the way to its embedding.
+
+        Args:
+            x: (B, 3, H, W) normalised pixels, sides multiples of 32.
+
+        Returns:
+            mean colours at stride 4, in [0, 1]; the backbone's features at strides 16 and 32; the
+            top-down ones at 32, 16 and 8; the embedding at 4: (B, C, H/s, W/s) each.
+        """
         stride2, stride4, *coarse = self.backbone(x)
-        levels = list(zip(coarse, self.lateral, self.refine, strict=True))
-        features, lateral, refine = levels.pop()
-        top = refine(lateral(features))  # (B, C, H/32, W/32)
-        for features, lateral, refine in reversed(levels):
-            above = F.interpolate(top, scale_factor=2.0, mode="nearest")
-            top = refine(lateral(features) + above)  # (B, C, H/s, W/s), s = 16, 8
+        pairs = list(zip(coarse, self.lateral, self.refine, strict=True))
+        features, lateral, refine = pairs.pop()
+        tops = [refine(lateral(features))]  # (B, C, H/32, W/32)
+        for features, lateral, refine in reversed(pairs):
+            above = F.interpolate(tops[-1], scale_factor=2.0, mode="nearest")
+            tops.append(refine(lateral(features) + above))  # (B, C, H/s, W/s), s = 16, 8
         fine = torch.cat(
             [
                 stride4,  # (B, 24, H/4, W/4)
@@ -121,8 +135,10 @@ class PyramidImageEncoder(nn.Module):
             dim=1,
         )
         level = self.fine(fine)  # (B, C, H/4, W/4)
-        level = level + F.interpolate(top, scale_factor=2.0, mode="bilinear")
-        return self.norm(self.fuse(level))
+        level = level + F.interpolate(tops[-1], scale_factor=2.0, mode="bilinear")
+        embedding = self.norm(self.fuse(level))  # (B, C, H/4, W/4)
+        colours = F.avg_pool2d(x, EMBEDDING_STRIDE) * (PIXEL_STD[0] / 255) + PIXEL_MEAN[0] / 255
+        return (colours, *coarse[1:], *tops, embedding)
 
 
 class FusedAttention(Attention):
@@ -301,10 +317,26 @@ class TinyMaskDecoder(MaskDecoder):
         return masks.reshape(prompts, 1, *upscaled.shape[-2:]), iou
 
 
-def build_tiny_sam(config: TinySamConfig = TinySamConfig()) -> Sam:
-    """An untrained tiny segmenter; `eie.models.segmenter` loads the embedded weights into it."""
+class TinySam(Sam):
+    """A `Sam` that also tells what points on elements stand for, where it has learnt to.
+
+    Attributes:
+        object_head: None in a segmenter that was not trained for objects.
+    """
+
+    def __init__(self, *parts: Any, object_head: ObjectHead | None = None, **named: Any) -> None:
+        super().__init__(*parts, **named)
+        self.object_head = object_head
+
+
+def build_tiny_sam(config: TinySamConfig = TinySamConfig(), *, objects: bool = False) -> TinySam:
+    """An untrained tiny segmenter; `eie.models.segmenter` loads the embedded weights into it.
+
+    Args:
+        objects: with an object head.
+    """
     embedding_size = config.img_size // EMBEDDING_STRIDE
-    return Sam(
+    return TinySam(
         image_encoder=PyramidImageEncoder(config.img_size, config.width),
         prompt_encoder=PromptEncoder(
             embed_dim=config.width,
@@ -315,4 +347,5 @@ def build_tiny_sam(config: TinySamConfig = TinySamConfig()) -> Sam:
         mask_decoder=TinyMaskDecoder(config),
         pixel_mean=list(PIXEL_MEAN),
         pixel_std=list(PIXEL_STD),
+        object_head=ObjectHead() if objects else None,
     )

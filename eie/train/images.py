@@ -5,13 +5,16 @@
 | `ID.jpg` beside `ID.gtK.png`, K = 0.. | photos with human segmentations       |
 | images that are transparent somewhere | cut-out objects                       |
 | other images                          | plain photos                          |
+
+`things.json` beside photos with segmentations says which labels are things
+(:func:`eie.files.labels.thing_labels`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +23,7 @@ from numpy.typing import NDArray
 from eie.errors import BadInputError
 from eie.files.folders import ImageFile, held_out, image_files
 from eie.files.images import read_photo
-from eie.files.labels import read_labels
+from eie.files.labels import read_labels, thing_labels
 from eie.notes import tell
 
 Pixels = NDArray[np.uint8]
@@ -34,10 +37,13 @@ class SegmentedPhoto:
     """A photo and what people saw in it.
 
     pixels: (H, W, 3) uint8. segmentations: (A, H, W) uint8, a label map of each annotator.
+    things: the labels that are things, not what lies around them, with 0 for what nobody labelled;
+        None if that is not known.
     """
 
     pixels: Pixels
     segmentations: Pixels
+    things: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,10 +93,13 @@ def read_training_images(folders: Sequence[Folder], max_side: int) -> TrainingIm
     cutouts: list[Pixels] = []
     notes: Counter[str] = Counter()
     for folder in folders:
+        things = thing_labels(folder.path)
         for file in _images_of(folder):
             pixels = _decode(file.path, notes)
             if file.segmentations:
-                segmented.append(_segmented_photo(file.path, pixels, file.segmentations))
+                of_photo = None if things is None else frozenset(things.get(file.path.stem, ()))
+                photo = _segmented_photo(file.path, pixels, file.segmentations)
+                segmented.append(replace(photo, things=of_photo))
             elif pixels.shape[2] == 4:
                 cutouts.append(pixels)
             else:

@@ -128,7 +128,7 @@ def train(
         mixed_precision=precision, gradient_accumulation_steps=settings.accumulate
     )
     with accelerator.main_process_first():
-        _claim(run, options)
+        claim(run, options)
     set_seed(settings.seed)
     optimizer = torch.optim.AdamW(stage.parameter_groups(), weight_decay=settings.weight_decay)
     peaks = [group["lr"] for group in optimizer.param_groups]
@@ -343,7 +343,7 @@ def _update_average(
     average.update_parameters(model)
 
 
-def _claim(run: Path, options: dict[str, Any]) -> None:
+def claim(run: Path, options: dict[str, Any]) -> None:
     """Save the options in a new run folder, or compare with those of the run it holds."""
     path = run / "options.json"
     text = json.dumps(options, indent=2, sort_keys=True, default=str)

@@ -154,19 +154,23 @@ def _paste(
 
 
 def placed(
-    rng: np.random.Generator, cutout: Pixels, settings: SceneSettings
+    rng: np.random.Generator,
+    cutout: Pixels,
+    settings: SceneSettings,
+    canvas: tuple[int, int] | None = None,
 ) -> NDArray[np.float32]:
     """A cut-out somewhere on an empty crop, in random size and light.
 
     Args:
         cutout: (h, w, 4) uint8, straight alpha.
+        canvas: height and width of the crop in pixels; None for those of the settings.
 
     Returns:
-        (crop, crop, 4) float32: colours in [0, 255] times alpha, alpha in [0, 1].
+        (height, width, 4) float32: colours in [0, 255] times alpha, alpha in [0, 1].
     """
-    crop = settings.crop
+    rows, columns = canvas or (settings.crop, settings.crop)
     height, width = cutout.shape[:2]
-    side = np.exp(rng.uniform(*np.log(settings.object_side))) * crop
+    side = np.exp(rng.uniform(*np.log(settings.object_side))) * min(rows, columns)
     scale = side / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     # Resized with premultiplied alpha, lest the colours of transparent pixels bleed in.
@@ -179,12 +183,12 @@ def placed(
     colours = jittered_colours(rng, resized[:, :, :3].clip(0, 255).astype(np.uint8))
     colours = np.minimum(colours, 255 * resized[:, :, 3:])
 
-    left = int(rng.integers(-size[0] // 3, crop - 2 * size[0] // 3 + 1))
-    top = int(rng.integers(-size[1] // 3, crop - 2 * size[1] // 3 + 1))
-    x0, x1 = max(left, 0), min(left + size[0], crop)
-    y0, y1 = max(top, 0), min(top + size[1], crop)
+    left = int(rng.integers(-size[0] // 3, columns - 2 * size[0] // 3 + 1))
+    top = int(rng.integers(-size[1] // 3, rows - 2 * size[1] // 3 + 1))
+    x0, x1 = max(left, 0), min(left + size[0], columns)
+    y0, y1 = max(top, 0), min(top + size[1], rows)
     inside = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
-    layer = np.zeros((crop, crop, 4), dtype=np.float32)
+    layer = np.zeros((rows, columns, 4), dtype=np.float32)
     layer[y0:y1, x0:x1, :3] = colours[inside]
     layer[y0:y1, x0:x1, 3:] = resized[inside][:, :, 3:].clip(0, 1)
     return layer

@@ -23,7 +23,7 @@ import skimage.data
 from skimage.segmentation import slic
 from skimage.transform import resize
 
-from eie.elements import Edit, ElementSet, ElementTable, Embeddings, Source
+from eie.elements import Edit, ElementSet, ElementTable, Embeddings, ObjectMasks, Source
 from eie.files import dump, hdf5
 from eie.files.layout import BYTES, COLUMNS, HISTORY_ARRAYS, HOME_BOX, SOURCE_ARRAYS, VERSION
 
@@ -103,12 +103,25 @@ def without_pixels() -> ElementSet:
     return replace(elements, sources=(replace(elements.sources[0], pixels=None),))
 
 
+def with_objects() -> ElementSet:
+    """The cat, as a segmenter leaves it that tells what points stand for."""
+    elements = cat()
+    cut = elements.sources[0]
+    order = np.arange(cut.patches)
+    apart = np.abs(np.subtract.outer(order, order))
+    chances = np.stack([np.maximum(7 - apart * step, 0) for step in (7, 2, 1)])
+    scores = np.linspace(0.25, 0.75, 3 * cut.patches).reshape(3, -1)
+    objects = ObjectMasks(chances.astype(np.uint8), scores.astype(np.float16).astype(np.float32))
+    return replace(elements, sources=(replace(cut, objects=objects),))
+
+
 GOOD: dict[str, Callable[[], ElementSet]] = {
     "minimal": minimal,
     "photo": cat,
     "edited": edited,
     "composition": composition,
     "no-pixels": without_pixels,
+    "objects": with_objects,
 }
 
 
@@ -133,6 +146,12 @@ def put_column(name: str, values: Any) -> Callable[[h5py.File], None]:
 def put_text(node: str, text: str) -> Callable[[h5py.File], None]:
     plan = HISTORY_ARRAYS["operations"] if "history" in node else BYTES
     return lambda file: put(file, node, np.frombuffer(text.encode(), dtype=np.uint8), plan)
+
+
+def put_objects(file: h5py.File, chances: np.ndarray, scores: np.ndarray) -> None:
+    """Add what points stand for to the first source."""
+    for name, values in (("chances", chances), ("scores", scores)):
+        put(file, f"/sources/0/object_{name}", values, SOURCE_ARRAYS[f"object_{name}"])
 
 
 def put_attribute(name: str, text: str) -> Callable[[h5py.File], None]:
@@ -301,6 +320,15 @@ CHANGED: dict[str, tuple[str, str, Callable[[h5py.File], None]]] = {
         file, "/sources/0/affinity", np.zeros((3, 3), np.float16), SOURCE_ARRAYS["affinity"])),
     "embeddings-without-encoder": ("E35", "it is missing", lambda file: put(
         file, "/sources/0/embeddings", np.zeros((2, 3), np.float32), SOURCE_ARRAYS["embeddings"])),
+    "objects-mismatch": ("E37", "does not fit scores of 2 patches", lambda file: put_objects(
+        file, np.zeros((9, 3), np.uint8), np.zeros((3, 2), np.float16))),
+    "objects-without-scores": ("E37", "it is missing", lambda file: put(
+        file, "/sources/0/object_chances", np.zeros((6, 2), np.uint8),
+        SOURCE_ARRAYS["object_chances"])),
+    "object-chance-eight": ("E37", "a chance is above 7", lambda file: put_objects(
+        file, np.full((6, 2), 8, np.uint8), np.zeros((3, 2), np.float16))),
+    "object-score-nan": ("E37", "a score is not in [0, 1]", lambda file: put_objects(
+        file, np.zeros((6, 2), np.uint8), np.full((3, 2), np.nan, np.float16))),
     "column-lengths": ("E40", "shape (3,) instead of (2,)", put_column("z", [0, 0, 0])),
     "duplicate-id": ("E41", "ids must be unique", put_column("id", [1, 1])),
     "unknown-source": ("E42", "source is not in the file", put_column("source", [0, 1])),

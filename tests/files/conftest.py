@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eie.elements import ElementSet, Embeddings, Source
+from eie.elements import CANDIDATES, SURE, ElementSet, Embeddings, ObjectMasks, Source
 
 SAMPLES = Path(__file__).parents[2] / "formats" / "samples"
 
@@ -31,6 +31,10 @@ def make_set() -> Callable[..., ElementSet]:
             rows * patches + columns,
             pixels=rng.integers(0, 256, (height, width, 3), dtype=np.uint8),
             affinity=rng.random((count, count)).astype(np.float16).astype(np.float32),
+            objects=ObjectMasks(
+                rng.integers(0, SURE + 1, (CANDIDATES, count, count), dtype=np.uint8),
+                rng.random((CANDIDATES, count)).astype(np.float16).astype(np.float32),
+            ),
             embeddings=Embeddings(
                 rng.normal(size=(count, 8)).astype(np.float32), "tiny", "0123abcd" * 8
             ),
@@ -75,6 +79,12 @@ def _source_differences(a: Source, b: Source) -> list[str]:
         x, y = getattr(a, name), getattr(b, name)
         if (x is None) != (y is None) or (x is not None and not _equal(x, y)):
             found.append(name)
+    x, y = a.objects, b.objects
+    if (x is None) != (y is None):
+        found.append("objects")
+    elif x is not None and y is not None:
+        if not _equal(x.chances, y.chances) or not _equal(x.scores, y.scores):
+            found.append("objects")
     x, y = a.embeddings, b.embeddings
     if (x is None) != (y is None):
         found.append("embeddings")

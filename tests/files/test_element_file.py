@@ -14,7 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from eie.elements import Edit, ElementSet, ElementTable, Embeddings, Source
+from eie.elements import (
+    CANDIDATES,
+    SURE,
+    Edit,
+    ElementSet,
+    ElementTable,
+    Embeddings,
+    ObjectMasks,
+    Source,
+)
 from eie.errors import BadInputError, ResourceError, UsageError
 from eie.files import StoredPixels, dump, hdf5, load, save
 
@@ -41,6 +50,10 @@ def sources(draw: st.DrawFn) -> Source:
     optional = {
         "pixels": noise.integers(0, 256, (height, width, channels), dtype=np.uint8),
         "affinity": noise.random((count, count)).astype(np.float16).astype(np.float32),
+        "objects": ObjectMasks(
+            noise.integers(0, SURE + 1, (CANDIDATES, count, count), dtype=np.uint8),
+            noise.random((CANDIDATES, count)).astype(np.float16).astype(np.float32),
+        ),
         "embeddings": Embeddings(
             noise.normal(size=(count, draw(st.integers(0, 3)))).astype(np.float32), "tiny", "ab"
         ),
@@ -215,7 +228,7 @@ def test_a_newer_minor_version_is_read_without_its_additions(make_set, differenc
 
     assert differences(load(put_version(data, "1.7", add)), make_set()) == []
     with pytest.raises(BadInputError, match="no such node"):
-        load(put_version(data, "1.0", add))
+        load(put_version(data, "1.1", add))
 
 
 def test_a_newer_minor_version_may_not_point_elsewhere(make_set: MakeSet) -> None:

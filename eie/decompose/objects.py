@@ -1,0 +1,136 @@
+"""What points on a photo's elements stand for, told by the segmenter's object head.
+
+label map, affinity, image features ⇒ a graph of elements
+graph, every element as a query     ⇒ three candidates each ⇒ ObjectMasks
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.decompose.affinity import members
+from eie.elements import SURE, ObjectMasks
+from eie.patch_graph import likeness, merging, thinned, touching_patches
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from eie.decompose.affinity import MaskLogits
+    from eie.models.object_head import ElementGraph
+
+MOST_ELEMENTS = 1024
+"""Elements up to which objects are told: time and memory grow with the square."""
+
+_QUERIES = 128
+"""Queries that are asked for at a time."""
+
+_CELL = 2
+"""Every so many-th mask logit is looked at: the image embedding's stride in mask logits."""
+
+_COLOURS = 3
+"""What the image encoder's features begin with."""
+
+
+def object_masks(
+    head: Any,
+    logits: MaskLogits,
+    labels: NDArray[np.integer],
+    affinity: NDArray[np.float32],
+) -> ObjectMasks:
+    """Ask an :class:`eie.models.object_head.ObjectHead` for the candidates of every element.
+
+    Args:
+        head: in evaluation mode.
+        logits: of the segmenter, with its features.
+        labels: (H, W) label map with values 0..K-1, each present.
+        affinity: (K, K), as :func:`eie.decompose.affinity.element_affinity`.
+    """
+    import torch
+
+    from eie.models.finite import finite
+    from eie.models.object_head import relations
+
+    graph = element_graph(logits, labels, affinity)
+    chances, scores = [], []
+    with torch.inference_mode():
+        every = torch.arange(len(affinity))
+        related = relations(graph, every)  # (K, K, R)
+        x = head.tokens(graph, related)  # (K, D)
+        for some in torch.split(every, _QUERIES):
+            made, quality = head.candidates(x, graph.area, some, related[some])
+            chances.append((made[-1].sigmoid() * SURE).round())  # (Q, K, 3)
+            scores.append(finite(quality, "the segmenter's object head").sigmoid())  # (Q, 3)
+    known = torch.cat(chances).permute(2, 0, 1).to(torch.uint8).contiguous()  # (3, K, K)
+    known[:, every, every] = SURE
+    return ObjectMasks(known.numpy(), torch.cat(scores).T.contiguous().numpy())
+
+
+def element_graph(
+    logits: MaskLogits, labels: NDArray[np.integer], affinity: NDArray[np.float32]
+) -> ElementGraph:
+    """What the object head is told of a photo's elements; see :func:`object_masks`."""
+    import torch
+
+    from eie.models.object_head import ElementGraph
+
+    count = len(affinity)
+    small, _ = thinned(labels)
+    # An element that thinning misses is hardly there.
+    area = np.maximum(np.bincount(small.ravel(), minlength=count), 1) / small.size  # (K,)
+    together, region = merging(likeness(affinity), area, touching_patches(small, count))
+    seen = _means(logits, labels, count)  # (K, 3 + F)
+    return ElementGraph(
+        features=torch.from_numpy(seen[:, _COLOURS:]),
+        geometry=torch.from_numpy(_geometry(logits, labels, area, seen[:, :_COLOURS])),
+        affinity=torch.from_numpy(affinity),
+        merged=torch.from_numpy(np.stack([together, region]).astype(np.float32)),
+        touching=torch.from_numpy(touching_patches(small, count)),
+    )
+
+
+def _means(logits: MaskLogits, labels: NDArray[np.integer], count: int) -> NDArray[np.float32]:
+    """(K, C) means over the elements of what the image encoder has, colours first."""
+    from torch.nn import functional as F
+
+    rows, columns = _cells(logits)
+    inside = members(labels, count, logits, _CELL)  # (K, rows·columns) sparse
+    size = logits.features[0].shape[-2:]  # (h, w) of the finest
+    means = []
+    for level in logits.features:
+        fine: Tensor = level.float()  # (1, C, h / s, w / s)
+        if fine.shape[-2:] != size:
+            fine = F.interpolate(fine, size=size, mode="bilinear")
+        cells = fine[0, :, :rows, :columns].flatten(1).T  # (rows·columns, C)
+        means.append(inside @ cells.contiguous().cpu().numpy())
+    return np.concatenate(means, axis=1).astype(np.float32)
+
+
+def _geometry(
+    logits: MaskLogits,
+    labels: NDArray[np.integer],
+    area: NDArray[np.float64],
+    colours: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """(K, 10), as :class:`eie.models.object_head.ElementGraph` has it."""
+    height, width = labels.shape
+    rows, columns = _cells(logits)
+    y, x = np.divmod(np.arange(rows * columns), columns)
+    at = np.stack([(x + 0.5) / columns, (y + 0.5) / rows], axis=1)  # (rows·columns, 2)
+    inside = members(labels, len(area), logits, _CELL)  # (K, rows·columns) sparse
+    centre = inside @ at  # (K, 2)
+    spread = np.sqrt(np.maximum(inside @ at**2 - centre**2, 1e-9))  # (K, 2)
+    edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    rim = np.bincount(edge, minlength=len(area)) / len(edge)  # (K,)
+    aspect = np.full(len(area), math.log(width / height))
+    table = np.column_stack([centre, spread, area, rim, aspect, colours])
+    return table.astype(np.float32)
+
+
+def _cells(logits: MaskLogits) -> tuple[int, int]:
+    """Rows and columns of the grid of every so many-th mask logit."""
+    height, width = (-(-size // _CELL) for size in logits.values.shape[1:])
+    return height, width

@@ -1,0 +1,124 @@
+"""The thing at a place, from what the file says that points on the patches stand for.
+
+clicked patches ⇒ their three candidates each ⇒ the elements of the thing
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.edit.growth import TOLERANCE, instance_rows, object_around
+from eie.edit.picking import RowMask, Rows, areas
+from eie.elements import SURE, ElementSet, ObjectMasks
+from eie.patch_graph import thinned
+
+_SHARPNESS = 8.0
+"""How much more a candidate counts that has a better score."""
+
+
+class Extent(Enum):
+    """How much of what is there is meant: the smallest, the best-scored, the largest candidate."""
+
+    PART = "part"
+    OBJECT = "object"
+    WHOLE = "whole"
+
+
+def extent_of(tolerance: float) -> Extent:
+    """What a tolerance in [0, 1] stands for where candidates are known: a third each."""
+    if tolerance < 1 / 3:
+        return Extent.PART
+    return Extent.OBJECT if tolerance <= 2 / 3 else Extent.WHOLE
+
+
+def object_at(
+    elements: ElementSet,
+    row: int,
+    among: RowMask,
+    *,
+    extent: Extent | None = None,
+    tolerance: float | None = None,
+    joined: Rows,
+    apart: Rows,
+) -> Rows:
+    """The elements of the thing that an element belongs to.
+
+    By itself, a place stands for its best-scored candidate, or for that which `extent` names.
+    Places that are asked for together, and apart from others, are answered together: an element
+    belongs to the thing if it is likelier than not to be in it by any of the joined places, and
+    not likelier to be in that of a place it is apart from; the candidates of each place count by
+    their scores.
+
+    Args:
+        elements: the set. Elements of a source that tells no objects are grown by affinity
+            (:func:`eie.edit.growth.object_around`), and have no extents.
+        row: the clicked element.
+        among: (N,) bool, the elements that may belong to the thing.
+        extent: which candidate; None for that of the tolerance.
+        tolerance: as :func:`extent_of`, and of growing.
+        joined, apart: other clicked elements of this thing, and of others.
+
+    Returns:
+        rows in ascending order, `row` among them.
+
+    Raises:
+        UsageError: the element's source has neither objects nor affinity.
+    """
+    source = elements.sources[elements.table.source[row]]
+    if source.objects is None:
+        reach = TOLERANCE if tolerance is None else tolerance
+        return object_around(elements, row, among, reach, apart=apart)
+    rows = instance_rows(elements, row, among)  # (K,)
+    patch = elements.table.patch
+    with_it, against = (patch[rows[np.isin(rows, others)]] for others in (joined, apart))
+    clicked = int(patch[row])
+    chosen = extent or (None if tolerance is None else extent_of(tolerance))
+    if chosen is None and len(with_it) + len(against):
+        inside = asked_together(source.objects, np.append(with_it, clicked), against)
+    else:
+        small, _ = thinned(source.label_map)
+        size = areas(small, source.patches)  # (P,)
+        inside = candidate(source.objects, clicked, size, chosen or Extent.OBJECT)
+    inside[clicked] = True
+    return rows[inside[patch[rows]]]
+
+
+def candidate(
+    objects: ObjectMasks, patch: int, area: NDArray[np.integer], extent: Extent
+) -> NDArray[np.bool_]:
+    """One of a patch's candidates: (P,) bool.
+
+    Args:
+        area: (P,) pixels of every patch.
+    """
+    masks = 2 * objects.chances[:, patch] > SURE  # (3, P)
+    if extent is Extent.OBJECT:
+        index = objects.scores[:, patch].argmax()
+    else:
+        size = masks @ area  # (3,)
+        index = size.argmin() if extent is Extent.PART else size.argmax()
+    found: NDArray[np.bool_] = masks[index]
+    return found
+
+
+def asked_together(
+    objects: ObjectMasks, joined: NDArray[np.integer], apart: NDArray[np.integer]
+) -> NDArray[np.bool_]:
+    """(P,) bool, the thing that some patches belong to and others do not."""
+    inside = 1 - np.prod(1 - _chance(objects, joined), axis=0)  # (P,)
+    outside = _chance(objects, apart).max(axis=0, initial=0)  # (P,)
+    together: NDArray[np.bool_] = (inside > 0.5) & (inside >= outside)
+    together[apart] = False
+    together[joined] = True
+    return together
+
+
+def _chance(objects: ObjectMasks, patches: NDArray[np.integer]) -> NDArray[np.float64]:
+    """(K, P): how likely each patch is in the thing at each of some, all candidates considered."""
+    weight = np.exp(_SHARPNESS * objects.scores[:, patches].astype(np.float64))  # (3, K)
+    weight /= weight.sum(axis=0)
+    mean: NDArray[np.float64] = np.einsum("ck,ckp->kp", weight, objects.chances[:, patches]) / SURE
+    return mean

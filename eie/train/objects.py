@@ -1,0 +1,443 @@
+"""The object head: what points on elements stand for, learnt from things that people outlined.
+
+    crop of a photo ⇒ its elements, by the frozen segmenter ⇒ a graph ⇒ three candidates a query
+    label maps      ⇒ each segment's share of every element ⇒ what the candidates are compared with
+
+Things (COCO's, cut-outs pasted on photos) teach all three candidates and their estimated IoU, other
+segments (the stuff between them, BSDS500's, of which nobody knows whether they are parts or wholes)
+only what may be a candidate at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from eie.errors import UsageError
+from eie.models.object_head import ElementGraph, ObjectHead, relations
+from eie.models.segmenter import Segmenter, load_segmenter
+from eie.train.batch_cache import repeated
+from eie.train.images import Folder, Pixels, TrainingImages, read_training_images
+from eie.train.loop import averaged_weights, claim, has_checkpoint, train
+from eie.train.scenes import FRAME, degraded, jittered_colours, placed
+from eie.train.segmenter import MAX_PHOTO_SIDE, WEIGHTS_NAME
+from eie.train.settings import ObjectSettings, SceneSettings
+
+Labels = NDArray[np.int32]
+
+THING, STUFF, SEGMENT = 0, 1, 2
+"""What a label is: a thing, what lies around things, or a segment of which that is not known."""
+
+_LEAST_SHARE = 0.6
+"""How much of an element must lie in a segment for a point on it to mean that segment."""
+
+_COUNTS = (1.0, 0.5, 0.3)
+"""How much things, stuff and other segments count in the loss."""
+
+_QUERIES = 2
+"""Points on a segment, a step."""
+
+_UNLABELLED = 0
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectBatch:
+    """A crop's N elements and the S segments that people see in it.
+
+    features, geometry, affinity, merged, touching: of an
+        :class:`eie.models.object_head.ElementGraph`; the large ones float16.
+    share: (S, N) float16, of an element's pixels, those in a segment.
+    depth: (S, N) float16 in [0, 1], how far inside the segment an element lies.
+    kind: (S,) uint8, see :data:`THING`.
+    unlabelled: (N,) float16, the share of an element's pixels that nobody labelled.
+    """
+
+    features: Tensor
+    geometry: Tensor
+    affinity: Tensor
+    merged: Tensor
+    touching: Tensor
+    share: Tensor
+    depth: Tensor
+    kind: Tensor
+    unlabelled: Tensor
+
+    def to(self, device: torch.device) -> ObjectBatch:
+        return ObjectBatch(**{name: tensor.to(device) for name, tensor in vars(self).items()})
+
+    @property
+    def graph(self) -> ElementGraph:
+        return ElementGraph(
+            self.features.float(),
+            self.geometry,
+            self.affinity.float(),
+            self.merged.float(),
+            self.touching,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """A crop: pixels (h, w, 3), label maps (A, h, w), and what each map's labels are."""
+
+    pixels: Pixels
+    labels: Labels
+    kinds: tuple[dict[int, int], ...]
+
+
+class ObjectStage:
+    """Model, data and loss of the object head's training."""
+
+    def __init__(
+        self, settings: ObjectSettings, images: TrainingImages, run: Path, fit: bool = True
+    ) -> None:
+        self.settings = settings
+        self.segmenter = load_segmenter(settings.segmenter, "cpu")
+        draw = partial(_draw_batch, self.segmenter, images, settings)
+        self.batch = repeated(ObjectBatch, draw, run / "batches", settings.batches)
+        torch.manual_seed(settings.loop.seed)
+        self.model = ObjectHead()
+        if fit:
+            fit_reduction(self.model, [self.batch(i).features for i in range(settings.fitted)])
+        # What an element looks like is reduced in closed form, and no more changed: there are few
+        # photos with known things, and many numbers.
+        self.model.reduce.requires_grad_(False)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        return [{"params": trained, "lr": self.settings.rate}]
+
+    def loss(self, model: nn.Module, batch: ObjectBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        batch = batch.to(next(model.parameters()).device)
+        graph = batch.graph
+        noise = torch.randn_like(graph.features) * self.settings.noise * graph.features.std(dim=0)
+        graph = graph._replace(features=graph.features + noise)
+        return objects_loss(model, graph, batch, *draw_queries(batch, self.settings.segments))
+
+    def samples(self, model: nn.Module, batch: ObjectBatch) -> dict[str, NDArray[np.uint8]]:  # noqa: ARG002
+        return {}
+
+
+@torch.no_grad()
+def fit_reduction(head: ObjectHead, features: Sequence[Tensor]) -> None:
+    """Set the head's linear map of features to their largest whitened principal components."""
+    every = torch.cat([some.float() for some in features])  # (n, F)
+    mean, deviation = every.mean(dim=0), every.std(dim=0) + 1e-3  # (F,)
+    scaled = (every - mean) / deviation
+    _, spread, axes = torch.linalg.svd(scaled, full_matrices=False)
+    kept = head.config.reduced
+    weight = axes[:kept] / (spread[:kept, None] / len(every) ** 0.5)  # (reduced, F)
+    head.reduce.weight.copy_(weight / deviation)
+    head.reduce.bias.copy_(-(weight / deviation) @ mean)
+
+
+def draw_queries(batch: ObjectBatch, segments: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Points to ask for and what they stand for.
+
+    Args:
+        segments: at most so many things, and half as many others, are asked for.
+
+    Returns:
+        queries (Q,) elements; of T targets which query (T,) and which segment (T,). A point on a
+        segment of which it is not known whether it is a thing stands for all such segments there.
+    """
+    device = batch.kind.device
+    order = torch.randperm(len(batch.kind)).to(device)
+    things = order[batch.kind[order] == THING][:segments]
+    others = order[batch.kind[order] != THING][: (segments + 1) // 2]
+    queries: list[int] = []
+    of_query: list[int] = []
+    of_segment: list[int] = []
+    for segment in torch.cat([things, others]).tolist():
+        share = batch.share[segment].float()  # (N,)
+        likely = (share > _LEAST_SHARE) * (batch.depth[segment].float() + 0.15)  # (N,)
+        if not likely.any():
+            continue
+        count = min(_QUERIES, int((likely > 0).sum()))
+        for query in torch.multinomial(likely, count).tolist():
+            meant = [segment]
+            if batch.kind[segment] == SEGMENT:
+                here = (batch.share[:, query] > _LEAST_SHARE) & (batch.kind == SEGMENT)
+                meant = here.nonzero()[:, 0].tolist()
+            of_query += [len(queries)] * len(meant)
+            of_segment += meant
+            queries.append(query)
+    found = (queries, of_query, of_segment)
+    drawn, query, target = (torch.tensor(x, dtype=torch.long, device=device) for x in found)
+    return drawn, query, target
+
+
+def objects_loss(
+    model: nn.Module,
+    graph: ElementGraph,
+    batch: ObjectBatch,
+    queries: Tensor,
+    of_query: Tensor,
+    of_segment: Tensor,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loss and its parts; arguments as :func:`draw_queries` returns them.
+
+    Cross-entropy and Dice of the masks over elements weighted by area: of the first candidate for
+    things and stuff, of the better of the others for all. The squared error of the estimated IoU.
+    """
+    every = torch.arange(len(graph.area), device=graph.area.device)
+    related = relations(graph, every)  # (N, N, R)
+    made, quality = model(graph, queries, related)
+    target = batch.share[of_segment].float()[..., None]  # (T, N, 1)
+    weight = graph.area * (1 - batch.unlabelled.float())  # (N,)
+    weight = (weight / weight.sum())[:, None]  # (N, 1)
+    kind = batch.kind[of_segment]  # (T,)
+    counts = kind.new_tensor(_COUNTS, dtype=torch.float32)[kind.long()]  # (T,)
+    known = (kind != SEGMENT).float()  # (T,)
+    total = graph.area.new_zeros(())
+    for index, all_logits in enumerate(made):
+        logits = all_logits[of_query]  # (T, N, 3)
+        fit = mask_error(logits, target, weight)  # (T, 3)
+        free = fit[:, 1:].amin(dim=1) + 0.05 * fit[:, 1:].mean(dim=1)  # (T,)
+        error = free + known * fit[:, 0]
+        last = index == len(made) - 1
+        total = total + (counts * error).sum() / counts.sum() * (1.0 if last else 0.4)
+    with torch.no_grad():
+        inside = (logits > 0).float()
+        overlap = (torch.minimum(inside, target) * weight).sum(dim=1)  # (T, 3)
+        union = (torch.maximum(inside, target) * weight).sum(dim=1)  # (T, 3)
+        iou = overlap / union.clamp(min=1e-6)
+    wrong = (quality[of_query].sigmoid() - iou).square().sum(dim=1)  # (T,)
+    judged = counts * known
+    total = total + (judged * wrong).sum() / judged.sum().clamp(min=1)
+    sure = known.sum().clamp(min=1)
+    return total, {
+        "iou": (known * iou[:, 0]).sum() / sure,
+        "best": (known * iou.amax(dim=1)).sum() / sure,
+    }
+
+
+def mask_error(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Cross-entropy and Dice of masks over elements: (T, N, C), (T, N, 1), (N, 1) ⇒ (T, C)."""
+    every = target.expand_as(logits)
+    entropy = F.binary_cross_entropy_with_logits(logits, every, reduction="none")
+    chance = logits.sigmoid()
+    both = (chance * target * weight).sum(dim=1)  # (T, C)
+    sizes = (chance * weight).sum(dim=1) + (target * weight).sum(dim=1)  # (T, C)
+    dice = 1 - (2 * both + 1e-3) / (sizes + 1e-3)
+    return (entropy * weight).sum(dim=1) + dice
+
+
+# Batches ------------------------------------------------------------------------------------------
+
+
+def _draw_batch(
+    segmenter: Segmenter, images: TrainingImages, settings: ObjectSettings, step: int
+) -> ObjectBatch:
+    # Step −1 is that of sample pictures.
+    rng = np.random.default_rng([settings.loop.seed, step + 1])
+    while True:
+        batch = object_batch(segmenter, _draw_view(rng, images, settings), settings.scenes.elements)
+        if batch is not None:
+            return batch
+
+
+def _draw_view(rng: np.random.Generator, images: TrainingImages, settings: ObjectSettings) -> _View:
+    """A part of a photo, often with objects pasted on it."""
+    with_things = [photo for photo in images.segmented if photo.things is not None]
+    without = [photo for photo in images.segmented if photo.things is None]
+    pools = (with_things, without, images.photos if images.cutouts else ())
+    chance = np.array(settings.shares) * [len(pool) > 0 for pool in pools]
+    pool = pools[rng.choice(len(pools), p=chance / chance.sum())]
+    photo = pool[int(rng.integers(len(pool)))]
+    kinds: tuple[dict[int, int], ...] = ({},)
+    if isinstance(photo, np.ndarray):
+        base, labels = photo, np.zeros((1, *photo.shape[:2]), dtype=np.int32)
+    else:
+        base, labels = photo.pixels, photo.segmentations.astype(np.int32)
+        if photo.things is None:
+            labels = labels + 1  # 0 is a segment, too
+        kinds = tuple(_kinds(of_one, photo.things) for of_one in labels)
+    view = _view(rng, _View(base, labels, kinds), settings.least_view)
+    if images.cutouts and (not kinds[0] or rng.random() < settings.pasted):
+        view = _with_objects(rng, view, images.cutouts, settings.scenes)
+    return view
+
+
+def _kinds(labels: Labels, things: frozenset[int] | None) -> dict[int, int]:
+    """What the labels of a map are."""
+    found = [label for label in np.unique(labels).tolist() if label != _UNLABELLED]
+    if things is None:
+        return dict.fromkeys(found, SEGMENT)
+    return {label: THING if label in things else STUFF for label in found}
+
+
+def _view(rng: np.random.Generator, view: _View, least: float) -> _View:
+    """A random part, at least so much of each side, mirrored or not, in the segmenter's frame."""
+    height, width = view.pixels.shape[:2]
+    share, stretch = rng.uniform(least, 1), np.exp(rng.normal(0, 0.12))
+    rows = int(height * min(1, share * stretch))
+    columns = int(width * min(1, share / stretch))
+    top, left = rng.integers(height - rows + 1), rng.integers(width - columns + 1)
+    part = np.s_[top : top + rows, left : left + columns]
+    pixels, labels = view.pixels[part], view.labels[:, part[0], part[1]]
+    if rng.random() < 0.5:
+        pixels, labels = pixels[:, ::-1], labels[:, :, ::-1]
+    pixels = degraded(rng, jittered_colours(rng, np.ascontiguousarray(pixels)))
+    scale = min(1, rng.uniform(0.8, 1.1) * FRAME / max(rows, columns))
+    size = (max(32, int(columns * scale)), max(32, int(rows * scale)))
+    resized = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    maps = [
+        cv2.resize(np.ascontiguousarray(of_one), size, interpolation=cv2.INTER_NEAREST)
+        for of_one in labels
+    ]
+    return _View(np.asarray(resized, dtype=np.uint8), np.stack(maps).astype(np.int32), view.kinds)
+
+
+def _with_objects(
+    rng: np.random.Generator, view: _View, cutouts: Sequence[Pixels], settings: SceneSettings
+) -> _View:
+    """Some cut-outs laid over a view; each is one more thing of every label map."""
+    pixels, labels = view.pixels.astype(np.float32), view.labels.copy()
+    kinds = tuple(dict(of_one) for of_one in view.kinds)
+    for _ in range(rng.integers(1, settings.objects + 1)):
+        layer = placed(
+            rng, cutouts[int(rng.integers(len(cutouts)))], settings, view.pixels.shape[:2]
+        )
+        alpha = layer[..., 3:]
+        pixels = pixels * (1 - alpha) + layer[..., :3]
+        for of_one, known in zip(labels, kinds, strict=True):
+            label = int(of_one.max()) + 1
+            of_one[alpha[..., 0] > 0.5] = label
+            known[label] = THING
+    return _View(pixels.round().clip(0, 255).astype(np.uint8), labels, kinds)
+
+
+def object_batch(segmenter: Segmenter, view: _View, elements: int) -> ObjectBatch | None:
+    """A view's elements and segments; None if it shows no segment."""
+    from eie.decompose import elements_by_sam
+    from eie.decompose.objects import element_graph
+
+    labels, affinity, logits = elements_by_sam(view.pixels, segmenter, elements)
+    graph = element_graph(logits, labels, affinity)
+    area = np.bincount(labels.ravel(), minlength=len(affinity))  # (N,)
+    shares, depths, kinds = [], [], []
+    for of_one, known in zip(view.labels, view.kinds, strict=True):
+        for label, kind in known.items():
+            mask = of_one == label
+            if mask.mean() < _LEAST_SEGMENT:
+                continue
+            inside = np.bincount(labels[mask], minlength=len(area))  # (N,)
+            shares.append(inside / area)
+            depths.append(_depth(mask, labels, inside))
+            kinds.append(kind)
+    if not shares:
+        return None
+    # Around pasted objects alone, everything is known to be no part of them.
+    partly = any(known for known in view.kinds) and any(
+        kind != THING for known in view.kinds for kind in known.values()
+    )
+    void = (view.labels[0] == _UNLABELLED) & partly
+    unlabelled = np.bincount(labels[void], minlength=len(area)) / area
+    return ObjectBatch(
+        features=graph.features.half(),
+        geometry=graph.geometry,
+        affinity=graph.affinity.half(),
+        merged=graph.merged.half(),
+        touching=graph.touching,
+        share=torch.tensor(np.array(shares)).half(),
+        depth=torch.tensor(np.array(depths)).half(),
+        kind=torch.tensor(kinds, dtype=torch.uint8),
+        unlabelled=torch.tensor(unlabelled).half(),
+    )
+
+
+_LEAST_SEGMENT = 0.004
+"""Smallest segment that is learnt, as a share of the view."""
+
+
+def _depth(
+    mask: NDArray[np.bool_], labels: NDArray[np.integer], inside: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """(N,) mean distance to the segment's border of an element's pixels in it; 1 is the most."""
+    padded = np.pad(mask.astype(np.uint8), 1)
+    distance = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
+    total = np.bincount(labels[mask], distance[mask], minlength=len(inside))
+    depth: NDArray[np.float64] = total / np.maximum(inside, 1) / distance.max()
+    return depth
+
+
+# The command --------------------------------------------------------------------------------------
+
+
+def train_objects(
+    folders: Sequence[Folder],
+    run: Path,
+    settings: ObjectSettings | None = None,
+    dry_run: bool = False,
+) -> dict[str, Any]:
+    """Train the object head of a segmenter, or go on with the run in `run`.
+
+    The segmenter itself stays as it is. With its new head it is then in
+    `run/tiny-segmenter.safetensors`, which `eie decompose --segmenter` takes.
+
+    Args:
+        folders: recognised by their layout (:mod:`eie.train.images`).
+        run: the run folder.
+        settings: of the training; None for the defaults.
+        dry_run: read the images and check everything, but train and write nothing.
+
+    Returns:
+        The options as they are saved with the run, and how many images of each kind were found.
+
+    Raises:
+        BadInputError: a folder or image cannot be read.
+        UsageError: nothing tells things, or `run` holds another run.
+        MissingModelError: the segmenter is missing, or is none of the light build.
+    """
+    settings = settings or ObjectSettings()
+    images = read_training_images(folders, MAX_PHOTO_SIDE)
+    things = sum(photo.things is not None for photo in images.segmented)
+    if not things and not (images.cutouts and images.all_photos):
+        raise UsageError(
+            "nothing to learn things from",
+            hint="give a folder with ID.jpg, ID.gt0.png and things.json, or photos and cut-outs",
+        )
+    options: dict[str, Any] = {
+        "stage": "objects",
+        "data": [str(folder) for folder in folders],
+        "images": {
+            "with things": things,
+            "segmented": len(images.segmented) - things,
+            "photos": len(images.photos),
+            "cutouts": len(images.cutouts),
+        },
+        **asdict(settings),
+    }
+    if not dry_run:
+        claim(run, options)  # the start is fitted to the run's first views
+        stage = ObjectStage(settings, images, run, fit=not has_checkpoint(run))
+        train(stage, settings.loop, run, options)
+        save_weights(run, run / WEIGHTS_NAME, settings.segmenter)
+    return options
+
+
+def save_weights(run: Path, path: Path, segmenter: str) -> None:
+    """Write a segmenter with a run's averaged object head: float16, the Sam's own names.
+
+    Raises:
+        BadInputError: the run has no readable checkpoint.
+    """
+    from safetensors.torch import save_file
+
+    sam = load_segmenter(segmenter, "cpu").sam
+    head = ObjectHead()
+    head.load_state_dict(averaged_weights(run))
+    sam.object_head = head
+    half = {name: tensor.half().contiguous() for name, tensor in sam.state_dict().items()}
+    save_file(half, path, metadata={"format": "pt", "model": "eie-tiny-segmenter"})

@@ -1,0 +1,70 @@
+"""Patches as a graph: the order of merging against the definition, and what touches."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from eie.patch_graph import likeness, merging, thinned, touching_patches
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> tuple[NDArray, NDArray, NDArray]:
+    """Likeness, areas and touching of a few patches; no two pairs are alike alike."""
+    count = draw(st.integers(1, 9))
+    rng = np.random.default_rng(draw(st.integers(0, 1 << 16)))
+    alike, touch = rng.random((2, count, count))
+    alike, touch = np.triu(alike, 1), np.triu(touch < draw(st.floats(0, 1)), 1)
+    return alike + alike.T + np.eye(count), rng.uniform(1, 9, count), touch | touch.T
+
+
+def merged_by_definition(
+    alike: NDArray, area: NDArray, touching: NDArray
+) -> tuple[NDArray, NDArray]:
+    """The same as `merging`, by sets of patches and no clever sums."""
+    count = len(area)
+    together, region = np.eye(count), np.diag(area)
+    regions = [[patch] for patch in range(count)]
+    least = 1.0
+    while True:
+        pairs = [
+            (np.average(alike[np.ix_(a, b)], weights=np.outer(area[a], area[b])), a, b)
+            for index, a in enumerate(regions)
+            for b in regions[:index]
+            if touching[np.ix_(a, b)].any()
+        ]
+        if not pairs:
+            return together, region
+        likest, a, b = max(pairs, key=lambda pair: pair[0])
+        least = min(least, likest)
+        for here, there in ((a, b), (b, a)):
+            together[np.ix_(here, there)] = least
+            region[np.ix_(here, there)] = area[a].sum() + area[b].sum()
+        regions = [r for r in regions if r not in (a, b)] + [a + b]
+
+
+@given(graphs())
+def test_merging_follows_its_definition(graph: tuple[NDArray, NDArray, NDArray]) -> None:
+    found, expected = merging(*graph), merged_by_definition(*graph)
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-9)
+    np.testing.assert_allclose(found[1], expected[1], rtol=1e-9)
+
+
+def test_likeness_is_relative_to_what_a_patch_is_to_itself() -> None:
+    affinity = np.array([[0.5, 0.4], [0.2, 0.5]], dtype=np.float32)
+    np.testing.assert_allclose(likeness(affinity), [[1, 0.6], [0.6, 1]], rtol=1e-6)
+
+
+def test_patches_touch_across_a_side_and_not_across_a_corner() -> None:
+    touching = touching_patches(np.array([[0, 1], [2, 3]]), 4)
+    assert touching[0].tolist() == [False, True, True, False]
+    assert (touching == touching.T).all()
+
+
+def test_large_maps_are_thinned_and_small_ones_are_not() -> None:
+    large = np.arange(2000 * 2100, dtype=np.uint32).reshape(2000, 2100)
+    small, step = thinned(large)
+    assert step == 2 and (small == large[::2, ::2]).all()
+    assert thinned(large[:20])[1] == 1
