@@ -23,7 +23,14 @@ from numpy.typing import NDArray
 from eie.errors import BadInputError, EieError, MissingModelError
 from eie.files import kinds
 from eie.files.colours import profile_of_png, profile_problem
-from eie.files.exif import ORIENTATION, true_exif
+from eie.files.exif import (
+    MOST_RESOLUTION,
+    ORIENTATION,
+    PER_CENTIMETRE,
+    state_resolution,
+    true_exif,
+    turn_resolution,
+)
 from eie.files.limits import MAX_PIXELS
 from eie.files.photo import DAMAGE, Photo
 from eie.files.streams import open_input
@@ -389,18 +396,24 @@ def as_stored(upright: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]
 
 
 def _exif(image: Image.Image, kind: str, notes: list[str]) -> tuple[int, bytes | None]:
-    """The orientation to apply (1 if none), and a true EXIF block."""
+    """The orientation to apply (1 if none), and a true EXIF block, with the file's resolution."""
+    from PIL import Image
+
     try:
         found = image.getexif()
         orientation = found.get(ORIENTATION, 1)
     except DAMAGE:
         notes.append("its EXIF block is damaged and is left out")
-        return 1, None
+        found, orientation = Image.Exif(), 1
     # Pillow looks into XMP, too, which these formats overrule by properties of their own.
     if kind in (kinds.AVIF, kinds.HEIC) and not image.info.get("exif"):
         orientation = 1
     if not isinstance(orientation, int) or orientation not in range(1, 9):
         orientation = 1
+    if (stored := _resolution(image, notes)) is not None:
+        state_resolution(found, *stored)
+    if orientation >= 5:
+        turn_resolution(found)
     size = (image.height, image.width)
     try:
         block = true_exif(found, size[::-1] if orientation >= 5 else size)
@@ -408,6 +421,21 @@ def _exif(image: Image.Image, kind: str, notes: list[str]) -> tuple[int, bytes |
         notes.append("its EXIF block is damaged and is left out")
         block = None
     return orientation, block
+
+
+def _resolution(image: Image.Image, notes: list[str]) -> tuple[float, float] | None:
+    """Stored pixels per inch, across and down, as a file tells them outside its EXIF block."""
+    info = image.info
+    across, down = info.get("jfif_density") or info.get("aspect") or (1, 1)
+    told = info.get("dpi") if image.format in ("PNG", "BMP") else None
+    if (unit := {1: 1.0, 2: PER_CENTIMETRE}.get(info.get("jfif_unit", 0))) is not None:
+        told = (across * unit, down * unit)
+    if told is None:
+        if across != down:
+            notes.append(f"that its pixels are not square ({across}:{down}) is not kept")
+        return None
+    # What no format can state is no resolution.
+    return told if all(0.5 <= value <= MOST_RESOLUTION for value in told) else None
 
 
 def _left_behind(image: Image.Image, head: bytes) -> list[str]:
