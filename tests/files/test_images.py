@@ -186,14 +186,6 @@ def png(height: int, width: int, depth: int, colour: int, data: bytes) -> bytes:
 
 REFUSED = {
     "float": (encoded(picture("F"), "TIFF"), "32 bits"),
-    "Lab": (encoded(picture("LAB"), "TIFF"), "LAB"),
-    "pages": (
-        encoded(picture(), "TIFF", save_all=True, append_images=[picture()]), "several pages"),
-    "animation": (
-        encoded(picture(), "WEBP", save_all=True, append_images=[picture("L")]), "animated"),
-    "animated PNG": (
-        encoded(picture(), "PNG", save_all=True, append_images=[picture("L").convert("RGB")]),
-        "animated"),
     "GIF": (encoded(picture("P"), "GIF"), "not a PNG, JPEG, WebP or TIFF"),
     "text": (b"hello", "not a PNG"),
     "empty": (b"", "the file is empty"),
