@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,12 @@ from eie.errors import EieError, ResourceError, UsageError
 from eie.notes import Note
 
 BUG = 1
+
+_NO_MEMORY = re.compile(
+    r"OutOfMemoryError|(?i:not enough memory|can't allocate memory|insufficient memory)"
+)
+"""What torch and OpenCV say, whose errors are of no kind of their own, or of one that must not be
+imported to know it."""
 
 
 def traceback_wanted(arguments: Sequence[str]) -> bool:
@@ -53,7 +60,7 @@ def explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, typer.TyperException):
         message = " ".join(error.format_message().split())
         return f"{message} (see {_help_command(error)})", UsageError.exit_code
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(f"{type(error).__name__}: {error}"):
         return "out of memory (try a smaller photo or fewer elements)", ResourceError.exit_code
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full: {error.strerror}", ResourceError.exit_code
