@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import typer
 
 from eie.cli.payload import note
-from eie.errors import EieError, ResourceError, UsageError
+from eie.errors import BadInputError, EieError, ResourceError, UsageError
 from eie.notes import Note
 
 BUG = 1
@@ -64,6 +64,9 @@ def explain(error: Exception) -> tuple[str, int]:
         return "out of memory (try a smaller photo or fewer elements)", ResourceError.exit_code
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full: {error.strerror}", ResourceError.exit_code
+    if isinstance(error, PermissionError) and error.filename:
+        # Even asking whether there is a file may not be allowed.
+        return f"{error.filename}: cannot be opened: {error.strerror}", BadInputError.exit_code
     if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
         return "a name holds bytes that are no UTF-8 (rename the file)", UsageError.exit_code
     what = " ".join(f"{type(error).__name__}: {error}".split())

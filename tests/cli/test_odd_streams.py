@@ -78,3 +78,13 @@ def test_libraries_that_lack_memory_are_no_bugs(said):
 def test_cuda_without_memory_is_no_bug():
     torch = sys.modules.get("torch") or pytest.importorskip("torch")
     assert explain(torch.OutOfMemoryError("CUDA out of memory"))[1] == 5
+
+
+def test_what_may_not_be_looked_at_is_no_bug(run, photo, monkeypatch):
+    def closed(path: Path, *_: object, **__: object) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", closed)
+    result = run("decompose", photo, "--segmenter", "models/sam.pth")
+    assert result.code == 3
+    assert result.err == "eie: models/sam.pth: cannot be opened: Permission denied\n"
