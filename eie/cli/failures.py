@@ -19,10 +19,11 @@ from eie.notes import Note
 BUG = 1
 
 _NO_MEMORY = re.compile(
-    r"OutOfMemoryError|(?i:not enough memory|can't allocate memory|insufficient memory)"
+    r"OutOfMemoryError|failed to map segment"
+    r"|(?i:not enough memory|can't allocate memory|insufficient memory)"
 )
-"""What torch and OpenCV say, whose errors are of no kind of their own, or of one that must not be
-imported to know it."""
+"""What torch, OpenCV and the loader of libraries say; their errors are of no kind of their own, or
+of one that must not be imported to know it."""
 
 
 def traceback_wanted(arguments: Sequence[str]) -> bool:
