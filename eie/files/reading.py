@@ -62,7 +62,9 @@ _CRITICAL = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS"})
 _USEFUL = frozenset({b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP", b"eXIf", b"acTL"})
 
 
-def read_photo(source: Path | str | bytes, where: str | None = None) -> Photo:
+def read_photo(
+    source: Path | str | bytes, where: str | None = None, *, numbers: bool = False
+) -> Photo:
     """Read a photo, upright by its EXIF orientation.
 
     Palettes are expanded and one-bit pictures become grey, both exactly. Of 16 bits a channel the
@@ -76,6 +78,8 @@ def read_photo(source: Path | str | bytes, where: str | None = None) -> Photo:
         source: path or content of a PNG, JPEG, WebP, TIFF, BMP, AVIF or HEIC file; the path may be
             that of a pipe.
         where: its name in messages; the path by itself.
+        numbers: whether grey of 32 bits is read, too, whole numbers or floating point, so that 1,
+            255 or what is more is white. It may be anything in a photo, but not in a mask.
 
     Raises:
         BadInputError: missing, damaged, truncated, not a picture, over `MAX_PIXELS`, or of a kind
@@ -89,7 +93,7 @@ def read_photo(source: Path | str | bytes, where: str | None = None) -> Photo:
         with _opened(source, where) as handle:
             kind = _kind(handle, where)
             try:
-                return _read(handle, kind, where)
+                return _read(handle, kind, where, numbers)
             except EieError:
                 raise
             except DAMAGE:
@@ -143,7 +147,7 @@ def _kind(handle: Any, where: str) -> str:
     return kind
 
 
-def _read(handle: Any, kind: str, where: str) -> Photo:
+def _read(handle: Any, kind: str, where: str, numbers: bool = False) -> Photo:
     from PIL import Image, UnidentifiedImageError
 
     formats = [kind]
@@ -163,16 +167,18 @@ def _read(handle: Any, kind: str, where: str) -> Photo:
             ) from None
         raise SyntaxError(f"it begins as a {kind} and does not go on as one") from None
     notes = _choose_page(image, where)
-    _refuse_unhandled(image, where)
+    numbers = numbers and image.mode in ("I", "F")
+    _refuse_unhandled(image, where, numbers)
     head = _head(handle)
-    if (bits := samples.bits(image)) > 8:
+    if (bits := samples.bits(image)) > 8 and not numbers:
         notes.append(f"its {bits} bits a channel are cut to 8")
-    notes += samples.left_out_channels(image)
+    notes += samples.remarks(image)
     samples.mend_transparency(image)
     grey = samples.is_grey(image)
     with _quiet_decoder() if kind == kinds.TIFF else nullcontext():
         image.load()
-    return _photo(image, head, kind, notes, grey)
+    loaded = samples.stretched(image) if numbers else image
+    return _photo(loaded, head, kind, notes, grey or numbers)
 
 
 @contextmanager
@@ -259,12 +265,12 @@ def _choose_page(image: Image.Image, where: str) -> list[str]:
     return notes + ([f"the first of its {len(whole)} pages is taken"] if len(whole) > 1 else [])
 
 
-def _refuse_unhandled(image: Image.Image, where: str) -> None:
-    """Refuse, before anything is decoded, what cannot be taken."""
+def _refuse_unhandled(image: Image.Image, where: str, numbers: bool) -> None:
+    """Refuse, before anything is decoded, what cannot be taken; numbers of 32 bits may be."""
     if image.width * image.height > MAX_PIXELS:
         raise _too_large(where)
     bits = samples.bits(image)
-    if bits > 16:
+    if bits > 16 and not numbers:
         raise BadInputError(
             f"the picture has {bits} bits a channel",
             where=where,
@@ -272,7 +278,7 @@ def _refuse_unhandled(image: Image.Image, where: str) -> None:
         )
     samples.refuse_misread(image, where)
     known = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", *samples.COLOURS)
-    if image.mode not in known and not image.mode.startswith("I"):
+    if image.mode not in known and not image.mode.startswith("I") and not numbers:
         raise BadInputError(
             f"the picture's colours are {image.mode}",
             where=where,

@@ -18,7 +18,9 @@ from eie.files.photo import DAMAGE
 if TYPE_CHECKING:
     from PIL import Image
 
-_BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANES, _FORMAT = 258, 259, 262, 277, 284, 339
+_BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANES, _SOFTWARE, _FORMAT = (
+    258, 259, 262, 277, 284, 305, 339,
+)  # fmt: skip
 """Tags of a TIFF."""
 
 _UNPACKED, _WHITE_IS_ZERO, _APART = 1, 0, 2
@@ -84,10 +86,15 @@ def unread_tiff(handle: Any) -> str | None:
     return f"a TIFF with {channels} × {depth} {kind}bits a pixel"
 
 
-def left_out_channels(image: Image.Image) -> list[str]:
-    """A note about channels of a TIFF that are neither colours nor transparency."""
+def remarks(image: Image.Image) -> list[str]:
+    """Notes about a TIFF's channels that are neither colours nor transparency, and about bits that
+    may be meant otherwise than the file says."""
     if image.format != "TIFF":
         return []
+    white = _numbers(image, _PHOTOMETRIC)[0] != _WHITE_IS_ZERO
+    tags = image.tag_v2  # type: ignore[attr-defined]
+    if image.mode == "1" and not white and str(tags.get(_SOFTWARE)).startswith("tifffile"):
+        return ["it says that 0 is white, as tifffile writes of bool arrays without turning them"]
     bands = [band for band in image.getbands() if band != "X"]
     more = _numbers(image, _SAMPLES)[0] - len(bands)
     if more < 1:
@@ -131,6 +138,23 @@ def eight_bits(image: Image.Image) -> Image.Image:
     made_like = like(image, made)
     made_like.info.pop("transparency", None)
     return made_like
+
+
+def stretched(image: Image.Image) -> Image.Image:
+    """A grey picture of one of 32-bit numbers: 1 is white if there is no more, else 255, else the
+    highest.
+
+    Raises:
+        ValueError: some are negative or not finite.
+    """
+    from PIL import Image
+
+    values = np.asarray(image, dtype=np.float64)
+    if not np.isfinite(values).all() or values.min() < 0:
+        raise ValueError("some of its numbers are negative or not finite")
+    most = values.max()
+    white = 1 if most <= 1 else max(most, 255)
+    return like(image, Image.fromarray((values * 255 / white).round().astype(np.uint8)))
 
 
 def to_rgb(image: Image.Image, icc: bytes | None) -> Image.Image:

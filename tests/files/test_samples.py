@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import struct
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from eie.elements import Canvas
 from eie.errors import BadInputError
 from eie.files import read_photo
+from eie.files.masks import read_mask
+from eie.notes import Note
 from tests.odd_pictures import chunk, disc, encoded, scene
 
 RGB = scene(40, 30)
@@ -48,11 +52,13 @@ def tiff(strips: list[bytes], width: int, height: int, **tags: Any) -> bytes:
         (284, 3, [tags.get("planes", 1)]), (339, 3, [tags.get("format", 1)] * samples),
     ]  # fmt: skip
     entries += [(338, 3, extra)] if extra else []
+    if "software" in tags:
+        entries.append((305, 2, [*tags["software"], 0]))
     entries.sort()
     more, table = place + 2 + 12 * len(entries) + 4, struct.pack("<H", len(entries))
     values = b""
     for tag, kind, numbers in entries:
-        data = struct.pack(f"<{len(numbers)}{'H' if kind == 3 else 'I'}", *numbers)
+        data = struct.pack(f"<{len(numbers)}{' BHI'[kind - 1]}", *numbers)
         table += struct.pack("<HHI", tag, kind, len(numbers))
         if len(data) <= 4:
             table += data.ljust(4, b"\0")
@@ -151,3 +157,36 @@ def test_cmyk_jpegs_of_all_kinds_have_the_same_colours(how: str) -> None:
         transform = data.index(b"Adobe") + 11
         data = data[:transform] + b"\2" + data[transform + 1 :]
     assert np.abs(read_photo(data).pixels.astype(int) - RGB).max() <= 5
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+@pytest.mark.parametrize("most", [1, 255, 70_000])
+def test_masks_may_be_of_any_numbers_and_photos_not(tmp_path: Path, kind: type, most: int) -> None:
+    data = encoded(Image.fromarray((DISC * most).astype(kind)), "TIFF")
+    (tmp_path / "m.tif").write_bytes(data)
+    assert np.array_equal(read_mask(tmp_path / "m.tif", Canvas(30, 40)), DISC)
+    with pytest.raises(BadInputError, match="32 bits a channel"):
+        read_photo(data)
+
+
+def test_numbers_that_mark_nothing_are_refused(tmp_path: Path) -> None:
+    for bad in (-1, np.nan, np.inf):
+        values = np.where(DISC, bad, 1).astype(np.float32)
+        (tmp_path / "m.tif").write_bytes(encoded(Image.fromarray(values), "TIFF"))
+        with pytest.raises(BadInputError, match="negative or not finite"):
+            read_mask(tmp_path / "m.tif", Canvas(30, 40))
+
+
+def test_bits_as_tifffile_writes_them_are_told_of(tmp_path: Path) -> None:
+    pixels = np.packbits(DISC, axis=1).tobytes()
+    usual = read_photo(tiff([pixels], 40, 30, bits=1, photometric=0))
+    assert np.array_equal(usual.pixels[..., 0], ~DISC * np.uint8(255)) and not usual.notes
+    told = read_photo(tiff([pixels], 40, 30, bits=1, photometric=0, software=b"tifffile.py"))
+    assert np.array_equal(told.pixels, usual.pixels)
+    assert told.notes == (
+        "it says that 0 is white, as tifffile writes of bool arrays without turning them",
+    )
+    data = tiff([pixels], 40, 30, bits=1, photometric=0, software=b"tifffile.py")
+    (tmp_path / "m.tif").write_bytes(data)
+    with pytest.warns(Note, match="0 is white, as tifffile writes"):
+        assert np.array_equal(read_mask(tmp_path / "m.tif", Canvas(30, 40)), ~DISC)
