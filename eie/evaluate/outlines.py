@@ -257,6 +257,8 @@ def _of_labelme(content: Mapping[str, Any], photo: Path) -> tuple[Outline, ...]:
 def _shape(entry: Mapping[str, Any], what: str) -> Shape | None:
     """A shape; None for one without an area."""
     kind = entry.get("shape_type") or "polygon"
+    if not isinstance(kind, str):
+        raise _WrongError(f"{what} has a shape_type that is no text")
     if kind in _WITHOUT_AREA:
         return None
     points = entry.get("points")
