@@ -163,6 +163,9 @@ def load_part(kind: Any, folder: Path, what: str, hint: str) -> Any:
     """
     import torch
 
+    if not folder.is_dir():  # diffusers would ask the hub for it
+        raise MissingModelError(f"there is no {what}", where=str(folder), hint=hint)
+
     def read() -> Any:
         return kind.from_pretrained(str(folder), torch_dtype=torch.float32)
 

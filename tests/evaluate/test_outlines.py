@@ -150,7 +150,10 @@ BAD = {
     "two corners": (labelme(shape("polygon", (1, 1), (2, 2))), "polygon of 2 points"),
     "circle": (labelme(shape("circle", (1, 1))), "circle of 1 points, not 2"),
     "unknown": (labelme(shape("star", (1, 1), (2, 2))), "'star', which is not known"),
-    "no type": (labelme(shape("circle") | {"shape_type": ["circle"]}), "shape_type that is no text"),
+    "no type": (
+        labelme(shape("circle") | {"shape_type": ["circle"]}),
+        "shape_type that is no text",
+    ),
     "not finite": (labelme(shape("circle", (1, 1), (float("nan"), 2))), "no pairs of numbers"),
     "no mask": (labelme(shape("mask", (1, 1), (2, 2))), "mask without a picture"),
     "group": (labelme(shape("circle", (5, 5), (6, 6), group_id=[1])), "group_id"),
