@@ -75,6 +75,11 @@ def photos() -> list[bytes]:
     made.append(encoded(rgb, "TIFF", save_all=True, append_images=[rgb]))
     made += [encoded(rgb.convert(mode), "BMP") for mode in ("1", "L", "P", "RGB")]
     made.append(encoded(rgba, "BMP"))
+    for format in ("JPEG", "PNG", "TIFF", "BMP"):
+        made.append(encoded(rgb, format, dpi=(300, 150)))
+    made.append(encoded(rgb, "WEBP", save_all=True, append_images=[rgb.convert("L")]))
+    srgb, lab = (ImageCms.createProfile(name) for name in ("sRGB", "LAB"))
+    made.append(encoded(ImageCms.profileToProfile(rgb, srgb, lab, outputMode="LAB"), "TIFF"))
     with contextlib.suppress(OSError, KeyError):
         made.append(encoded(rgba, "AVIF", exif=block))
     with contextlib.suppress(ImportError):
@@ -94,6 +99,7 @@ def masks() -> list[bytes]:
     kinds = (thing, white, thing.astype(np.uint8), np.dstack([white] * 4),
              np.dstack([white * 0] * 3 + [white]), white.astype(np.uint16) * 257)  # fmt: skip
     made = [encoded(kind, "PNG", exif=exif(short(274, 6))) for kind in kinds]
+    made += [encoded(thing.astype(kind), "TIFF") for kind in (bool, np.float32, np.int32)]
     return [*made, encoded(white, "JPEG"), encoded(white, "BMP"), encoded(white, "TIFF")]
 
 

@@ -20,6 +20,7 @@ import eie
 from eie.cli import decompose, edit, encode, evaluate, info, models, render, show, train, validate
 from eie.cli.failures import explain, quiet_libraries, traceback_wanted
 from eie.cli.payload import note
+from eie.cli.retired import RetiringCommand
 
 app = typer.Typer(
     name="eie",
@@ -51,10 +52,10 @@ def eie_command(
         sys.stdout.write(context.get_help() + "\n")
 
 
-app.command(name="decompose")(decompose.command)
+app.command(name="decompose", cls=RetiringCommand)(decompose.command)
 app.command(name="encode")(encode.command)
 app.command(name="edit", cls=edit.EditCommand)(edit.command)
-app.command(name="render")(render.command)
+app.command(name="render", cls=RetiringCommand)(render.command)
 app.command(name="show")(show.command)
 app.command(name="info")(info.command)
 app.command(name="validate")(validate.command)

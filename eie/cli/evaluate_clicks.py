@@ -33,7 +33,7 @@ def command(
         typer.Argument(
             metavar="DIR",
             help="Photos with label maps, ID.gt0.png for ID.jpg; things.json tells which labels "
-            "are things, without it all are.",
+            "are things, without it all are. Or with outlines, ID.json of SA-1B or LabelMe.",
         ),
     ],
     segmenter: Segmenter = None,

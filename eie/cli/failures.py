@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,10 +13,17 @@ from contextlib import contextmanager
 import typer
 
 from eie.cli.payload import note
-from eie.errors import EieError, ResourceError, UsageError
+from eie.errors import BadInputError, EieError, ResourceError, UsageError
 from eie.notes import Note
 
 BUG = 1
+
+_NO_MEMORY = re.compile(
+    r"OutOfMemoryError|failed to map segment"
+    r"|(?i:not enough memory|can't allocate memory|insufficient memory)"
+)
+"""What torch, OpenCV and the loader of libraries say; their errors are of no kind of their own, or
+of one that must not be imported to know it."""
 
 
 def traceback_wanted(arguments: Sequence[str]) -> bool:
@@ -53,10 +61,13 @@ def explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, typer.TyperException):
         message = " ".join(error.format_message().split())
         return f"{message} (see {_help_command(error)})", UsageError.exit_code
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(f"{type(error).__name__}: {error}"):
         return "out of memory (try a smaller photo or fewer elements)", ResourceError.exit_code
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full: {error.strerror}", ResourceError.exit_code
+    if isinstance(error, PermissionError) and error.filename:
+        # Even asking whether there is a file may not be allowed.
+        return f"{error.filename}: cannot be opened: {error.strerror}", BadInputError.exit_code
     if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
         return "a name holds bytes that are no UTF-8 (rename the file)", UsageError.exit_code
     what = " ".join(f"{type(error).__name__}: {error}".split())

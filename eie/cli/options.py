@@ -70,7 +70,8 @@ Metadata = Annotated[
     bool | None,
     typer.Option(
         "--metadata/--no-metadata",
-        help="Whether the picture keeps the photo's EXIF block and records how it was made.",
+        help="Whether the picture keeps the photo's EXIF block and resolution, and records how it "
+        "was made.",
         show_default="--metadata",
     ),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,12 +17,15 @@ from eie.elements import ElementSet
 from eie.errors import ResourceError, UsageError
 from eie.files import encode_photo, photo_format, write_atomically
 from eie.files.atomic import check_output, is_no_file
+from eie.files.folders import IMAGE_SUFFIXES
 from eie.files.images import check_alpha, check_quality, check_size
 from eie.files.locking import exclusive
 from eie.files.streams import STREAM, read_input, write_output
 
 if TYPE_CHECKING:
     from eie.files.images import Photo
+
+PICTURES = tuple(IMAGE_SUFFIXES)
 
 CLOSED_PIPE = 141
 """Exit code when the reader of standard output went away: 128 + SIGPIPE, as a shell reports it."""
@@ -52,6 +55,20 @@ def refuse_terminal(output: str | None) -> None:
         )
 
 
+def refuse_picture(output: str | None) -> None:
+    """Stop before the work if an element file would be written over a picture, or named like one.
+
+    Raises:
+        UsageError: it would.
+    """
+    if output is not None and output.lower().endswith(PICTURES):
+        raise UsageError(
+            "this would be an element file, not a picture",
+            where=output,
+            hint="name it .h5; eie render makes pictures of it",
+        )
+
+
 def write_payload(payload: bytes) -> None:
     """Write bytes to standard output; when its reader went away, leave quietly as Unix tools do."""
     try:
@@ -78,10 +95,16 @@ def answer(text: str) -> None:
         write_payload(f"{text}\n".encode(errors="surrogateescape"))
 
 
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+"""What a file's name may hold and a terminal would obey."""
+
+
 def note(text: str) -> None:
-    """Write a line to standard error."""
+    """Write a line to standard error; where that takes none, the work goes on."""
     if sys.stderr is not None:
-        sys.stderr.write(f"{text}\n")
+        with suppress(OSError):
+            sys.stderr.write(f"{text.translate(_CONTROLS)}\n")
+            sys.stderr.flush()
 
 
 class Origin(NamedTuple):
@@ -166,8 +189,10 @@ def change_elements(
     file: str | None, output: str | None, change: Callable[[ElementSet], ElementSet]
 ) -> None:
     """Read a set, change it and write it to `output`, or without one to where it came from."""
-    target = file if output is None else output
+    in_place = file is not None and not is_no_file(Path(file))  # no pipe can be changed
+    target = file if output is None and in_place else output
     refuse_terminal(target)
+    refuse_picture(output)
     with _alone(file, target):
         write_elements(change(read_elements(file)), target)
 

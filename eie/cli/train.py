@@ -12,6 +12,7 @@ import typer
 
 from eie.cli.options import typed
 from eie.cli.payload import note
+from eie.cli.retired import RetiringCommand
 from eie.errors import UsageError
 from eie.files.atomic import check_folder
 from eie.train.settings import (
@@ -496,7 +497,7 @@ def shards(
     note(f"{len(written)} shards: {output}")
 
 
-@app.command(name="decoder")
+@app.command(name="decoder", cls=RetiringCommand)
 def decoder(
     data: Data,
     output: RunFolder,

@@ -44,7 +44,7 @@ def annotated_photos(
     """
     if truth is not None and not truth.is_dir():
         raise BadInputError("no such folder", where=str(truth))
-    found = [AnnotatedPhoto(file.path, _truths(file, truth)) for file in files]
+    found = [AnnotatedPhoto(file.path, truths_of(file, truth)) for file in files]
     annotated = [photo for photo in found if photo.truths]
     if not annotated:
         raise BadInputError(
@@ -76,7 +76,8 @@ def read_labels(photo: AnnotatedPhoto, size: tuple[int, int]) -> list[Labels]:
     return found
 
 
-def _truths(file: ImageFile, truth: Path | None) -> tuple[Path, ...]:
+def truths_of(file: ImageFile, truth: Path | None = None) -> tuple[Path, ...]:
+    """The segmentations of a photo, where :func:`annotated_photos` looks for them."""
     name = f"{file.path.stem}.mat"
     if truth is not None:
         pngs = [

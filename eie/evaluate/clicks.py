@@ -81,8 +81,9 @@ class ClickCase:
         pixels, elements = _decomposed(thing.photo, self.settings)
         if truth.shape != elements.canvas:
             raise BadInputError(
-                f"a label map of {truth.shape} pixels for a photo of {tuple(elements.canvas)}",
-                where=str(thing.labels),
+                f"a label map or outlines of {truth.shape} pixels for a photo of "
+                f"{tuple(elements.canvas)}",
+                where=str(thing.truth),
             )
         selectors: dict[str, Selector] = {
             self.settings.ours: ElementClicks(elements, self.settings.tolerance)

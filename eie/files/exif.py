@@ -6,6 +6,7 @@ a reader of the second would believe it (a TIFF keeps its EXIF and its own struc
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,6 +17,15 @@ EXPOSURE, PLACE, INTEROPERABILITY = 0x8769, 0x8825, 0xA005
 FOLDERS = (EXPOSURE, PLACE)
 WIDTH, HEIGHT = 0xA002, 0xA003
 """Of the exposure's folder: size of the photo in pixels."""
+
+X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
+INCH, CENTIMETRE = 2, 3
+PER_CENTIMETRE = 2.54
+MOST_RESOLUTION = 65_535
+"""Pixels per inch that a JPEG can state."""
+
+_WHOLE = 0.02
+"""What a format that counts by the metre may add to a whole number of pixels per inch."""
 
 DESCRIPTIVE = frozenset(
     {
@@ -63,6 +73,35 @@ def true_exif(found: Image.Exif, size: tuple[int, int] | None = None) -> bytes |
         if content:
             kept[folder] = content
     return kept.tobytes() if len(kept) else None
+
+
+def resolution(found: Image.Exif) -> tuple[float, float] | None:
+    """Pixels per inch to the right and down, as a block tells; None where it tells of no length."""
+    unit = found.get(RESOLUTION_UNIT, INCH)
+    if unit not in (INCH, CENTIMETRE):
+        return None
+    try:
+        across, down = float(found[X_RESOLUTION]), float(found[Y_RESOLUTION])
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        return None
+    factor = PER_CENTIMETRE if unit == CENTIMETRE else 1
+    told = across * factor, down * factor
+    return told if all(0.5 <= value <= MOST_RESOLUTION for value in told) else None
+
+
+def state_resolution(found: Image.Exif, across: float, down: float) -> None:
+    """Let a block tell how many pixels to the right and down there are per inch."""
+    for tag, value in ((X_RESOLUTION, across), (Y_RESOLUTION, down)):
+        whole = round(value)
+        near = Fraction(whole if abs(value - whole) < _WHOLE else value)
+        found[tag] = near.limit_denominator(10_000)
+    found[RESOLUTION_UNIT] = INCH
+
+
+def turn_resolution(found: Image.Exif) -> None:
+    """Let a block tell the same of a photo that is turned by 90°."""
+    if X_RESOLUTION in found and Y_RESOLUTION in found:
+        found[X_RESOLUTION], found[Y_RESOLUTION] = found[Y_RESOLUTION], found[X_RESOLUTION]
 
 
 def parsed(block: bytes) -> Image.Exif:

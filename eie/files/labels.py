@@ -14,6 +14,9 @@ from eie.files.limits import MAX_PIXELS
 from eie.files.photo import DAMAGE
 from eie.files.streams import open_input
 
+THINGS_FILE = "things.json"
+"""Beside photos with label maps, says which labels are things."""
+
 
 def read_labels(path: Path) -> NDArray[np.int32]:
     """The numbers of a picture's pixels, in their full depth: of a palette, the places in it.
@@ -48,13 +51,13 @@ def read_labels(path: Path) -> NDArray[np.int32]:
 def thing_labels(folder: Path) -> Mapping[str, Sequence[int]] | None:
     """Which labels are things, in a folder of photos with label maps; None if it does not tell.
 
-    `things.json` in the folder says so, as COCO's panoptic annotations do: the names of the photos,
+    The file says so, as COCO's panoptic annotations do: the names of the photos,
     without suffix, and a list of labels for each.
 
     Raises:
         BadInputError: the file is something else.
     """
-    path = folder / "things.json"
+    path = folder / THINGS_FILE
     if not path.exists():
         return None
     try:

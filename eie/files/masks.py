@@ -51,14 +51,18 @@ def read_mask(file: Path, canvas: Canvas) -> NDArray[np.bool_]:
 
 
 def load_mask(file: Path) -> Photo:
-    """The picture of a mask, to be fitted to a canvas.
+    """The picture of a mask, to be fitted to a canvas; what may be meant otherwise is told.
 
     Raises:
         BadInputError: it cannot be read.
     """
     from eie.files.images import read_photo  # Pillow is wanted by masks only
 
-    return read_photo(file, str(file))
+    photo = read_photo(file, str(file), numbers=True)
+    # Nothing of a mask is kept but what it marks.
+    told = [note for note in photo.notes if not note.endswith(("kept", "cut to 8"))]
+    tell(told, str(file))
+    return photo
 
 
 def fitted(photo: Photo, canvas: Canvas, where: str = "mask") -> NDArray[np.bool_]:

@@ -21,9 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.errors import BadInputError, EieError, MissingModelError
-from eie.files import kinds
+from eie.files import kinds, samples
 from eie.files.colours import profile_of_png, profile_problem
-from eie.files.exif import ORIENTATION, true_exif
+from eie.files.exif import (
+    MOST_RESOLUTION,
+    ORIENTATION,
+    PER_CENTIMETRE,
+    state_resolution,
+    true_exif,
+    turn_resolution,
+)
 from eie.files.limits import MAX_PIXELS
 from eie.files.photo import DAMAGE, Photo
 from eie.files.streams import open_input
@@ -55,7 +62,9 @@ _CRITICAL = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS"})
 _USEFUL = frozenset({b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP", b"eXIf", b"acTL"})
 
 
-def read_photo(source: Path | str | bytes, where: str | None = None) -> Photo:
+def read_photo(
+    source: Path | str | bytes, where: str | None = None, *, numbers: bool = False
+) -> Photo:
     """Read a photo, upright by its EXIF orientation.
 
     Palettes are expanded and one-bit pictures become grey, both exactly. Of 16 bits a channel the
@@ -63,16 +72,18 @@ def read_photo(source: Path | str | bytes, where: str | None = None) -> Photo:
     is kept: its orientation, its thumbnail, which would show the photo before its edits, and what
     tells how the file stores pixels are left out, and so is a damaged block. Of a JPEG or HEIC
     with further pictures inside (depth maps, stereo, gain maps), the main one is read, of a TIFF
-    the one page that is no smaller copy of another.
+    the first page that is no smaller copy of another, of an animation the first frame.
 
     Args:
         source: path or content of a PNG, JPEG, WebP, TIFF, BMP, AVIF or HEIC file; the path may be
             that of a pipe.
         where: its name in messages; the path by itself.
+        numbers: whether grey of 32 bits is read, too, whole numbers or floating point, so that 1,
+            255 or what is more is white. It may be anything in a photo, but not in a mask.
 
     Raises:
         BadInputError: missing, damaged, truncated, not a picture, over `MAX_PIXELS`, or of a kind
-            that is not handled: floating point, several pages, animated, a camera's raw file.
+            that is not handled: floating point, a camera's raw file.
         MissingModelError: HEIC, and pillow-heif is not installed.
     """
     where = where or ("picture" if isinstance(source, bytes) else str(source))
@@ -82,7 +93,7 @@ def read_photo(source: Path | str | bytes, where: str | None = None) -> Photo:
         with _opened(source, where) as handle:
             kind = _kind(handle, where)
             try:
-                return _read(handle, kind, where)
+                return _read(handle, kind, where, numbers)
             except EieError:
                 raise
             except DAMAGE:
@@ -136,7 +147,7 @@ def _kind(handle: Any, where: str) -> str:
     return kind
 
 
-def _read(handle: Any, kind: str, where: str) -> Photo:
+def _read(handle: Any, kind: str, where: str, numbers: bool = False) -> Photo:
     from PIL import Image, UnidentifiedImageError
 
     formats = [kind]
@@ -147,15 +158,27 @@ def _read(handle: Any, kind: str, where: str) -> Photo:
     try:
         image = Image.open(handle, formats=formats)
     except UnidentifiedImageError:
+        handle.seek(0)
+        if kind == kinds.TIFF and (found := samples.unread_tiff(handle)) is not None:
+            raise BadInputError(
+                f"this is {found}, a kind that is not read",
+                where=where,
+                hint="save it as PNG",
+            ) from None
         raise SyntaxError(f"it begins as a {kind} and does not go on as one") from None
     notes = _choose_page(image, where)
-    _refuse_unhandled(image, where)
+    numbers = numbers and image.mode in ("I", "F")
+    _refuse_unhandled(image, where, numbers)
     head = _head(handle)
-    if (bits := _bits(image)) > 8:
+    if (bits := samples.bits(image)) > 8 and not numbers:
         notes.append(f"its {bits} bits a channel are cut to 8")
+    notes += samples.remarks(image)
+    samples.mend_transparency(image)
+    grey = samples.is_grey(image)
     with _quiet_decoder() if kind == kinds.TIFF else nullcontext():
         image.load()
-    return _photo(image, head, kind, notes)
+    loaded = samples.stretched(image) if numbers else image
+    return _photo(loaded, head, kind, notes, grey or numbers)
 
 
 @contextmanager
@@ -209,9 +232,12 @@ def _too_large(where: str) -> BadInputError:
 
 
 def _choose_page(image: Image.Image, where: str) -> list[str]:
-    """Turn to a TIFF's one page that is a picture in its own right, and say what was left."""
+    """Turn to a TIFF's first page that is a picture in its own right, or to the first frame, and
+    say what was left."""
     if image.format != "TIFF":
-        return []
+        # A JPEG with further pictures inside is a photo for everybody but Pillow, who says MPO.
+        frames = getattr(image, "is_animated", False) and image.format not in ("MPO", "HEIF")
+        return ["it is animated, its first frame is taken"] if frames else []
     pages = int(getattr(image, "n_frames", 1))
     whole: list[int] = []
     smaller = 0
@@ -230,40 +256,29 @@ def _choose_page(image: Image.Image, where: str) -> list[str]:
                     where=where,
                     hint=kinds.DEVELOP,
                 )
-        elif whole:
-            raise BadInputError(
-                "the picture has several pages",
-                where=where,
-                hint="save one page or frame as a file of its own",
-            )
         else:
             whole.append(page)
     image.seek(whole[0] if whole else 0)
     if not whole:
         return ["all it holds is a thumbnail or preview"]
-    return [f"of its {pages} pages, smaller copies and masks are left out"] if smaller else []
+    notes = [f"of its {pages} pages, smaller copies and masks are left out"] if smaller else []
+    return notes + ([f"the first of its {len(whole)} pages is taken"] if len(whole) > 1 else [])
 
 
-def _refuse_unhandled(image: Image.Image, where: str) -> None:
-    """Refuse, before anything is decoded, what cannot be taken."""
+def _refuse_unhandled(image: Image.Image, where: str, numbers: bool) -> None:
+    """Refuse, before anything is decoded, what cannot be taken; numbers of 32 bits may be."""
     if image.width * image.height > MAX_PIXELS:
         raise _too_large(where)
-    # A JPEG with further pictures inside is a photo for everybody but Pillow, who says MPO.
-    if getattr(image, "is_animated", False) and image.format not in ("MPO", "TIFF", "HEIF"):
-        raise BadInputError(
-            "the picture is animated",
-            where=where,
-            hint="save one page or frame as a file of its own",
-        )
-    bits = _bits(image)
-    if bits > 16:
+    bits = samples.bits(image)
+    if bits > 16 and not numbers:
         raise BadInputError(
             f"the picture has {bits} bits a channel",
             where=where,
             hint="convert it to 8 bits a channel first",
         )
-    known = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
-    if image.mode not in known and not image.mode.startswith("I"):
+    samples.refuse_misread(image, where)
+    known = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", *samples.COLOURS)
+    if image.mode not in known and not image.mode.startswith("I") and not numbers:
         raise BadInputError(
             f"the picture's colours are {image.mode}",
             where=where,
@@ -271,30 +286,13 @@ def _refuse_unhandled(image: Image.Image, where: str) -> None:
         )
 
 
-def _bits(image: Image.Image) -> int:
-    """Bits a channel in the file; Pillow itself cuts 16-bit colours down to 8 without a word."""
-    if image.mode == "F":
-        return 32
-    if image.format == "TIFF":
-        depths = image.tag_v2.get(0x0102, (1,))  # type: ignore[attr-defined]
-        return max(depths) if isinstance(depths, tuple) else int(depths)
-    if image.mode.startswith("I"):
-        return 16
-    if isinstance(depth := image.info.get("bit_depth"), int):  # of pillow-heif
-        return depth
-    raw = [str(tile[3]) for tile in getattr(image, "tile", ())]
-    return 16 if any(";16" in mode for mode in raw) else 8
-
-
-def _photo(image: Image.Image, head: bytes, kind: str, notes: list[str]) -> Photo:
+def _photo(image: Image.Image, head: bytes, kind: str, notes: list[str], grey: bool) -> Photo:
     icc = image.info.get("icc_profile") or None
-    if image.mode in ("CMYK", "YCbCr"):
-        cmyk = image.mode == "CMYK"
-        notes.append(f"its {image.mode} colours are converted to {'sRGB' if cmyk else 'RGB'}")
-        image, icc = _to_rgb(image, icc), None if cmyk else icc
+    if (target := samples.COLOURS.get(image.mode)) is not None:
+        notes.append(f"its {image.mode} colours are converted to {target}")
+        image, icc = samples.to_rgb(image, icc), None if target == "sRGB" else icc
     if image.mode.startswith("I"):
-        image = _eight_bits(image)
-    grey = image.mode in ("1", "L", "LA")
+        image, grey = samples.eight_bits(image), True
     mode = ("L" if grey else "RGB") + ("A" if image.has_transparency_data else "")
     orientation, exif = _exif(image, kind, notes)
     if icc is None and kind in (kinds.PNG, kinds.AVIF, kinds.HEIC):
@@ -307,56 +305,6 @@ def _photo(image: Image.Image, head: bytes, kind: str, notes: list[str]) -> Phot
     notes += _left_behind(image, head)
     pixels = _pixels(image, mode, orientation)
     return Photo(pixels, icc, exif, tuple(notes), orientation)
-
-
-def _to_rgb(image: Image.Image, icc: bytes | None) -> Image.Image:
-    """An RGB picture of one of other colours, by its profile if it has one that works."""
-    from PIL import ImageCms
-
-    if icc is not None and image.mode == "CMYK" and icc[16:20] == b"CMYK":
-        try:
-            made = ImageCms.profileToProfile(
-                image,
-                ImageCms.ImageCmsProfile(io.BytesIO(icc)),
-                ImageCms.createProfile("sRGB"),
-                outputMode="RGB",
-                renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-                flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-            )
-        except (ImageCms.PyCMSError, *DAMAGE):
-            made = None
-        if made is not None:
-            return _like(image, made)
-    return _like(image, image.convert("RGB"))
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """A grey picture of the higher 8 of 16 bits; values that all fit 8 bits stay what they are."""
-    from PIL import Image
-
-    values = np.asarray(image)  # uint16, or int32 by older Pillows
-    if values.min() < 0 or values.max() > 65_535:
-        raise ValueError("its grey levels do not fit 16 bits")
-    few = values.max() <= 255
-    levels = (values if few else values >> 8).astype(np.uint8)
-    made = Image.fromarray(levels)
-    clear = image.info.get("transparency")
-    if isinstance(clear, int):
-        made.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
-    like = _like(image, made)
-    like.info.pop("transparency", None)
-    return like
-
-
-def _like(image: Image.Image, made: Image.Image) -> Image.Image:
-    """A picture with what another's file said."""
-    made.info = dict(image.info)
-    made.format = image.format
-    exif = image.getexif() if image.format == "TIFF" else None
-    if exif is not None:
-        made._exif = exif
-        exif._loaded = True
-    return made
 
 
 def _pixels(image: Image.Image, mode: str, orientation: int) -> NDArray[np.uint8]:
@@ -389,18 +337,24 @@ def as_stored(upright: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]
 
 
 def _exif(image: Image.Image, kind: str, notes: list[str]) -> tuple[int, bytes | None]:
-    """The orientation to apply (1 if none), and a true EXIF block."""
+    """The orientation to apply (1 if none), and a true EXIF block, with the file's resolution."""
+    from PIL import Image
+
     try:
         found = image.getexif()
         orientation = found.get(ORIENTATION, 1)
     except DAMAGE:
         notes.append("its EXIF block is damaged and is left out")
-        return 1, None
+        found, orientation = Image.Exif(), 1
     # Pillow looks into XMP, too, which these formats overrule by properties of their own.
     if kind in (kinds.AVIF, kinds.HEIC) and not image.info.get("exif"):
         orientation = 1
     if not isinstance(orientation, int) or orientation not in range(1, 9):
         orientation = 1
+    if (stored := _resolution(image, notes)) is not None:
+        state_resolution(found, *stored)
+    if orientation >= 5:
+        turn_resolution(found)
     size = (image.height, image.width)
     try:
         block = true_exif(found, size[::-1] if orientation >= 5 else size)
@@ -408,6 +362,21 @@ def _exif(image: Image.Image, kind: str, notes: list[str]) -> tuple[int, bytes |
         notes.append("its EXIF block is damaged and is left out")
         block = None
     return orientation, block
+
+
+def _resolution(image: Image.Image, notes: list[str]) -> tuple[float, float] | None:
+    """Stored pixels per inch, across and down, as a file tells them outside its EXIF block."""
+    info = image.info
+    across, down = info.get("jfif_density") or info.get("aspect") or (1, 1)
+    told = info.get("dpi") if image.format in ("PNG", "BMP") else None
+    if (unit := {1: 1.0, 2: PER_CENTIMETRE}.get(info.get("jfif_unit", 0))) is not None:
+        told = (across * unit, down * unit)
+    if told is None:
+        if across != down:
+            notes.append(f"that its pixels are not square ({across}:{down}) is not kept")
+        return None
+    # What no format can state is no resolution.
+    return told if all(0.5 <= value <= MOST_RESOLUTION for value in told) else None
 
 
 def _left_behind(image: Image.Image, head: bytes) -> list[str]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from eie.errors import UsageError
 from eie.files.atomic import write_atomically
-from eie.files.exif import SOFTWARE, parsed, shortened, true_exif
+from eie.files.exif import SOFTWARE, parsed, resolution, shortened, true_exif
 from eie.files.photo import DAMAGE, Photo
 from eie.notes import tell
 
@@ -130,6 +130,8 @@ def encode_photo(
     }[format](quality, exif, words)
     if photo.icc:
         options["icc_profile"] = photo.icc
+    if exif and format in ("PNG", "JPEG") and (told := resolution(parsed(exif))):
+        options["dpi"] = told  # also where programs look that read no EXIF: pHYs, JFIF
     stream = io.BytesIO()
     try:
         image.save(stream, format=format, **options)

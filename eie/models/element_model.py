@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from eie.errors import MissingModelError
 from eie.models.content import EMBEDDED, TINY
 from eie.models.devices import choose_device, half_precision
-from eie.models.finite import check_weights, watched
+from eie.models.finite import check_complete, check_weights, watched
 from eie.models.hub import INDEX, first_line, model_folder
-from eie.models.weight_files import variant_of
+from eie.models.weight_files import tensor_names, variant_of
 from eie.models.weight_hash import file_hash
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def load_element_model(
             where=str(model),
             hint="give a folder made by eie train decoder or eie models init",
         ) from error
-    watch_pipeline(pipeline, str(model))
+    watch_pipeline(pipeline, str(model), folder)
     pipeline.to(place)
     for part in (pipeline.unet, pipeline.vae):
         part.to(memory_format=torch.channels_last)
@@ -110,15 +110,20 @@ def load_element_model(
     return ElementModel(pipeline, Path(model).name, folder)
 
 
-def watch_pipeline(pipeline: Any, name: str) -> None:
+def watch_pipeline(pipeline: Any, name: str, folder: Path) -> None:
     """Stop the work as soon as a part of a pipeline has or gives what is not finite.
 
     Args:
         name: of the model, for messages.
+        folder: where it lies.
 
     Raises:
-        MissingModelError: the weights of a part are not finite.
+        MissingModelError: the weights of a part are not finite, or some are missing.
     """
+    for part in ("unet", "transformer", "vae", "element_attention"):
+        stored = tensor_names(folder / part)
+        if stored is not None and (network := getattr(pipeline, part, None)) is not None:
+            check_complete(network, stored, f"{part} in {name}")
     for part in ("unet", "transformer", "text_encoder", "text_encoder_2", "element_attention"):
         if (network := getattr(pipeline, part, None)) is not None:
             check_weights(network, f"{part} in {name}")
@@ -159,5 +164,5 @@ def weight_hashes(folder: Path, parts: tuple[str, ...] = PARTS) -> Mapping[str, 
         path.relative_to(folder).as_posix(): file_hash(path)
         for part in parts
         for path in sorted((folder / part).glob("*"))
-        if path.suffix in (".safetensors", ".bin")
+        if path.suffix in (".safetensors", ".bin") and path.is_file()
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,6 +10,8 @@ from eie.errors import MissingModelError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+INCOMPLETE = "its file is damaged or of another model"
 
 Module = TypeVar("Module", bound="nn.Module")
 
@@ -34,10 +37,13 @@ def check_weights(module: nn.Module, where: str) -> None:
     """Refuse a network whose weights are not all finite.
 
     Raises:
-        MissingModelError: some are not.
+        MissingModelError: some are not, or were not in its file.
     """
+    for name, parameter in module.named_parameters():
+        if parameter.is_meta:
+            raise MissingModelError(f"its weights lack {name}", where=where, hint=INCOMPLETE)
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
-        if tensor.is_meta or not tensor.is_floating_point():
+        if not tensor.is_floating_point():
             continue
         if not bool(tensor.isfinite().all()):
             raise MissingModelError(
@@ -45,6 +51,22 @@ def check_weights(module: nn.Module, where: str) -> None:
                 where=where,
                 hint="they are damaged, or the training that made them came apart",
             )
+
+
+def check_complete(module: nn.Module, stored: Collection[str], where: str) -> None:
+    """Refuse a network some of whose weights its file did not hold: they would be random numbers.
+
+    Args:
+        stored: names of the tensors in its file. Some may be others, as of an older version.
+
+    Raises:
+        MissingModelError: there are not enough of them.
+    """
+    needed = [name for name, _ in module.named_parameters()]
+    missing = [name for name in needed if name not in stored]
+    strange = set(stored) - set(module.state_dict())
+    if len(missing) > len(strange):
+        raise MissingModelError(f"its weights lack {missing[0]}", where=where, hint=INCOMPLETE)
 
 
 def watched(module: Module, what: str) -> Module:

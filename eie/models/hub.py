@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from eie.errors import MissingModelError
-from eie.models.finite import check_weights, watched
-from eie.models.weight_files import VARIANTS, weights_of
+from eie.models.finite import check_complete, check_weights, watched
+from eie.models.weight_files import VARIANTS, tensor_names, weights_of
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 """OWNER/NAME, as every model of the hub that could be ours is called."""
@@ -141,9 +141,12 @@ def _fetched(name: str, **options: Any) -> Path:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's text, or its kind if it has none."""
+    """The first line of an error's text, or its kind if it has none; of a heading what it heads."""
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    headed = lines[0].endswith(":") and len(lines) > 1
+    return " ".join(lines[1].split())[:300] if headed else lines[0]
 
 
 def load_part(kind: Any, folder: Path, what: str, hint: str) -> Any:
@@ -159,6 +162,9 @@ def load_part(kind: Any, folder: Path, what: str, hint: str) -> Any:
         MissingModelError: there is none, or it cannot be read.
     """
     import torch
+
+    if not folder.is_dir():  # diffusers would ask the hub for it
+        raise MissingModelError(f"there is no {what}", where=str(folder), hint=hint)
 
     def read() -> Any:
         return kind.from_pretrained(str(folder), torch_dtype=torch.float32)
@@ -178,5 +184,7 @@ def loaded(read: Callable[[], Any], folder: Path, what: str, hint: str) -> Any:
         raise MissingModelError(
             f"no {what} could be loaded: {error}", where=str(folder), hint=hint
         ) from error
+    if (stored := tensor_names(folder)) is not None:
+        check_complete(model, stored, str(folder))
     check_weights(model, str(folder))
     return watched(model.eval().requires_grad_(False), f"the {what} in {folder}")

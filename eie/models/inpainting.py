@@ -54,7 +54,7 @@ def load_inpainting(model: str, device: str | None = None) -> Any:
             where=model,
             hint="give a folder or hub id of Stable Diffusion or another inpainting pipeline",
         ) from error
-    watch_pipeline(pipeline, model)
+    watch_pipeline(pipeline, model, folder)
     pipeline.to(place)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline

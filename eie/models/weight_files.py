@@ -50,6 +50,25 @@ def variant_of(folder: Path, parts: Iterable[str]) -> str | None:
     return min(variants, key=str) if variants else None
 
 
+def tensor_names(folder: Path) -> set[str] | None:
+    """The names of the tensors in a part's weights; None where they are no safetensors.
+
+    Raises:
+        OSError, ValueError: they cannot be read; safetensors has errors of its own.
+    """
+    from safetensors import safe_open
+
+    taken = weights_of(_names(folder))
+    if taken is None or taken.kind != "safetensors":
+        return None
+    names: set[str] = set()
+    for path in sorted(folder.iterdir()):
+        if _weights(path.name) == taken:
+            with safe_open(path, "numpy") as file:
+                names.update(file.keys())
+    return names
+
+
 def copy_part(source: Path, target: Path) -> Weights | None:
     """Copy a part's folder with one set of its weights, under their plain name.
 

@@ -258,7 +258,8 @@ def load_fitting(model: nn.Module, path: Path) -> None:
     """Set those tensors of a model that a safetensors file has in the same size.
 
     Raises:
-        BadInputError: the file cannot be read, or none of its tensors fits.
+        BadInputError: the file cannot be read, none of its tensors fits, or one that does holds
+            what is no finite number.
     """
     wanted = model.state_dict()
     fitting = {
@@ -268,6 +269,9 @@ def load_fitting(model: nn.Module, path: Path) -> None:
     }
     if not fitting:
         raise BadInputError("none of its tensors fits the model", where=str(path))
+    for name, tensor in fitting.items():
+        if not bool(tensor.isfinite().all()):
+            raise BadInputError(f"{name} holds what is no finite number", where=str(path))
     model.load_state_dict(fitting, strict=False)
 
 
@@ -428,6 +432,8 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    if path.is_dir():
+        raise BadInputError("is a folder", where=str(path), hint="name a .safetensors file in it")
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:

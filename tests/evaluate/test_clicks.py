@@ -115,7 +115,7 @@ def test_things_are_the_large_ones_that_are_told(folder):
     files = chosen_files(folder)
     things, notes = things_in(folder, files, 0.02)
     assert [thing.name for thing in things] == ["a.png 1", "a.png 3"]
-    assert notes == ["1 photos have no label map and were left out"]
+    assert notes == ["1 photos have no label map or outlines and were left out"]
     assert [t.label for t in things_in(folder, files, 0.001)[0]] == [1, 2, 3]
     (folder / "things.json").write_text('{"a": [1, 2]}')
     assert [t.label for t in things_in(folder, files, 0.001)[0]] == [1, 2]

@@ -186,14 +186,6 @@ def png(height: int, width: int, depth: int, colour: int, data: bytes) -> bytes:
 
 REFUSED = {
     "float": (encoded(picture("F"), "TIFF"), "32 bits"),
-    "Lab": (encoded(picture("LAB"), "TIFF"), "LAB"),
-    "pages": (
-        encoded(picture(), "TIFF", save_all=True, append_images=[picture()]), "several pages"),
-    "animation": (
-        encoded(picture(), "WEBP", save_all=True, append_images=[picture("L")]), "animated"),
-    "animated PNG": (
-        encoded(picture(), "PNG", save_all=True, append_images=[picture("L").convert("RGB")]),
-        "animated"),
     "GIF": (encoded(picture("P"), "GIF"), "not a PNG, JPEG, WebP or TIFF"),
     "text": (b"hello", "not a PNG"),
     "empty": (b"", "the file is empty"),
@@ -301,3 +293,63 @@ def test_a_failed_write_leaves_the_old_photo(tmp_path: Path) -> None:
 def test_photos_of_phones_with_further_pictures_inside() -> None:
     data = encoded(picture(), "MPO", save_all=True, append_images=[picture("L").convert("RGB")])
     assert read_photo(data).pixels.shape == (24, 32, 3)
+
+
+def density(data: bytes) -> tuple[float, float] | None:
+    """Pixels per inch, (x, y), as programs read them that look into no EXIF block."""
+    with Image.open(io.BytesIO(data)) as image:
+        told = image.info.get("dpi") if image.format != "WEBP" else None
+        return told and (round(float(told[0])), round(float(told[1])))
+
+
+@pytest.mark.parametrize("source", ["JPEG", "PNG", "TIFF", "BMP"])
+@pytest.mark.parametrize("target", ["JPEG", "PNG", "TIFF"])
+def test_the_resolution_is_kept_whatever_the_format(source: str, target: str) -> None:
+    photo = read_photo(encoded(picture(), source, dpi=(300, 150)))
+    assert photo.notes == ()
+    assert density(encode_photo(photo, target)) == (300, 150)
+    assert density(encode_photo(photo, target, metadata=False)) in (None, (1, 1))
+
+
+def test_a_resolution_is_turned_with_the_photo_and_webp_keeps_it_in_exif() -> None:
+    turned = read_photo(encoded(picture(), "JPEG", dpi=(300, 150), exif=exif_block(6)))
+    assert density(encode_photo(turned, "JPEG")) == (150, 300)
+    block = Image.open(io.BytesIO(encode_photo(turned, "WEBP"))).getexif()
+    assert (block[0x011A], block[0x011B], block[0x0128]) == (150, 300, 2)
+    assert block[0x010F] == "Maker"
+
+
+def test_a_resolution_in_exif_alone_reaches_the_other_formats_as_well() -> None:
+    block = Image.Exif()
+    block[0x011A], block[0x011B], block[0x0128] = 100.0, 50.0, 3  # by the centimetre
+    photo = read_photo(encoded(picture(), "WEBP", exif=block.tobytes()))
+    assert density(encode_photo(photo, "PNG")) == density(encode_photo(photo, "JPEG")) == (254, 127)
+    assert density(encode_photo(photo, "TIFF")) == (254, 127)
+
+
+def test_a_resolution_by_the_centimetre_is_kept_to_the_last_digit() -> None:
+    stored = bytearray(encoded(picture(), "JPEG"))
+    place = stored.index(b"JFIF\0") + 7
+    stored[place : place + 5] = struct.pack(">BHH", 2, 118, 59)
+    written = encode_photo(read_photo(bytes(stored)), "PNG")
+    assert b"pHYs" + struct.pack(">IIB", 11_800, 5_900, 1) in written
+
+
+def test_what_is_no_resolution_is_not_made_one() -> None:
+    for data in (
+        encoded(picture(), "JPEG"),
+        encoded(picture(), "PNG"),
+        encoded(picture(), "PNG", dpi=(0, 0)),
+    ):
+        assert read_photo(data).exif is None
+    plain = bytearray(encoded(picture(), "JPEG"))
+    place = plain.index(b"JFIF\0") + 7
+    plain[place : place + 5] = struct.pack(">BHH", 0, 2, 1)  # pixels twice as wide as high
+    photo = read_photo(bytes(plain))
+    assert photo.exif is None
+    assert photo.notes == ("that its pixels are not square (2:1) is not kept",)
+    block = Image.Exif()
+    block[0x011A], block[0x011B], block[0x0128] = 0.0, 1e9, 2
+    nonsense = read_photo(encoded(picture(), "WEBP", exif=block.tobytes()))
+    assert density(encode_photo(nonsense, "PNG")) is None
+    assert b"JFIF\0\1\1" + struct.pack(">BHH", 0, 1, 1) in encode_photo(nonsense, "JPEG")

@@ -135,9 +135,21 @@ def test_of_a_tiff_the_page_that_is_no_smaller_copy_is_read(tmp_path: Path) -> N
         photo = read_photo(path)
         assert np.array_equal(photo.pixels, scene(80, 60))
         assert any("pages" in note for note in photo.notes)
-    two = tiff_of_pages(tmp_path / "c.tif", ((80, 60), 0), ((80, 60), 0))
-    with pytest.raises(BadInputError, match="several pages"):
-        read_photo(two)
+
+
+@pytest.mark.parametrize("format", ["TIFF", "PNG", "WEBP", "AVIF"])
+def test_of_pages_and_frames_the_first_is_taken_with_a_note(format: str) -> None:
+    if format == "AVIF" and not features.check("avif"):
+        pytest.skip("this Pillow was built without AVIF")
+    further = [Image.fromarray(scene(80, 60, seed)) for seed in (1, 2)]
+    lossless = {"lossless": True} if format == "WEBP" else {}
+    first = Image.fromarray(scene(80, 60))
+    data = encoded(first, format, save_all=True, append_images=further, **lossless)
+    photo = read_photo(data)
+    off = np.abs(photo.pixels[..., :3].astype(int) - scene(80, 60))
+    assert off.max() == 0 if format != "AVIF" else off.mean() < 4
+    expected = "first of its 3 pages" if format == "TIFF" else "animated, its first frame"
+    assert [expected in note for note in photo.notes] == [True]
 
 
 STORAGE = {

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from eie.errors import MissingModelError
-from eie.models.finite import check_weights, finite, watched
+from eie.models.finite import check_complete, check_weights, finite, watched
 
 
 def test_finite_numbers_pass() -> None:
@@ -38,3 +38,20 @@ def test_a_watched_network_gives_finite_numbers_or_none() -> None:
     net(torch.ones(2))
     with pytest.raises(MissingModelError, match="the net"):
         net(torch.zeros(2))
+
+
+def test_weights_that_were_never_read_are_told() -> None:
+    with torch.device("meta"):
+        unread = nn.Linear(2, 2)
+    with pytest.raises(MissingModelError, match="folder: its weights lack weight"):
+        check_weights(unread, "folder")
+
+
+def test_a_file_that_lacks_weights_is_told_and_an_older_one_is_not() -> None:
+    net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    stored = set(net.state_dict())
+    check_complete(net, stored | {"position_ids"}, "unet in m")
+    check_complete(net, stored - {"1.num_batches_tracked"}, "unet in m")
+    check_complete(net, {"query.weight" if name == "0.weight" else name for name in stored}, "m")
+    with pytest.raises(MissingModelError, match=r"unet in m: its weights lack 0\.weight"):
+        check_complete(net, stored - {"0.weight"}, "unet in m")

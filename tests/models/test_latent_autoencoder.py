@@ -6,6 +6,7 @@ import torch
 from skimage import data
 from torch.nn import functional as F
 
+from eie.errors import MissingModelError
 from eie.models.conditioning import (
     condition_channels,
     decode_latents,
@@ -97,3 +98,12 @@ def test_condition_channels_hold_picture_and_shares() -> None:
     expected = torch.tensor([0.5] + [0.0] * 7).expand(8, 8)
     assert torch.equal(channels[0, 4], expected)
     assert torch.equal(channels[0, 5], expected)  # what is known is covered
+
+
+def test_a_folder_that_is_not_there_is_not_asked_of_the_hub(tmp_path, monkeypatch):
+    def asked(*_, **__):
+        raise AssertionError("the hub was asked")
+
+    monkeypatch.setattr("eie.models.latent_autoencoder.LatentAutoencoder.from_pretrained", asked)
+    with pytest.raises(MissingModelError, match=r"vae: there is no latent autoencoder"):
+        load_vae(tmp_path)

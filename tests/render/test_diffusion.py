@@ -262,6 +262,22 @@ def test_refusals(tiny, inpainting, tmp_path) -> None:
         render(edited(), decoder="inpaint", model=str(broken))
 
 
+@pytest.mark.parametrize("part", ["unet", "element_attention", "vae"])
+def test_a_model_that_lacks_weights_is_refused(tiny, tmp_path, part: str) -> None:
+    """What diffusers only warns of, if at all: what is missing would be random numbers."""
+    import shutil
+
+    from safetensors.numpy import load_file, save_file
+
+    copy = Path(shutil.copytree(tiny, tmp_path / "copy"))
+    [weights] = (copy / part).glob("*.safetensors")
+    tensors = load_file(weights)
+    lost = sorted(name for name in tensors if name.endswith("weight"))[0]
+    save_file({name: tensors[name] for name in tensors if name != lost}, weights)
+    with pytest.raises(MissingModelError, match=f"{part} in .*its weights lack {lost}"):
+        render(edited(), decoder=fast(str(copy)))
+
+
 def test_embeddings_of_another_encoder_are_refused(tiny) -> None:
     elements = encode(edited(), model=tiny)
     source = elements.sources[0]

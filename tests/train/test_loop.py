@@ -152,6 +152,21 @@ def test_weights_are_taken_as_far_as_they_fit(tmp_path):
         load_fitting(model, path)
 
 
+def test_weights_to_start_from_are_finite_and_a_file(tmp_path):
+    from safetensors.torch import save_file
+
+    model = torch.nn.Linear(2, 2)
+    bad = model.state_dict()["weight"].clone()
+    bad[1, 0] = float("nan")
+    save_file({"weight": bad}, tmp_path / "start.safetensors")
+    before = model.weight.clone()
+    with pytest.raises(BadInputError, match=r"start\.safetensors: weight holds what is no finite"):
+        load_fitting(model, tmp_path / "start.safetensors")
+    with pytest.raises(BadInputError, match="is a folder"):
+        load_fitting(model, tmp_path)
+    assert torch.equal(model.weight, before)
+
+
 @pytest.mark.parametrize(
     ("fast", "expected"),
     [(torch.bfloat16, "bf16"), (torch.float16, "fp16"), (torch.float32, "no")],
