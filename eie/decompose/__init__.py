@@ -133,9 +133,10 @@ def _by_sam(
     """Label map (H, W), element affinity (K, K) and objects by the paper's SAM-SLIC."""
     from eie.decompose.objects import MOST_ELEMENTS, object_masks
 
-    labels, affinity, logits = elements_by_sam(photo, segmenter, elements, beta, progress)
     head = getattr(segmenter.sam, "object_head", None)
-    if head is None or len(affinity) > MOST_ELEMENTS:
+    told = head is not None and elements <= MOST_ELEMENTS
+    labels, affinity, logits = elements_by_sam(photo, segmenter, elements, beta, progress, told)
+    if not told or len(affinity) > MOST_ELEMENTS:
         return labels, affinity, None
     return labels, affinity, object_masks(head, logits, labels, affinity)
 
@@ -146,10 +147,11 @@ def elements_by_sam(
     elements: int,
     beta: float = BETA,
     progress: Callable[[int, int], None] | None = None,
+    with_features: bool = False,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], MaskLogits]:
     """The paper's SAM-SLIC: label map (H, W), element affinity (K, K), and what they are made of.
 
-    Arguments as of :func:`decompose`; photo: (H, W, C) uint8.
+    Arguments as of :func:`decompose` and :func:`eie.decompose.affinity.mask_logits`.
     """
     from eie.decompose.affinity import element_affinity, mask_logits
     from eie.decompose.assign import assign, score_of_pixels
@@ -158,7 +160,9 @@ def elements_by_sam(
 
     height, width = photo.shape[:2]
     points = query_grid(height, width, elements).points
-    logits = mask_logits(segmenter.sam, photo, points, progress=progress)
+    logits = mask_logits(
+        segmenter.sam, photo, points, progress=progress, with_features=with_features
+    )
     assigned = assign(logits.values, points, logits.frame, beta, low=logits.low)
     labels, queries = connect(
         assigned,

@@ -45,8 +45,8 @@ class MaskLogits:
         low: side of the decoder's whole output; h ≤ low and w ≤ low.
         frame: the photo's place in the model's input.
         points: (N, 2) query points, (x, y) in photo pixels, pixel column j covers [j, j + 1).
-        features: (1, C, h, w) each, what the image encoder made on its way, from fine to coarse;
-            empty for an encoder that hands out its embedding alone.
+        features: (1, C, h, w) each, of several strides: mean colours at the finest, then what the
+            image encoder and the recogniser see; empty if they were not wanted.
     """
 
     values: NDArray[np.floating]
@@ -62,6 +62,7 @@ def mask_logits(
     points: NDArray[np.float64],
     *,
     progress: Progress | None = None,
+    with_features: bool = False,
 ) -> MaskLogits:
     """Prompt a Sam with every point alone and take its single-mask output (mask token 0).
 
@@ -74,6 +75,8 @@ def mask_logits(
         photo: (H, W, C) uint8 in [0, 255], C = 1 to 4.
         points: (N, 2) (x, y) in pixels, pixel column j covers [j, j + 1).
         progress: told after every batch of queries.
+        with_features: keep what an object head reads; only of a
+            :class:`eie.models.tiny_sam.TinySam`.
     """
     import torch
 
@@ -88,7 +91,7 @@ def mask_logits(
     values = np.empty((len(points), rows, columns), dtype=dtype)
     done = 0
     with torch.inference_mode():
-        image, features = _embed(sam, photo, frame)  # (1, C, h, w)
+        image, features = _embed(sam, photo, frame, with_features)  # (1, C, h, w)
         for batch in _decode(sam, image, frame.to_input(points), rows, columns):
             part = finite(batch.float(), "the segmenter").cpu().numpy()
             if len(part) == len(points) and dtype == part.dtype:
@@ -113,9 +116,11 @@ def model_input(photo: NDArray[np.uint8], frame: Frame) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(to_rgb(photo)).resize(size, Image.Resampling.BILINEAR))
 
 
-def _embed(sam: Any, photo: NDArray[np.uint8], frame: Frame) -> tuple[Tensor, tuple[Tensor, ...]]:
+def _embed(
+    sam: Any, photo: NDArray[np.uint8], frame: Frame, with_features: bool
+) -> tuple[Tensor, tuple[Tensor, ...]]:
     """(1, C, h, w) image embedding plus the dense embedding that stands for "no mask given", and
-    what else the image encoder hands out."""
+    the features that an object head reads, if they are wanted."""
     import torch
 
     from eie.models.sam_encoder import encode_image
@@ -129,11 +134,14 @@ def _embed(sam: Any, photo: NDArray[np.uint8], frame: Frame) -> tuple[Tensor, tu
         padded = padded[..., :rows, :columns]  # (1, 3, ≤ rows, ≤ columns)
     padded = padded.to(dtype, memory_format=torch.channels_last)
     encoder = sam.image_encoder
-    # A pyramid's other levels cost nothing more; the object head reads them all.
-    levels = encoder.levels(padded) if hasattr(encoder, "levels") else ()
-    embedding = levels[-1] if levels else encode_image(encoder, padded)  # (1, C, h, w)
+    features: tuple[Tensor, ...] = ()
+    if with_features:
+        levels = encoder.levels(padded)
+        embedding, features = levels[-1], (*levels, *sam.recognised(padded))
+    else:
+        embedding = encode_image(encoder, padded)  # (1, C, h, w)
     no_mask = sam.prompt_encoder.no_mask_embed.weight[:, :, None, None]
-    return embedding.float() + no_mask, levels
+    return embedding.float() + no_mask, features
 
 
 def _decode(
@@ -141,9 +149,9 @@ def _decode(
 ) -> Iterator[Tensor]:
     """Mask logits of batches of points, given in input pixels: (B, rows, columns) each."""
     import torch
-    from segment_anything.modeling import TwoWayTransformer
 
     from eie.models.sam_decoder import decode_prompts
+    from eie.models.sam_modeling import TwoWayTransformer
 
     # The prompt encoder adds half a pixel to what it takes for pixel indices.
     place = torch.tensor(points - 0.5, dtype=torch.float32, device=sam.device)  # (N, 2)

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.decompose.affinity import members
+from eie.decompose.frame import bilinear_weights
 from eie.elements import SURE, ObjectMasks
 from eie.patch_graph import likeness, merging, thinned, touching_patches
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from scipy.sparse import csr_array
 
     from eie.decompose.affinity import MaskLogits
     from eie.models.object_head import ElementGraph
@@ -82,45 +83,62 @@ def element_graph(
     # An element that thinning misses is hardly there.
     area = np.maximum(np.bincount(small.ravel(), minlength=count), 1) / small.size  # (K,)
     together, region = merging(likeness(affinity), area, touching_patches(small, count))
-    seen = _means(logits, labels, count)  # (K, 3 + F)
+    inside = members(labels, count, logits, _CELL)  # (K, cells) sparse
+    seen = _means(logits, inside)  # (K, 3 + F)
+    geometry = _geometry(inside, _cells(logits), labels, area, seen[:, :_COLOURS])
     return ElementGraph(
         features=torch.from_numpy(seen[:, _COLOURS:]),
-        geometry=torch.from_numpy(_geometry(logits, labels, area, seen[:, :_COLOURS])),
+        geometry=torch.from_numpy(geometry),
         affinity=torch.from_numpy(affinity),
         merged=torch.from_numpy(np.stack([together, region]).astype(np.float32)),
         touching=torch.from_numpy(touching_patches(small, count)),
     )
 
 
-def _means(logits: MaskLogits, labels: NDArray[np.integer], count: int) -> NDArray[np.float32]:
-    """(K, C) means over the elements of what the image encoder has, colours first."""
-    from torch.nn import functional as F
+def _means(logits: MaskLogits, inside: csr_array) -> NDArray[np.float32]:
+    """(K, C) means over the elements of all features, colours first.
 
-    rows, columns = _cells(logits)
-    inside = members(labels, count, logits, _CELL)  # (K, rows·columns) sparse
-    size = logits.features[0].shape[-2:]  # (h, w) of the finest
+    Args:
+        inside: (K, M) which cells lie in an element, rows sum to 1.
+    """
+    from eie.models.tiny_sam import LEVEL_STRIDES
+
+    cells = _cells(logits)
+    inside_coarser: dict[tuple[int, ...], csr_array] = {}
     means = []
-    for level in logits.features:
-        fine: Tensor = level.float()  # (1, C, h / s, w / s)
-        if fine.shape[-2:] != size:
-            fine = F.interpolate(fine, size=size, mode="bilinear")
-        cells = fine[0, :, :rows, :columns].flatten(1).T  # (rows·columns, C)
-        means.append(inside @ cells.contiguous().cpu().numpy())
+    for stride, level in zip(LEVEL_STRIDES, logits.features, strict=True):
+        size = (level.shape[2], level.shape[3])
+        if (stride, *size) not in inside_coarser:
+            weights = _interpolation(size, stride // LEVEL_STRIDES[0], cells)
+            inside_coarser[stride, *size] = inside @ weights  # (K, h·w)
+        values = level[0].flatten(1).T.float().cpu().numpy()  # (h·w, C)
+        means.append(inside_coarser[stride, *size] @ values)
     return np.concatenate(means, axis=1).astype(np.float32)
 
 
+def _interpolation(size: tuple[int, int], step: int, cells: tuple[int, int]) -> csr_array:
+    """(M, h·w) sparse: the cells' values by bilinear interpolation of a coarser grid."""
+    from scipy.sparse import csr_array, kron
+
+    vertical, horizontal = (
+        csr_array(bilinear_weights(coarse, coarse * step)[:fine])
+        for coarse, fine in zip(size, cells, strict=True)
+    )
+    return csr_array(kron(vertical, horizontal))
+
+
 def _geometry(
-    logits: MaskLogits,
+    inside: csr_array,
+    cells: tuple[int, int],
     labels: NDArray[np.integer],
     area: NDArray[np.float64],
     colours: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """(K, 10), as :class:`eie.models.object_head.ElementGraph` has it."""
     height, width = labels.shape
-    rows, columns = _cells(logits)
+    rows, columns = cells
     y, x = np.divmod(np.arange(rows * columns), columns)
     at = np.stack([(x + 0.5) / columns, (y + 0.5) / rows], axis=1)  # (rows·columns, 2)
-    inside = members(labels, len(area), logits, _CELL)  # (K, rows·columns) sparse
     centre = inside @ at  # (K, 2)
     spread = np.sqrt(np.maximum(inside @ at**2 - centre**2, 1e-9))  # (K, 2)
     edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])

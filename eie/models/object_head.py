@@ -42,14 +42,14 @@ class ObjectHeadConfig:
     dropout: share of hidden numbers that training drops.
     """
 
-    features: int = 816
-    reduced: int = 128
-    width: int = 160
+    features: int = 1288
+    reduced: int = 96
+    width: int = 128
     layers: int = 3
     heads: int = 4
     pair_width: int = 24
-    rounds: int = 3
-    dropout: float = 0.15
+    rounds: int = 2
+    dropout: float = 0.1
 
 
 class ElementGraph(NamedTuple):

@@ -28,7 +28,7 @@ def encode_image(encoder: Any, image: Tensor) -> Tensor:
     Returns:
         (1, C, h, w) image embedding.
     """
-    from segment_anything.modeling import ImageEncoderViT
+    from eie.models.sam_modeling import ImageEncoderViT
 
     if not isinstance(encoder, ImageEncoderViT):
         return encoder(image)
@@ -43,7 +43,7 @@ def encode_image(encoder: Any, image: Tensor) -> Tensor:
 
 def _attend(block: Any, x: Tensor) -> Tensor:
     """Attention of a block, within windows or over the whole image: (1, h, w, D) ⇒ same."""
-    from segment_anything.modeling.image_encoder import window_partition, window_unpartition
+    from eie.models.sam_modeling import window_partition, window_unpartition
 
     if not block.window_size:
         return _attention(block.attn, x)
@@ -79,7 +79,7 @@ def _attention(attention: Any, x: Tensor) -> Tensor:
 
 def _relative_terms(attention: Any, q: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
     """(W·H, h·w, c) ⇒ (W·H, h·w, h) and (W·H, h·w, w): what every key row, key column adds."""
-    from segment_anything.modeling.image_encoder import get_rel_pos
+    from eie.models.sam_modeling import get_rel_pos
 
     grid = q.unflatten(1, (height, width))  # (W·H, h, w, c)
     rows = get_rel_pos(height, height, attention.rel_pos_h)  # (h, h, c)

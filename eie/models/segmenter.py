@@ -84,7 +84,8 @@ def load_segmenter(spec: str | Path = TINY, device: str | None = None) -> Segmen
         UsageError: unknown device.
     """
     import torch
-    from segment_anything.modeling import TwoWayTransformer
+
+    from eie.models.sam_modeling import TwoWayTransformer
 
     target = choose_device(device)
     path = TINY_WEIGHTS if spec == TINY else Path(spec)
@@ -245,7 +246,8 @@ def _fill(sam: Any, tensors: Mapping[str, Tensor], path: Path) -> None:
 def _build_for(tensors: Mapping[str, Tensor]) -> tuple[Any, str]:
     """An empty Sam of the sizes that a checkpoint's tensors have, and the name of that size."""
     import torch
-    from segment_anything.modeling import (
+
+    from eie.models.sam_modeling import (
         ImageEncoderViT,
         MaskDecoder,
         PromptEncoder,

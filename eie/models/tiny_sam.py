@@ -13,13 +13,10 @@ the transformer: a mask begins as what looks like its point.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
-from segment_anything.modeling import MaskDecoder, PromptEncoder, Sam
-from segment_anything.modeling.common import MLPBlock
-from segment_anything.modeling.mask_decoder import MLP
-from segment_anything.modeling.transformer import Attention
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -29,14 +26,19 @@ from eie.models.lite0 import (
     PIXEL_MEAN,
     PIXEL_STD,
     EfficientNetLite0,
+    load_imagenet_weights,
 )
 from eie.models.object_head import ObjectHead
+from eie.models.sam_modeling import MLP, Attention, MaskDecoder, MLPBlock, PromptEncoder, Sam
 
 # Standard deviation of the backbone's features on photos under the ImageNet weights.
 LITE0_DEVIATION = (6.2, 8.1, 6.9, 5.6, 2.7)
 
 EMBEDDING_STRIDE = 4
 MASK_STRIDE = 2
+
+LEVEL_STRIDES = (4, 32, 16, 8, 4, 16, 32, 16, 32, 64)
+"""Of what :meth:`PyramidImageEncoder.levels` and :meth:`TinySam.recognised` give, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,8 @@ class PyramidImageEncoder(nn.Module):
             x: (B, 3, H, W) normalised pixels, sides multiples of 32.
 
         Returns:
-            mean colours at stride 4, in [0, 1]; the backbone's features at strides 16 and 32; the
-            top-down ones at 32, 16 and 8; the embedding at 4: (B, C, H/s, W/s) each.
+            mean colours at stride 4, in [0, 1]; the top-down features at strides 32, 16 and 8; the
+            embedding at 4: (B, C, H/s, W/s) each.
         """
         stride2, stride4, *coarse = self.backbone(x)
         pairs = list(zip(coarse, self.lateral, self.refine, strict=True))
@@ -138,7 +140,7 @@ class PyramidImageEncoder(nn.Module):
         level = level + F.interpolate(tops[-1], scale_factor=2.0, mode="bilinear")
         embedding = self.norm(self.fuse(level))  # (B, C, H/4, W/4)
         colours = F.avg_pool2d(x, EMBEDDING_STRIDE) * (PIXEL_STD[0] / 255) + PIXEL_MEAN[0] / 255
-        return (colours, *coarse[1:], *tops, embedding)
+        return (colours, *tops, embedding)
 
 
 class FusedAttention(Attention):
@@ -327,6 +329,34 @@ class TinySam(Sam):
     def __init__(self, *parts: Any, object_head: ObjectHead | None = None, **named: Any) -> None:
         super().__init__(*parts, **named)
         self.object_head = object_head
+
+    @cached_property
+    def recogniser(self) -> EfficientNetLite0:
+        """The backbone with its ImageNet weights as they are: it knows kinds of things better than
+        the image encoder's, which has learnt to see borders. No part of the weights.
+
+        Raises:
+            MissingModelError: the ImageNet weights are not installed.
+        """
+        backbone = EfficientNetLite0()
+        load_imagenet_weights(backbone)
+        parameter = next(self.image_encoder.parameters())
+        backbone.eval().requires_grad_(False).to(parameter.device, parameter.dtype)
+        return backbone.to(memory_format=torch.channels_last)
+
+    def recognised(self, x: Tensor) -> tuple[Tensor, ...]:
+        """What the recogniser sees in an image and in the same at half the size.
+
+        Args:
+            x: (1, 3, H, W) normalised pixels, sides multiples of 32.
+
+        Returns:
+            at strides 16 and 32, and of the half at 16, 32 and 64: (1, C, ≥ H/s, ≥ W/s) each.
+        """
+        half = F.avg_pool2d(x, 2)  # (1, 3, H/2, W/2)
+        right, below = -half.shape[3] % 32, -half.shape[2] % 32
+        half = F.pad(half, (0, right, 0, below))  # sides multiples of 32
+        return (*self.recogniser(x)[-2:], *self.recogniser(half)[-3:])
 
 
 def build_tiny_sam(config: TinySamConfig = TinySamConfig(), *, objects: bool = False) -> TinySam:

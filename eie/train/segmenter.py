@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from segment_anything.modeling import Sam
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eie.errors import UsageError
 from eie.models.lite0 import load_imagenet_weights
+from eie.models.sam_modeling import Sam
 from eie.models.tiny_sam import MASK_STRIDE, build_tiny_sam
 from eie.train.images import Folder, TrainingImages, read_training_images
 from eie.train.loop import averaged_weights, load_fitting, train

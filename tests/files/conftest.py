@@ -83,8 +83,8 @@ def _source_differences(a: Source, b: Source) -> list[str]:
     if (x is None) != (y is None):
         found.append("objects")
     elif x is not None and y is not None:
-        if not _equal(x.chances, y.chances) or not _equal(x.scores, y.scores):
-            found.append("objects")
+        same = _equal(x.chances, y.chances) and _equal(x.scores, y.scores)
+        found += [] if same else ["objects"]
     x, y = a.embeddings, b.embeddings
     if (x is None) != (y is None):
         found.append("embeddings")
