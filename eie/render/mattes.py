@@ -17,13 +17,14 @@ the alpha of the photo's own pixels.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eie.elements import Source
 from eie.geometry import common_box, corners
-from eie.render.pictures import Mask, Picture, Plane, Window, bounds, split_alpha
+from eie.render.pictures import Mask, Picture, Plane, Window, split_alpha
 from eie.render.working_size import dilated
 
 Floats = NDArray[np.float32]
@@ -64,8 +65,8 @@ _BLURS = (12, 3)
 _FAINT = 0.02
 """Alpha below which a pixel is not the thing's, and above 1 less which it is its alone."""
 
-_MOST = 24_000
-"""Pixels of a band that are solved for at full size."""
+_MOST, _LARGEST = 100_000, 2_000_000
+"""Most pixels of a band, and of a window around it, at the size at which it is solved."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,14 +167,22 @@ def matte_of(
     margin = int(np.ceil((_REACH[1] + _STATISTICS) * scale))
     window = Window(y0, x0, y1, x1).grown(margin).clipped(Window.of(source.label_map))
     mask = members[source.label_map[window.slices]]
-    step = _step(mask, scale)
-    if step is None:
+    if mask.all():
         return None
     colour, opacity = split_alpha(pixels[window.slices])
-    clear = None if opacity is None else _reduced(opacity == 0, step) > 0
-    planes = _Planes.of(_reduced(colour, step) / np.float32(255), _reduced(mask, step) > 0.5, clear)
-    reach = _reach(most, step)
-    return planes.matte(members, window, step, scale / step, reach)
+    step = _least_step(mask, scale)
+    while True:
+        planes = _Planes.of(
+            _reduced(colour, step),
+            _reduced(mask, step) > 0.5,
+            None if opacity is None else _reduced(opacity == 0, step) > 0,
+            scale / step,
+            _reach(most, step),
+        )
+        trimap = planes.trimap()
+        if np.count_nonzero(trimap.unknown) <= _MOST:
+            return planes.matte(trimap, members, window, step)
+        step += 1
 
 
 def _reach(most: float, step: int) -> float:
@@ -181,25 +190,24 @@ def _reach(most: float, step: int) -> float:
     return most if step == 1 else max(0.0, np.floor(most / step) - 1)
 
 
-def _step(mask: Mask, scale: float) -> int | None:
-    """What to divide the size by, so that the band is not too long; None if there is none."""
+def _least_step(mask: Mask, scale: float) -> int:
+    """What to divide the size by, so that neither a mask nor the band along its border is too
+    large."""
     import cv2
 
-    window = bounds(mask)
-    if window is None or mask.all():
-        return None
     box = np.ones((3, 3), np.uint8)
-    small = mask.view(np.uint8)
-    border = np.count_nonzero(cv2.morphologyEx(small, cv2.MORPH_GRADIENT, box)) / 2
-    return int(np.ceil(np.sqrt(border * (sum(_BAND) + 3) * scale / _MOST)))
+    border = np.count_nonzero(cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_GRADIENT, box)) / 2
+    band = border * sum(_BAND) * np.sqrt(scale)
+    return max(1, int(np.ceil(np.sqrt(max(band / _MOST, mask.size / _LARGEST)))))
 
 
-def _reduced(planes: NDArray[np.generic], step: int) -> Floats:
-    """(H, W, ...) at 1 / `step` of the size, rounded up, each pixel a mean."""
+def _reduced(planes: Picture | Mask, step: int) -> Floats:
+    """(H, W, ...) in [0, 1] at 1 / `step` of the size, rounded up, each pixel a mean."""
     import cv2
 
-    most = 255 if planes.dtype == np.bool_ else 1
-    values = planes.view(np.uint8) * np.uint8(255) if planes.dtype == np.bool_ else planes
+    values: NDArray[Any] = planes
+    if planes.dtype == np.bool_:
+        values = planes.view(np.uint8) * np.uint8(255)
     if step > 1:
         height, width = planes.shape[:2]
         below, right = -height % step, -width % step
@@ -207,8 +215,8 @@ def _reduced(planes: NDArray[np.generic], step: int) -> Floats:
             values = cv2.copyMakeBorder(values, 0, below, 0, right, cv2.BORDER_REPLICATE)
         size = ((width + right) // step, (height + below) // step)
         values = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
-        values = np.asarray(values).reshape(size[1], size[0], *planes.shape[2:])
-    return np.asarray(values, dtype=np.float32) / np.float32(most)
+        values = values.reshape(size[1], size[0], *planes.shape[2:])
+    return np.asarray(values, dtype=np.float32) / np.float32(255)
 
 
 def _beyond(crop: Window, window: Window) -> Mask:
@@ -216,6 +224,20 @@ def _beyond(crop: Window, window: Window) -> Mask:
     rows, columns = np.arange(crop.top, crop.bottom), np.arange(crop.left, crop.right)
     out = (rows < window.top) | (rows >= window.bottom)
     return out[:, None] | (columns < window.left) | (columns >= window.right)
+
+
+class _Trimap(NamedTuple):
+    """What is known of a thing, and what is to be estimated.
+
+    Attributes:
+        thing: (h, w) bool, where it is not unknown.
+        unknown: (h, w) bool.
+        doubted: (h, w) bool, near pixels that do not look like the mask says.
+    """
+
+    thing: Mask
+    unknown: Mask
+    doubted: Mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,6 +249,8 @@ class _Planes:
         mask: (h, w) bool, the thing.
         clear: (h, w) bool, what shows nothing, as the photo is transparent there.
         depth, distance: (h, w) pixels to what is not the mask, and to what is.
+        scale: pixels for one of the stated lengths.
+        most: pixels beyond the mask that alpha may reach.
     """
 
     colour: Floats
@@ -234,86 +258,90 @@ class _Planes:
     clear: Mask
     depth: Floats
     distance: Floats
+    scale: float
+    most: float
 
     @classmethod
-    def of(cls, colour: Floats, mask: Mask, clear: Mask | None) -> _Planes:
-        return cls(
-            colour,
-            mask,
-            np.zeros_like(mask) if clear is None else clear,
-            _distance(~mask),
-            _distance(mask),
-        )
+    def of(
+        cls, colour: Floats, mask: Mask, clear: Mask | None, scale: float, most: float
+    ) -> _Planes:
+        clear = np.zeros_like(mask) if clear is None else clear
+        return cls(colour, mask, clear, _distance(~mask), _distance(mask), scale, most)
 
     def matte(
-        self,
-        members: NDArray[np.bool_],
-        window: Window,
-        step: int,
-        scale: float,
-        most: float,
+        self, trimap: _Trimap, members: NDArray[np.bool_], window: Window, step: int
     ) -> Matte:
-        """See :func:`matte_of`; lengths in pixels of the planes, `scale` of them for one stated."""
-        unknown, doubted = self._unknown(scale, most)
-        known = self.mask | (self._own_edge(scale) & (self.distance <= min(most, _BAND[1] * scale)))
-        weight = np.where(doubted, _DOUBTED, _PRIOR)
-        prior = _gaussian(self.mask.astype(np.float32), _PRIOR_BLUR * scale)
-        alpha = solved_alpha(self.colour, known, unknown, prior, weight)
-        inside, outside = _both_colours(self.colour, alpha, ~self.clear, scale)
-        models = linear_models(self.colour, alpha) if step > 1 else self.colour[:0]
-        sides = np.dstack([~unknown & known, ~unknown & ~known]).astype(np.float32)
-        reach = int(np.ceil(most * step))
-        return Matte(members, window, step, alpha, models, sides, inside, outside, reach)
+        """The matte; see :class:`Matte`."""
+        prior = _gaussian(self.mask.astype(np.float32), _PRIOR_BLUR * self._widened)
+        weight = np.where(trimap.doubted, _DOUBTED, _PRIOR)
+        alpha = solved_alpha(self.colour, trimap.thing, trimap.unknown, prior, weight)
+        inside, outside = _both_colours(self.colour, alpha, ~self.clear, self.scale)
+        known = ~trimap.unknown
+        return Matte(
+            members=members,
+            window=window,
+            step=step,
+            alpha=alpha,
+            models=linear_models(self.colour, alpha) if step > 1 else self.colour[:0],
+            sides=np.dstack([known & trimap.thing, known & ~trimap.thing]).astype(np.float32),
+            inside=inside,
+            outside=outside,
+            reach=int(np.ceil(self.most * step)),
+        )
 
-    def _own_edge(self, scale: float) -> Mask:
-        """(h, w) bool, where the photo's own alpha is the edge."""
-        return dilated(self.clear, max(1, round(3 * scale)))
-
-    def _unknown(self, scale: float, most: float) -> tuple[Mask, Mask]:
-        """(h, w) bool, what is estimated; and (h, w) bool, near what does not look like the mask
-        says."""
+    def trimap(self) -> _Trimap:
+        """Which pixels are the thing's, not the thing's, or to be estimated."""
         import cv2
 
-        within, outside = self.mask, ~self.mask
-        deep, far = _REACH[0] * scale, min(_REACH[1] * scale, most)
-        band = within & (self.depth <= _BAND[0] * scale)
-        band |= outside & (self.distance <= min(_BAND[1] * scale, most))
-        reached = (within & (self.depth <= deep)) | (outside & (self.distance <= far))
-        unlike = reached & ~band & self._unlike(scale, deep, far)
+        inner, outer = _BAND[0] * self._widened, min(_BAND[1] * self._widened, self.most)
+        deep, far = _REACH[0] * self.scale, min(_REACH[1] * self.scale, self.most)
+        band = np.where(self.mask, self.depth <= inner, self.distance <= outer)
+        reached = np.where(self.mask, self.depth <= deep, self.distance <= far)
+        unlike = reached & ~band & self._unlike(deep, far)
         count, labels = cv2.connectedComponents((unlike | band).astype(np.uint8))
         joined = np.zeros(count, dtype=bool)
         joined[labels[band]] = True
         unlike &= joined[labels]
-        unknown = (band | (dilated(unlike, max(1, round(scale))) & reached)) & ~self._own_edge(
-            scale
-        )
-        return unknown, dilated(unlike, max(1, round(2 * scale)))
+        own_edge = dilated(self.clear, self._pixels(3))  # where the photo's alpha is the edge
+        unknown = (band | (dilated(unlike, self._pixels(1)) & reached)) & ~own_edge
+        thing = self.mask | (own_edge & (self.distance <= outer))
+        return _Trimap(thing, unknown, dilated(unlike, self._pixels(2)))
 
-    def _unlike(self, scale: float, deep: float, far: float) -> Mask:
+    def _unlike(self, deep: float, far: float) -> Mask:
         """(h, w) bool, pixels that look more like the other side of the border than theirs."""
         box = np.ones(2 * [2 * int(np.ceil(deep)) + 3], np.uint8)
         core = self.mask & (self.depth > deep) & ~self.clear
-        core |= self._ridge(scale) & ~_grown(core, box)
+        core |= self._ridge() & ~_grown(core, box)
         ground = ~self.mask & (self.distance > far) & ~self.clear
-        reach = max(1, round(_STATISTICS * scale))
+        reach = self._pixels(_STATISTICS)
         inner, inner_spread, inner_there = _looks(self.colour, core, reach)
         outer, outer_spread, outer_there = _looks(self.colour, ground, reach)
         way = inner - outer
         length = np.sqrt(np.square(way).sum(axis=2))
         share = ((self.colour - outer) * way).sum(axis=2) / (np.square(length) + 1e-6)
         told = inner_there & outer_there & (2 * length > inner_spread + outer_spread)
-        here, spread = np.where(self.mask, 1 - share, share), _DEVIATIONS[1] * outer_spread
-        spread = np.where(self.mask, _DEVIATIONS[0] * inner_spread, spread)
-        unlike: Mask = told & (here > _LIKE) & (here * length > spread + _LEAST_DIFFERENCE)
+        other = np.where(self.mask, 1 - share, share)
+        spread = np.where(self.mask, _DEVIATIONS[0] * inner_spread, _DEVIATIONS[1] * outer_spread)
+        unlike: Mask = told & (other > _LIKE) & (other * length > spread + _LEAST_DIFFERENCE)
         return unlike
 
-    def _ridge(self, scale: float) -> Mask:
+    def _ridge(self) -> Mask:
         """(h, w) bool, the middle of thin parts, which have no inside."""
         import cv2
 
         highest = cv2.dilate(self.depth, np.ones((3, 3), np.uint8))
-        ridge = self.mask & (self.depth >= highest - 1e-3) & (self.depth > 0.6 * _BAND[0] * scale)
-        return np.asarray(ridge & ~self.clear)
+        ridge = (self.depth >= highest - 1e-3) & (self.depth > 0.6 * _BAND[0] * self._widened)
+        return np.asarray(ridge & self.mask & ~self.clear)
+
+    @property
+    def _widened(self) -> float:
+        """By what lengths of a border itself grow: larger photos are blurred by more pixels, but
+        not by as many more."""
+        return float(np.sqrt(self.scale))
+
+    def _pixels(self, length: float) -> int:
+        """A stated length in whole pixels, at least one."""
+        return max(1, round(length * self.scale))
 
 
 def _distance(mask: Mask) -> Floats:
