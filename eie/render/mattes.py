@@ -81,7 +81,8 @@ class Matte:
         models: (h, w, C + 1), a and b of α = a·I + b for colours I in [0, 1].
         sides: (h, w, 2), whether a pixel is known to be the thing's, and not the thing's: 1 or 0.
         inside, outside: (h, w, C) in [0, 1], blurred colours of the thing and of what is behind.
-        reach: pixels of the source beyond the patches that alpha reaches.
+        reach: pixels of the source beyond the patches that alpha reaches; what it is beyond them
+            has no meaning if that is 0.
     """
 
     members: NDArray[np.bool_]
@@ -92,7 +93,7 @@ class Matte:
     sides: Floats
     inside: Floats
     outside: Floats
-    reach: int
+    reach: float
 
     def at(self, crop: Window, colour: Picture) -> tuple[Plane, Picture]:
         """The matte of a part of the source.
@@ -181,13 +182,13 @@ def matte_of(
         )
         trimap = planes.trimap()
         if np.count_nonzero(trimap.unknown) <= _MOST:
-            return planes.matte(trimap, members, window, step)
+            return planes.matte(trimap, members, window, step, most)
         step += 1
 
 
 def _reach(most: float, step: int) -> float:
     """How far alpha may reach at 1 / `step` of the size, in pixels there, to be safely within."""
-    return most if step == 1 else max(0.0, np.floor(most / step) - 1)
+    return most if step == 1 else max(0.0, np.floor(most / step) - 2)
 
 
 def _least_step(mask: Mask, scale: float) -> int:
@@ -269,7 +270,12 @@ class _Planes:
         return cls(colour, mask, clear, _distance(~mask), _distance(mask), scale, most)
 
     def matte(
-        self, trimap: _Trimap, members: NDArray[np.bool_], window: Window, step: int
+        self,
+        trimap: _Trimap,
+        members: NDArray[np.bool_],
+        window: Window,
+        step: int,
+        reach: float,
     ) -> Matte:
         """The matte; see :class:`Matte`."""
         prior = _gaussian(self.mask.astype(np.float32), _PRIOR_BLUR * self._widened)
@@ -286,7 +292,7 @@ class _Planes:
             sides=np.dstack([known & trimap.thing, known & ~trimap.thing]).astype(np.float32),
             inside=inside,
             outside=outside,
-            reach=int(np.ceil(self.most * step)),
+            reach=reach if self.most else 0,
         )
 
     def trimap(self) -> _Trimap:

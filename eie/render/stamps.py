@@ -104,6 +104,8 @@ def _matted(
     Where the thing is in several layers, each has what is nearest to it.
     """
     cover, own = matte.at(crop, colour)
+    if not matte.reach:
+        cover[~members[patches]] = 0
     if np.array_equal(members, matte.members) or not cover.any():
         return own, cover
     thing = matte.members[patches]
