@@ -24,7 +24,7 @@ from eie.cli.evaluate_options import (
     store_folder,
     words,
 )
-from eie.cli.options import Device, Elements, Model, typed
+from eie.cli.options import Device, Edge, Elements, Model, typed
 from eie.errors import UsageError
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ def command(
             "elements unedited.",
         ),
     ] = None,
+    edge: Edge = None,
     model: Model = None,
     segmenter: Segmenter = None,
     elements: Elements = None,
@@ -135,7 +136,8 @@ def command(
     An object pasted on a scene at A, and the same at B, is a move with known truth; with and
     without it, a removal; at two sizes, a resize; at A, and at A and B, a copy. Three regions are
     judged: revealed, what the object covered before and no longer does; object, its new place;
-    untouched, all the rest, without a margin. Features: at every pixel the squared distance of
+    untouched, all the rest, without a margin. Edge: PSNR within 8 pixels of the object's border at
+    its new place, away from the old one. Features: at every pixel the squared distance of
     unit-length EfficientNet-Lite0 features (ImageNet) of result and truth, mean over strides 2, 4,
     8, 16, 32 and the region; 0 to 4. Identical: share of the untouched pixels that equal the photo
     before. Leftover: how much of the object's detail still shows at its old place, 0 to 1 (least
@@ -177,6 +179,7 @@ def command(
             baselines=words(baselines),
             select=select,
             free=free,
+            edge=edge,
             segmenter=segmenter,
             elements=elements,
             size=size,

@@ -66,6 +66,17 @@ Quality = Annotated[
     ),
 ]
 
+Edge = Annotated[
+    str | None,
+    typer.Option(
+        "--edge",
+        metavar="hard|soft",
+        help="How what moved or is cut out ends: soft takes its old ground out of a border's "
+        "pixels and its thin parts along, hard cuts where its elements end.",
+        show_default="soft",
+    ),
+]
+
 Metadata = Annotated[
     bool | None,
     typer.Option(

@@ -9,6 +9,7 @@ import typer
 
 from eie.cli.options import (
     Device,
+    Edge,
     ElementFile,
     Metadata,
     Model,
@@ -67,11 +68,12 @@ def command(
             min=0,
             max=DILATION,
             help="How many pixels around what is taken away are filled, too, as the photo still "
-            "shows a little of it there; 0 leaves all pixels but those of edited elements as they "
-            "were.",
+            "shows a little of it there; soft edges reach as far. 0 leaves all pixels but those of "
+            "edited elements as they were.",
             show_default=".9 % of the photo's side, 2 to 16",
         ),
     ] = None,
+    edge: Edge = None,
     model: Model = None,
     device: Device = None,
     steps: Annotated[
@@ -173,6 +175,7 @@ def command(
                 decoder=decoder,
                 free=free,
                 dilation=dilation,
+                edge=edge,
                 model=model,
                 device=device,
                 steps=steps,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eie.cli.options import ElementFile, OutputPicture, PictureFormat, typed
+from eie.cli.options import Edge, ElementFile, OutputPicture, PictureFormat, typed
 from eie.cli.payload import is_stream, picture_format, read_elements, write_picture
 from eie.cli.progress import working
 from eie.errors import UsageError
@@ -58,6 +58,7 @@ def command(
             help="These elements instead, with their own pixels, transparent around (RGBA).",
         ),
     ] = None,
+    edge: Edge = None,
     format: PictureFormat = None,
 ) -> None:
     """Draw the elements' borders and ids.
@@ -84,12 +85,14 @@ def command(
             "--cutout draws nothing over the photo",
             hint=f"leave out --{next(iter(drawing)).replace('_', '-')}",
         )
+    if cut is None and edge is not None:
+        raise UsageError("only what is cut out has an edge", hint="leave out --edge")
     if cut is not None and format == "JPEG":
         raise UsageError("JPEG holds no transparency", hint="name a .png, .webp or .tiff file")
     elements = read_elements(file)
     if cut is not None:
         with working("cutting out"):
-            photo = cutout(elements, select(elements, cut).tolist())
+            photo = cutout(elements, select(elements, cut).tolist(), **typed(edge=edge))
         _hand_out(photo, output, format)
         return
     chosen = None if only is None else select(elements, only)

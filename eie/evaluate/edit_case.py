@@ -19,6 +19,9 @@ Plane = NDArray[np.uint8]
 HALF = 128
 """Opacity from which on a pixel is the object's more than the scene's."""
 
+EDGE = 8
+"""Pixels on both sides of an object's border that are its edge."""
+
 Kind = Literal["move", "remove", "resize", "copy"]
 KINDS: tuple[Kind, ...] = ("move", "remove", "resize", "copy")
 
@@ -113,6 +116,12 @@ class EditCase:
     def object(self) -> Mask:
         """(H, W) bool, the object's new place."""
         return self.present & ~self.apart
+
+    @property
+    def edge(self) -> Mask:
+        """(H, W) bool, about the object's border at its new place, away from the old one."""
+        inside, outside = (dilated(part, EDGE) for part in (self.present, ~self.present))
+        return inside & outside & ~dilated(self.gone, EDGE) & ~self.apart
 
     @property
     def untouched(self) -> Mask:

@@ -1,9 +1,10 @@
 """How good an edit with known truth is, region by region.
 
-A result is compared with the truth in three regions (:class:`eie.evaluate.edit_case.EditCase`):
+A result is compared with the truth in four regions (:class:`eie.evaluate.edit_case.EditCase`):
 
 - *revealed*: what the object covered before and no longer does;
 - *object*: where the object is after the edit;
+- *edge*: within 8 pixels of its border there, but not near its old place; by PSNR alone;
 - *untouched*: everything else. It has no margin: what an edit changes beside the object counts.
 
 Regions of fewer than 64 pixels are not measured. In each of the others, PSNR and the feature
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 
 from eie.evaluate import realism
 from eie.evaluate.cases import CaseResult, Pixels
-from eie.evaluate.edit_case import EditCase, Mask
+from eie.evaluate.edit_case import EDGE, EditCase, Mask
 from eie.evaluate.results import Measure
 
 TRUTH = "truth"
@@ -40,6 +41,7 @@ MEASURES: Mapping[str, Measure] = {
     "revealed_detail": Measure("revealed detail", "", None, 2, average="median"),
     "object_psnr": Measure("object PSNR", "dB", True, 2),
     "object_distance": Measure("object features", "", False),
+    "edge_psnr": Measure("edge PSNR", "dB", True, 2),
     "untouched_psnr": Measure("untouched PSNR", "dB", True, 2),
     "untouched_distance": Measure("untouched features", "", False),
     "untouched_identical": Measure("identical", "", True, 4),
@@ -49,7 +51,8 @@ MEASURES: Mapping[str, Measure] = {
 }
 
 NOTES = (
-    "revealed: what the object covered before; object: its new place; untouched: all else",
+    "revealed: what the object covered before; object: its new place; edge: within "
+    f"{EDGE} pixels of its border there, away from the old place; untouched: all else",
     "features: mean squared distance of unit-length EfficientNet-Lite0 features at five strides, "
     "0 equal to 4",
     "KID: kernel distance of the crops about the revealed regions to those of the truths, in "
@@ -91,6 +94,7 @@ def scores_of(case: EditCase, results: Mapping[str, Pixels]) -> dict[str, dict[s
         for name, region in regions.items():
             found[f"{name}_psnr"] = region_psnr(picture, case.truth, region)
             found[f"{name}_distance"] = _mean(distance, region)
+        found["edge_psnr"] = region_psnr(picture, case.truth, case.edge)
         same = (picture == case.before).all(axis=2)
         found["untouched_identical"] = _mean(same, case.untouched)
         found["leftover"] = leftover(picture, case)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from eie.evaluate.baselines import BASELINES
+
+if TYPE_CHECKING:
+    from eie.render import Edge
 
 Pick = Literal["click", "mask", "exact"]
 PICKS: tuple[Pick, ...] = ("click", "mask", "exact")
@@ -28,6 +31,7 @@ class EditSettings:
             have to fill.
         free: decode everything from embeddings and boxes, as the paper does; beside each decoder
             stands what it makes of the elements unedited.
+        edge: of what decoders show moved, as in :func:`eie.render`.
         segmenter, elements: as in :func:`eie.decompose`.
         size: long side in pixels, to which photos are scaled down.
         shadow: whether pasted objects cast a soft contact shadow.
@@ -39,6 +43,7 @@ class EditSettings:
     baselines: tuple[str, ...] | None = None
     select: Pick = "click"
     free: bool = False
+    edge: Edge | None = None
     segmenter: str = "tiny"
     elements: int = 256
     size: int = 512

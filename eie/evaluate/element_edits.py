@@ -107,7 +107,9 @@ def rendered(
 
     def render(variant: ElementSet, name: str) -> Pixels:
         decoder = decoder_of(name, settings)
-        rendering = eie.render(variant, decoder=decoder, free=settings.free, dilation=dilation)
+        rendering = eie.render(
+            variant, decoder=decoder, free=settings.free, dilation=dilation, edge=settings.edge
+        )
         return rendering.photo.pixels
 
     return {

@@ -19,8 +19,11 @@ from eie.errors import UsageError
 from eie.files.colours import visible_colours
 from eie.files.images import Photo, write_photo
 from eie.render.anchored import (
+    DEFAULT_EDGE,
     DILATION,
+    EDGES,
     Decoder,
+    Edge,
     Progress,
     Scene,
     compose,
@@ -36,9 +39,11 @@ from eie.render.pictures import Mask, Picture
 __all__ = [
     "DECODERS",
     "DILATION",
+    "EDGES",
     "ClassicalDecoder",
     "Decoder",
     "DiffusionDecoder",
+    "Edge",
     "FreeDecoder",
     "InpaintDecoder",
     "LightDecoder",
@@ -100,9 +105,9 @@ class Rendering:
     Attributes:
         photo: the result, with the profile and metadata of source 0.
         changed: (H, W) bool, pixels that differ from source 0.
-        provenance: what made it, as text by key ("Software", "eie:decoder", "eie:settings" and
-            "eie:dilation" in pixels, "eie:variation" as "2 of 4"); goes into the written file,
-            and the same values give the same bytes.
+        provenance: what made it, as text by key ("Software", "eie:decoder", "eie:settings",
+            "eie:edge" and "eie:dilation" in pixels, "eie:variation" as "2 of 4"); goes into the
+            written file, and the same values give the same bytes.
     """
 
     photo: Photo
@@ -126,6 +131,7 @@ def render(
     decoder: str | Decoder | None = None,
     free: bool = False,
     dilation: int | None = None,
+    edge: Edge | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> Rendering:
@@ -140,16 +146,26 @@ def render(
         dilation: pixels around what is taken away that are filled, too, as the photo still shows
             a little of it there; 0 changes nothing but edited elements; None for what the canvas
             suggests (:func:`eie.render.anchored.dilation_of`). Not for `free`.
+        edge: of what moved: "soft" by an alpha matte, with what of it reaches beyond its elements
+            (hair, poles), as far as the dilation; "hard" where its elements end; None for
+            :data:`eie.render.anchored.DEFAULT_EDGE`. Not for `free`.
         progress: called with (steps done, all steps) by decoders that work in steps.
         options: settings of the decoder that `decoder` names, such as `model` and `device`.
 
     Raises:
-        UsageError: no such decoder or option, a source without pixels, a dilation out of
-            range, or `free` with one or with a decoder that knows no embeddings.
+        UsageError: no such decoder, edge or option, a source without pixels, a dilation out of
+            range, or `free` with one of them or with a decoder that knows no embeddings.
         MissingModelError: the decoder's weights are not there.
     """
     [rendering] = variations(
-        elements, 1, decoder=decoder, free=free, dilation=dilation, progress=progress, **options
+        elements,
+        1,
+        decoder=decoder,
+        free=free,
+        dilation=dilation,
+        edge=edge,
+        progress=progress,
+        **options,
     )
     return rendering
 
@@ -161,6 +177,7 @@ def variations(
     decoder: str | Decoder | None = None,
     free: bool = False,
     dilation: int | None = None,
+    edge: Edge | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> list[Rendering]:
@@ -169,8 +186,8 @@ def variations(
     Args:
         count: of renderings; more than one only by decoders that can vary. Variation k, counted
             from 0, has the decoder's seed + k.
-        elements, decoder, free, dilation, progress, options: as :func:`render`, which raises the
-            same.
+        elements, decoder, free, dilation, edge, progress, options: as :func:`render`, which raises
+            the same.
     """
     chosen = _decoder(decoder or (DEFAULT_FREE if free else DEFAULT), options)
     if count < 1:
@@ -182,12 +199,15 @@ def variations(
         )
     if free and dilation is not None:
         raise UsageError("a dilation has no meaning for --free", hint="leave out --dilation")
+    if free and edge is not None:
+        raise UsageError("an edge has no meaning for --free", hint="leave out --edge")
     if free:
         made = _freely(elements, chosen, count, progress)
         provenance = _provenance(chosen) | {"eie:free": "true"}
     else:
-        made = _anchored(elements, chosen, count, stage(elements, dilation), progress)
-        provenance = _provenance(chosen) | _dilation(elements, dilation)
+        edge = edge or DEFAULT_EDGE
+        made = _anchored(elements, chosen, count, stage(elements, dilation, edge), progress)
+        provenance = _provenance(chosen) | _dilation(elements, dilation) | {"eie:edge": edge}
     return [
         replace(
             rendering,

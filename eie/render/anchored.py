@@ -5,14 +5,15 @@
 Three things change pixels: a layer painted over them, the hole that a layer or a deleted element
 leaves, and the hole's dilation by a few pixels. It is dilated because a photo's objects reach a
 little beyond their masks (blur, compression): filled from right outside the mask, a removed object
-would leave its outline.
+would leave its outline. With soft edges, a layer takes along what of it reaches beyond its elements
+(hair, poles, blur) within that dilation; as it is scaled, so is this.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +21,19 @@ from numpy.typing import NDArray
 from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.geometry import common_box, corners
-from eie.render.layers import Layer, layers_of, paint, patch_members
+from eie.render.layers import Layer, layers_of, paint, patch_members, usual_dilation, with_mattes
 from eie.render.pictures import Mask, Picture, Window, bounds
 from eie.render.working_size import dilated
 
 DILATION = 64
 """Most pixels beyond the old and new place of an element that rendering may change."""
 
-_USUAL, _LEAST, _MOST = 1 / 110, 2, 16
-"""The usual dilation as a part of the canvas' side, its least and its most in pixels."""
+Edge = Literal["hard", "soft"]
+
+EDGES: Sequence[Edge] = get_args(Edge)
+"""How what moved ends: where its elements do, or by an alpha matte (:mod:`eie.render.mattes`)."""
+
+DEFAULT_EDGE: Edge = "soft"
 
 Progress = Callable[[int, int], None]
 """Takes the steps done and all steps."""
@@ -107,8 +112,7 @@ class PixelsOfSources:
 
 def dilation_of(elements: ElementSet) -> int:
     """The usual dilation of what is gone, in pixels; it grows with the canvas, as blur does."""
-    side = np.sqrt(elements.canvas.height * elements.canvas.width)
-    return int(np.clip(round(_USUAL * side), _LEAST, _MOST))
+    return usual_dilation(elements.canvas)
 
 
 def _kept(elements: ElementSet) -> NDArray[np.bool_]:
@@ -118,25 +122,30 @@ def _kept(elements: ElementSet) -> NDArray[np.bool_]:
     return kept
 
 
-def stage(elements: ElementSet, dilation: int | None = None) -> Scene:
+def stage(elements: ElementSet, dilation: int | None = None, edge: Edge = DEFAULT_EDGE) -> Scene:
     """Paint the layers of a set and find what they leave open.
 
     Args:
         elements: the set.
         dilation: of what is gone, in pixels, at most :data:`DILATION`; None for the usual one.
+        edge: of the layers, one of :data:`EDGES`.
 
     Raises:
-        UsageError: a source that is shown has no pixels, or a dilation out of range.
+        UsageError: a source that is shown has no pixels, a dilation out of range, or no such edge.
     """
+    if edge not in EDGES:
+        raise UsageError(f"no edge '{edge}'", hint=f"there is: {', '.join(EDGES)}")
     if dilation is not None and not 0 <= dilation <= DILATION:
         raise UsageError(f"a dilation of {dilation} pixels", hint=f"0 to {DILATION} are possible")
     pixels = PixelsOfSources(elements)
     source = pixels(0)
-    layers = layers_of(elements)
-    picture = source.copy()
-    opaque = paint(picture, layers, elements, pixels)
     if dilation is None:
         dilation = dilation_of(elements)
+    layers = layers_of(elements)
+    if edge == "soft":
+        layers = with_mattes(layers, elements, pixels, dilation)
+    picture = source.copy()
+    opaque = paint(picture, layers, elements, pixels)
     gone = _gone(elements, dilation)
     return Scene(elements, source, picture, gone, gone & ~opaque, layers, pixels, dilation)
 

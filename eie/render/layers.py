@@ -13,18 +13,22 @@ curve of a foreign ICC profile is unknown, and edges one pixel wide do not show 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eie.elements import ElementSet, Source
 from eie.geometry import Transform, corners
+from eie.render.mattes import Matte, matte_of
 from eie.render.pictures import Mask, Picture, Plane, Window, blend, times, to_channels
 from eie.render.stamps import stamp_of
 
 TILE = 1024
 """Longest side of a tile, in pixels of canvas or source, whichever are more."""
+
+_USUAL, _LEAST, _MOST = 1 / 110, 2, 16
+"""The usual dilation as a part of a photo's side, its least and its most in pixels."""
 
 _INVISIBLE = 1 / 256
 """A layer thinner than this, in canvas pixels, leaves no trace in 8 bits."""
@@ -40,6 +44,7 @@ class Layer:
         z: their z; untouched elements of a larger z hide them.
         rows: (n,) their rows in the table.
         patches: (n,) the patches they show.
+        matte: of all that moved likewise; None for hard edges.
     """
 
     source: int
@@ -47,6 +52,7 @@ class Layer:
     z: int
     rows: NDArray[np.intp]
     patches: NDArray[np.int32]
+    matte: Matte | None = None
 
 
 def layers_of(elements: ElementSet) -> list[Layer]:
@@ -65,6 +71,38 @@ def layers_of(elements: ElementSet) -> list[Layer]:
         Layer(source, transform, z, np.array(rows, dtype=np.intp), table.patch[rows])
         for (z, source, transform), rows in together.items()
     ]
+
+
+def with_mattes(
+    layers: Sequence[Layer],
+    elements: ElementSet,
+    pixels: Callable[[int], Picture],
+    dilation: int,
+) -> list[Layer]:
+    """The layers with soft edges; those of one source and transform are one thing.
+
+    Args:
+        layers: of the set.
+        elements: the set.
+        pixels: gives the pixels of a source by its index.
+        dilation: of what is gone; thin parts of things of source 0 are found within it.
+    """
+    things: dict[tuple[int, Transform], list[Layer]] = {}
+    for layer in layers:
+        things.setdefault((layer.source, layer.transform), []).append(layer)
+    mattes: dict[tuple[int, Transform], Matte | None] = {}
+    for (index, transform), alike in things.items():
+        source = elements.sources[index]
+        members = patch_members(np.concatenate([a.patches for a in alike]), source.patches)
+        unit = usual_dilation(source.label_map.shape)
+        most = min(dilation, 2 * unit) if index == 0 else unit
+        mattes[index, transform] = matte_of(source, pixels(index), members, unit, most)
+    return [replace(layer, matte=mattes[layer.source, layer.transform]) for layer in layers]
+
+
+def usual_dilation(size: tuple[int, ...]) -> int:
+    """The usual dilation of what is gone, in pixels; it grows with a photo, as blur does."""
+    return int(np.clip(round(_USUAL * np.sqrt(size[0] * size[1])), _LEAST, _MOST))
 
 
 def patch_members(patches: NDArray[np.integer], count: int) -> Mask:
@@ -100,7 +138,9 @@ def paint(
         members = patch_members(layer.patches, source.patches)
         hidden = hiding_patches(elements, layer.z)
         for tile in _tiles(layer, source, window):
-            stamp = stamp_of(source, pixels(layer.source), members, layer.transform, tile)
+            stamp = stamp_of(
+                source, pixels(layer.source), members, layer.transform, tile, layer.matte
+            )
             if stamp is None:
                 continue
             colour, cover = stamp
@@ -132,6 +172,8 @@ def _behind(cover: Plane, visible: Mask) -> Plane:
 def _tiles(layer: Layer, source: Source, window: Window) -> Iterator[Window]:
     """Windows of the canvas that together hold all that the layer paints in `window`."""
     home = corners(source.home_box[layer.patches])
+    if layer.matte is not None:
+        home = home + np.array([-1, -1, 1, 1]) * layer.matte.reach
     size = (home[:, 2:].max(axis=0) - home[:, :2].min(axis=0)) * np.abs(layer.transform.scale)
     if size.min() < _INVISIBLE:
         return

@@ -1,6 +1,6 @@
 """Stamps: what a layer puts on a part of the canvas, as colours and their cover.
 
-crop of the source ⇒ soft edge, clean rim ⇒ whole shift or resampling ⇒ stamp
+crop of the source ⇒ matte, or feathered mask and clean rim ⇒ whole shift or resampling ⇒ stamp
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from eie.elements import Source
 from eie.geometry import Transform
+from eie.render.mattes import Matte
 from eie.render.pictures import Mask, Picture, Plane, Window, split_alpha, times
 
 _KERNEL_RADIUS = 3
@@ -43,7 +44,12 @@ class Stamp(NamedTuple):
 
 
 def stamp_of(
-    source: Source, pixels: Picture, members: Mask, transform: Transform, tile: Window
+    source: Source,
+    pixels: Picture,
+    members: Mask,
+    transform: Transform,
+    tile: Window,
+    matte: Matte | None = None,
 ) -> Stamp | None:
     """The stamp of some patches in one tile of the canvas, or None where they paint nothing.
 
@@ -53,6 +59,7 @@ def stamp_of(
         members: (P,) bool, the patches to paint.
         transform: from source to canvas.
         tile: window of the canvas.
+        matte: of the thing that the patches are, or are a part of; None for hard edges.
     """
     exact = _is_lattice(transform)
     margin = _FEATHER_RADIUS + _RIM_REACH
@@ -63,9 +70,17 @@ def stamp_of(
     if crop.empty:
         return None
     mask = members[source.label_map[crop.slices]]
+    colour, alpha = split_alpha(pixels[crop.slices])
+    if matte is not None:
+        colour, cover = _matted(matte, crop, colour, members, source.label_map[crop.slices])
+        cover = cover if alpha is None else times(cover, alpha)
+        if not cover.any():
+            return None
+        if exact:
+            return _carry_exactly(colour, cover, crop, transform, tile)
+        return _resample(_continued(colour, cover > 0), cover, None, crop, transform, tile)
     if not mask.any():
         return None
-    colour, alpha = split_alpha(pixels[crop.slices])
     seen = mask if alpha is None else mask & (alpha > 0)
     if not seen.any():
         return None
@@ -75,6 +90,29 @@ def stamp_of(
     if exact:
         return _carry_exactly(colour, cover, crop, transform, tile)
     return _resample(colour, cover, mask, crop, transform, tile)
+
+
+def _matted(
+    matte: Matte,
+    crop: Window,
+    colour: Picture,
+    members: Mask,
+    patches: NDArray[np.uint16],
+) -> tuple[Picture, Plane]:
+    """Colours and cover of some patches by the matte of their thing.
+
+    Where the thing is in several layers, each has what is nearest to it.
+    """
+    cover, own = matte.at(crop, colour)
+    if not matte.reach:
+        cover[~members[patches]] = 0
+    if np.array_equal(members, matte.members) or not cover.any():
+        return own, cover
+    thing = matte.members[patches]
+    if thing.any():
+        _, nearest = _nearest(thing)
+        cover[~members[patches.ravel()[nearest]]] = 0
+    return own, cover
 
 
 def _is_lattice(transform: Transform) -> bool:
@@ -139,10 +177,17 @@ def _without_rim(colour: Picture, mask: Mask, cover: Plane) -> Picture:
         distance, nearest = _nearest(inside)
         rim = mask & ~inside & (distance <= _RIM_REACH)
         clean[rim] = colour.reshape(-1, colour.shape[2])[nearest[rim]]
-    if not mask.all():
-        _, nearest = _nearest(mask)
-        clean[~mask] = clean.reshape(-1, colour.shape[2])[nearest[~mask]]
-    return clean
+    return _continued(clean, mask)
+
+
+def _continued(colour: Picture, mask: Mask) -> Picture:
+    """Colours with those outside of a mask, which has some pixels, replaced by the nearest ones."""
+    if mask.all():
+        return colour
+    _, nearest = _nearest(mask)
+    whole = colour.copy()
+    whole[~mask] = colour.reshape(-1, colour.shape[2])[nearest[~mask]]
+    return whole
 
 
 def _nearest(mask: Mask) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
@@ -187,7 +232,7 @@ def _landing(low: int, high: int, transform: Transform, axis: int) -> tuple[int,
 def _resample(
     colour: Picture,
     cover: Plane,
-    mask: Mask,
+    mask: Mask | None,
     crop: Window,
     transform: Transform,
     tile: Window,
@@ -195,7 +240,8 @@ def _resample(
     """Stamp of a tile from a crop of the source, antialiased.
 
     Colours by a Lanczos kernel that widens as the picture shrinks; cover by a triangle, which
-    never overshoots. A mask's contour stays one canvas pixel wide however large it becomes.
+    never overshoots. A mask's contour, if there is a mask, stays one canvas pixel wide however
+    large it becomes.
     """
     from PIL.Image import Resampling
 
@@ -204,7 +250,7 @@ def _resample(
     sampled = [sampler.sample(plane, Resampling.LANCZOS, edge=True) for plane in planes]
     opacity = sampler.sample(cover, Resampling.BILINEAR, edge=False)
     enlarged = max(1.0, *(abs(s) for s in transform.scale))
-    if enlarged > 1:
+    if mask is not None and enlarged > 1:
         contour = sampler.sample(mask.astype(np.uint8) * 255, Resampling.BILINEAR, edge=False)
         sharp = ((contour / np.float32(255) - 0.5) * enlarged + 0.5).clip(0, 1)
         opacity = np.rint(opacity * sharp).astype(np.uint8)

@@ -148,14 +148,22 @@ def test_show(run, file, tmp_path):
 
 
 def test_show_cuts_out(run, file, tmp_path):
-    result = run("show", file, "--cutout", "@300,200", "-o", tmp_path / "cut.png")
-    assert (result.code, result.err) == (0, "")
-    with Image.open(tmp_path / "cut.png") as picture:
-        assert picture.mode == "RGBA"
-        alpha = np.asarray(picture)[..., 3]
+    alpha = {}
+    for edge in ("soft", "hard"):
+        given = () if edge == "soft" else ("--edge", edge)
+        result = run("show", file, "--cutout", "@300,200", *given, "-o", tmp_path / "cut.png")
+        assert (result.code, result.err) == (0, "")
+        with Image.open(tmp_path / "cut.png") as picture:
+            assert picture.mode == "RGBA"
+            alpha[edge] = np.asarray(picture)[..., 3]
     elements = eie.load(file)
     source = elements.sources[0]
-    assert np.array_equal(alpha > 0, source.label_map == source.label_map[200, 300])
+    assert np.array_equal(alpha["hard"] > 0, source.label_map == source.label_map[200, 300])
+    assert set(np.unique(alpha["hard"])) == {0, 255}
+    assert len(np.unique(alpha["soft"])) > 20
+    assert (alpha["soft"] == 255)[alpha["hard"] == 255].mean() > 0.5
+    refused = run("show", file, "--edge", "hard")
+    assert refused.code == 2 and "leave out --edge" in refused.err
     assert run("show", file, "--cutout", "@300,200", terminal=True).code == 0
     for options, words in (
         (("--no-ids",), "leave out --ids"),

