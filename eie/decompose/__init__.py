@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,14 +131,38 @@ def _by_sam(
     progress: Callable[[int, int], None] | None,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], ObjectMasks | None]:
     """Label map (H, W), element affinity (K, K) and objects by the paper's SAM-SLIC."""
+    from eie.decompose.affinity import voted_objects
     from eie.decompose.objects import MOST_ELEMENTS, object_masks
+    from eie.models.tiny_sam import TinySam
 
-    head = getattr(segmenter.sam, "object_head", None)
-    told = head is not None and elements <= MOST_ELEMENTS
-    labels, affinity, logits = elements_by_sam(photo, segmenter, elements, beta, progress, told)
-    if not told or len(affinity) > MOST_ELEMENTS:
-        return labels, affinity, None
-    return labels, affinity, object_masks(head, logits, labels, affinity)
+    sam = segmenter.sam
+    few = elements <= MOST_ELEMENTS
+    light = isinstance(sam, TinySam)
+    cut = elements_by_sam(
+        photo,
+        segmenter,
+        elements,
+        beta,
+        progress,
+        with_features=few and light and sam.object_head is not None,
+        with_candidates=few and not light,
+    )
+    objects = voted_objects(cut.logits, cut.labels, cut.queries)
+    if cut.logits.features:
+        objects = object_masks(sam.object_head, cut.logits, cut.labels, cut.affinity)
+    return cut.labels, cut.affinity, objects
+
+
+class CutPhoto(NamedTuple):
+    """A photo cut into K elements, and what that was told by.
+
+    labels: (H, W). affinity: (K, K). logits: of all queries. queries: (K,) that of each element.
+    """
+
+    labels: NDArray[np.int32]
+    affinity: NDArray[np.float32]
+    logits: MaskLogits
+    queries: NDArray[np.intp]
 
 
 def elements_by_sam(
@@ -147,9 +171,9 @@ def elements_by_sam(
     elements: int,
     beta: float = BETA,
     progress: Callable[[int, int], None] | None = None,
-    with_features: bool = False,
-) -> tuple[NDArray[np.int32], NDArray[np.float32], MaskLogits]:
-    """The paper's SAM-SLIC: label map (H, W), element affinity (K, K), and what they are made of.
+    **wanted: bool,
+) -> CutPhoto:
+    """The paper's SAM-SLIC.
 
     Arguments as of :func:`decompose` and :func:`eie.decompose.affinity.mask_logits`.
     """
@@ -160,9 +184,7 @@ def elements_by_sam(
 
     height, width = photo.shape[:2]
     points = query_grid(height, width, elements).points
-    logits = mask_logits(
-        segmenter.sam, photo, points, progress=progress, with_features=with_features
-    )
+    logits = mask_logits(segmenter.sam, photo, points, progress=progress, **wanted)
     assigned = assign(logits.values, points, logits.frame, beta, low=logits.low)
     labels, queries = connect(
         assigned,
@@ -170,7 +192,7 @@ def elements_by_sam(
         fit=score_of_pixels(logits.values, points, logits.frame, beta, low=logits.low),
         minimum_area=_SLIVER * assigned.size / len(points),
     )
-    return labels, element_affinity(logits, labels, queries), logits
+    return CutPhoto(labels, element_affinity(logits, labels, queries), logits, queries)
 
 
 def _by_slic(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from eie.decompose.frame import Frame
 from eie.decompose.pixels import to_rgb
+from eie.elements import CANDIDATES, SURE, ObjectMasks
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,6 +55,7 @@ class MaskLogits:
     frame: Frame
     points: NDArray[np.float64]
     features: tuple[Tensor, ...] = ()
+    candidates: tuple[NDArray[np.bool_], NDArray[np.float32]] | None = None
 
 
 def mask_logits(
@@ -63,6 +65,7 @@ def mask_logits(
     *,
     progress: Progress | None = None,
     with_features: bool = False,
+    with_candidates: bool = False,
 ) -> MaskLogits:
     """Prompt a Sam with every point alone and take its single-mask output (mask token 0).
 
@@ -77,6 +80,7 @@ def mask_logits(
         progress: told after every batch of queries.
         with_features: keep what an object head reads; only of a
             :class:`eie.models.tiny_sam.TinySam`.
+        with_candidates: keep the masks of an ambiguous point, too; of a Sam that has three.
     """
     import torch
 
@@ -89,19 +93,27 @@ def mask_logits(
     size = 4 * len(points) * rows * columns
     dtype = np.float32 if size <= _FULL_PRECISION_BYTES else np.float16
     values = np.empty((len(points), rows, columns), dtype=dtype)
+    step = _cell_step(rows, columns)
+    masks: list[NDArray[np.bool_]] = []
+    scores: list[NDArray[np.float32]] = []
+    outputs = 1 + CANDIDATES if with_candidates else 1
     done = 0
     with torch.inference_mode():
         image, features = _embed(sam, photo, frame, with_features)  # (1, C, h, w)
-        for batch in _decode(sam, image, frame.to_input(points), rows, columns):
-            part = finite(batch.float(), "the segmenter").cpu().numpy()
+        for batch, quality in _decode(sam, image, frame.to_input(points), rows, columns, outputs):
+            part = finite(batch[:, 0].float(), "the segmenter").cpu().numpy()
             if len(part) == len(points) and dtype == part.dtype:
                 values = part  # all at once: no copy
             else:
                 values[done : done + len(part)] = part
+            if with_candidates:
+                masks.append((batch[:, 1:, ::step, ::step] > 0).cpu().numpy())
+                scores.append(finite(quality[:, 1:].float(), "the segmenter").cpu().numpy())
             done += len(part)
             if progress:
                 progress(done, len(points))
-    return MaskLogits(values, low, frame, points, features)
+    candidates = (np.concatenate(masks), np.concatenate(scores)) if with_candidates else None
+    return MaskLogits(values, low, frame, points, features, candidates)
 
 
 def model_input(photo: NDArray[np.uint8], frame: Frame) -> NDArray[np.uint8]:
@@ -145,9 +157,10 @@ def _embed(
 
 
 def _decode(
-    sam: Any, image: Tensor, points: NDArray[np.float64], rows: int, columns: int
-) -> Iterator[Tensor]:
-    """Mask logits of batches of points, given in input pixels: (B, rows, columns) each."""
+    sam: Any, image: Tensor, points: NDArray[np.float64], rows: int, columns: int, outputs: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Mask logits (B, outputs, rows, columns) of batches of points, given in input pixels, and
+    their estimated IoU (B, outputs)."""
     import torch
 
     from eie.models.sam_decoder import decode_prompts
@@ -162,13 +175,13 @@ def _decode(
     decoder = sam.mask_decoder
     dtype = decoder.iou_token.weight.dtype
     if isinstance(decoder.transformer, TwoWayTransformer):
-        yield from decode_prompts(decoder, image, encoding, sparse, rows, columns)
+        yield from decode_prompts(decoder, image, encoding, sparse, rows, columns, outputs)
         return
     encoding = encoding[..., : image.shape[2], : image.shape[3]]  # (1, C, h, w)
     image, encoding = image.to(dtype), encoding.to(dtype)
     for prompts in sparse.to(dtype).split(_PROMPTS_SHARING):
-        masks, _ = decoder.predict_masks(image, encoding, prompts, torch.zeros_like(image))
-        yield masks[:, 0, :rows, :columns]
+        masks, quality = decoder.predict_masks(image, encoding, prompts, torch.zeros_like(image))
+        yield masks[..., :rows, :columns], quality
 
 
 def _takes_whole_square(sam: Any) -> bool:
@@ -203,7 +216,7 @@ def element_affinity(
     """
     import torch
 
-    step = -(-max(logits.values.shape[1:]) // _AFFINITY_CELLS)
+    step = _cell_step(*logits.values.shape[1:])
     inside = members(labels, len(queries), logits, step)  # (K, M) sparse
     affinity = np.empty((len(queries), len(queries)), dtype=np.float32)
     for start in range(0, len(queries), 64):
@@ -211,6 +224,31 @@ def element_affinity(
         probability = torch.from_numpy(some).float().sigmoid_().flatten(1)  # (B, M)
         affinity[start : start + 64] = (inside @ probability.T.contiguous().numpy()).T
     return affinity
+
+
+def voted_objects(
+    logits: MaskLogits, labels: NDArray[np.integer], queries: NDArray[np.intp]
+) -> ObjectMasks | None:
+    """The candidates of every element's query, voted onto elements by their cells.
+
+    Arguments as of :func:`element_affinity`. None if the logits came without candidates.
+    """
+    if logits.candidates is None:
+        return None
+    masks, scores = (of_all[queries] for of_all in logits.candidates)  # (K, 3, h', w'), (K, 3)
+    inside = members(labels, len(queries), logits, _cell_step(*logits.values.shape[1:]))
+    chances = np.empty((CANDIDATES, len(queries), len(queries)), dtype=np.uint8)
+    for index in range(CANDIDATES):
+        votes = inside @ masks[:, index].reshape(len(queries), -1).T.astype(np.float32)
+        chances[index] = np.round(votes.T * SURE)
+    every = np.arange(len(queries))
+    chances[:, every, every] = SURE
+    return ObjectMasks(chances, np.ascontiguousarray(scores.T.clip(0, 1), dtype=np.float32))
+
+
+def _cell_step(rows: int, columns: int) -> int:
+    """Every how many-th mask logit elements are measured at."""
+    return -(-max(rows, columns) // _AFFINITY_CELLS)
 
 
 def members(labels: NDArray[np.integer], count: int, logits: MaskLogits, step: int) -> Any:

@@ -1,12 +1,12 @@
 """SAM's two-way mask decoder for many single prompts of one image.
 
-Computes what `segment_anything.modeling.MaskDecoder` computes with multimask_output=False, from the
-same weights, with less work:
+Computes what `segment_anything.modeling.MaskDecoder` computes, from the same weights, with less
+work:
 
 - until a prompt first writes to the image (end of layer 1) the image side is one for all prompts;
 - a prompt has T = 7 tokens and the image L = 4096, so projections of the image are moved to the
   token side: (x Wᵀ)·q = x·(q W); what remains for the image are products with H·T = 56 columns;
-- only mask token 0 is read from, so the last attention and the hypernetwork run for it alone;
+- only wanted mask tokens are read from: the last attention and hypernetworks run for them alone;
 - transposed convolutions with stride = kernel are matrix products.
 
 Shapes: B prompts, T tokens, L image positions, C channels, H heads, c channels of a head.
@@ -32,8 +32,9 @@ def decode_prompts(
     points: Tensor,
     rows: int,
     columns: int,
-) -> Iterator[Tensor]:
-    """Mask logits of the single-mask output, prompt by prompt in small batches.
+    outputs: int = 1,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Mask logits and their estimated IoU, prompt by prompt in small batches.
 
     Args:
         decoder: segment_anything `MaskDecoder` with a `TwoWayTransformer`.
@@ -41,9 +42,12 @@ def decode_prompts(
         image_pe: (1, C, h, w) its positional encoding.
         points: (N, P, C) embedded sparse prompts.
         rows, columns: how much of the output is wanted, from the top left, ≤ 4h and ≤ 4w.
+        outputs: masks a prompt: 1 for the single-mask output alone; up to 4, the others are those
+            of an ambiguous prompt.
 
     Yields:
-        (B, rows, columns) logits of the next B prompts, in the decoder's dtype.
+        (B, outputs, rows, columns) logits of the next B prompts, in the decoder's dtype, and their
+        estimated IoU (B, outputs).
     """
     dtype = decoder.iou_token.weight.dtype
     width = image.shape[-1]
@@ -70,12 +74,13 @@ def decode_prompts(
             x = layer.norm3(x + layer.mlp(x))
             image = _write(layer, x + token_pe, x, image, placed)
             placed = image + pe
-        mask, mask_pe = x[:, 1:2], token_pe[:, 1:2]  # (B, 1, C) mask token 0
+        own, own_pe = x[:, : 1 + outputs], token_pe[:, : 1 + outputs]  # (B, 1 + outputs, C)
         attention = transformer.final_attn_token_to_image
-        mask = mask + _read(attention, mask + mask_pe, image, placed)
-        mask = transformer.norm_final_attn(mask)
-        weights = decoder.output_hypernetworks_mlps[0](mask)  # (B, 1, C / 8)
-        yield upscale(image, weights)
+        own = transformer.norm_final_attn(own + _read(attention, own + own_pe, image, placed))
+        networks = decoder.output_hypernetworks_mlps[:outputs]
+        weights = [network(own[:, 1 + n]) for n, network in enumerate(networks)]  # (B, C / 8) each
+        quality = decoder.iou_prediction_head(own[:, 0])[:, :outputs]  # (B, outputs)
+        yield upscale(image, torch.stack(weights, dim=1)), quality
 
 
 def _positions(x: Tensor) -> Tensor:
@@ -188,17 +193,17 @@ class _Upscaling:
         self.used = -(-rows // 4)  # rows of image positions
 
     def __call__(self, image: Tensor, weights: Tensor) -> Tensor:
-        """(B, L, C) and (B, 1, C / 8) ⇒ (B, rows, columns)."""
+        """(B, L, C) and (B, M, C / 8) ⇒ (B, M, rows, columns)."""
         x = image[:, : self.used * self.width]  # (B, l, C)
         x = torch.addmm(self.first_bias, x.reshape(-1, x.shape[-1]), self.first)  # (B·l, 4·C/4)
         x = x.unflatten(1, (4, -1))  # (B·l, 4, C/4)
         x = F.layer_norm(x, x.shape[-1:], self.norm.weight, self.norm.bias, self.norm.eps)
         x = self.activation(x).flatten(0, 1)  # (B·l·4, C/4)
         x = self.last_activation(torch.addmm(self.second_bias, x, self.second))  # (B·l·4, 4·C/8)
-        x = x.view(len(image), -1, weights.shape[-1]) @ weights.transpose(1, 2)  # (B, l·16, 1)
-        x = x.view(len(image), self.used, self.width, 2, 2, 2, 2)  # B, y, x, dy, dx, ddy, ddx
-        x = x.permute(0, 1, 3, 5, 2, 4, 6).reshape(len(image), self.used * 4, self.width * 4)
-        cut: Tensor = x[:, : self.rows, : self.columns]
+        x = weights @ x.view(len(image), -1, weights.shape[-1]).transpose(1, 2)  # (B, M, l·16)
+        x = x.unflatten(2, (self.used, self.width, 2, 2, 2, 2))  # B, M, y, x, dy, dx, ddy, ddx
+        x = x.permute(0, 1, 2, 4, 6, 3, 5, 7).flatten(5, 7).flatten(2, 4)  # (B, M, 4·y, 4·x)
+        cut: Tensor = x[..., : self.rows, : self.columns]
         return cut
 
 

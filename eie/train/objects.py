@@ -323,7 +323,9 @@ def object_batch(segmenter: Segmenter, view: _View, elements: int) -> ObjectBatc
     from eie.decompose import elements_by_sam
     from eie.decompose.objects import element_graph
 
-    labels, affinity, logits = elements_by_sam(view.pixels, segmenter, elements, with_features=True)
+    labels, affinity, logits, _ = elements_by_sam(
+        view.pixels, segmenter, elements, with_features=True
+    )
     graph = element_graph(logits, labels, affinity)
     area = np.bincount(labels.ravel(), minlength=len(affinity))  # (N,)
     shares, depths, kinds = [], [], []

@@ -45,6 +45,16 @@ def small_sam(depth: int = 2, grid: int = 8, window: int = 3) -> Sam:
     return sam.eval()
 
 
+def stock_masks(
+    sam: Any, image: torch.Tensor, points: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(N, 4, 4h, 4w) of single points by segment_anything's modules, and their quality (N, 4)."""
+    labels = torch.ones(points.shape[:2])
+    sparse, dense = sam.prompt_encoder(points=(points, labels), boxes=None, masks=None)
+    encoding = sam.prompt_encoder.get_dense_pe()
+    return sam.mask_decoder.predict_masks(image, encoding, sparse, dense)
+
+
 def stock_logits(sam: Any, image: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
     """(N, 4h, 4w) of single points by segment_anything's modules."""
     labels = torch.ones(points.shape[:2])
@@ -60,7 +70,7 @@ def fast_logits(
     sparse, dense = sam.prompt_encoder(points=(points, labels), boxes=None, masks=None)
     encoding = sam.prompt_encoder.get_dense_pe()
     batches = decode_prompts(sam.mask_decoder, image + dense[:1], encoding, sparse, rows, columns)
-    return torch.cat(list(batches))
+    return torch.cat([masks[:, 0] for masks, _ in batches])
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
@@ -72,6 +82,21 @@ def test_the_decoder_gives_the_stock_logits(depth: int) -> None:
         found = fast_logits(sam, image, points, 32, 32)
     assert expected.std() > 0.1
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_the_decoder_gives_the_masks_of_an_ambiguous_point(depth: int) -> None:
+    sam = small_sam(depth)
+    image, points = torch.randn(1, 64, 8, 8), 128 * torch.rand(5, 1, 2)
+    with torch.inference_mode():
+        expected = stock_masks(sam, image, points)
+        sparse, dense = sam.prompt_encoder((points, torch.ones(5, 1)), None, None)
+        encoding = sam.prompt_encoder.get_dense_pe()
+        image = image + dense[:1]
+        batches = list(decode_prompts(sam.mask_decoder, image, encoding, sparse, 20, 32, 4))
+    found = [torch.cat(parts) for parts in zip(*batches, strict=True)]
+    torch.testing.assert_close(found[0], expected[0][:, :, :20], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(found[1], expected[1], atol=1e-4, rtol=1e-4)
 
 
 def test_the_decoder_gives_the_wanted_part_only() -> None:
@@ -94,7 +119,7 @@ def test_in_bfloat16_the_decoder_is_as_near_as_the_stock_one() -> None:
         half = [x.bfloat16() for x in (image, encoding, sparse, dense)]
         stock = decoder(*half, multimask_output=False)[0][:, 0]
         batches = decode_prompts(decoder, image + dense[:1], encoding, sparse, 32, 32)
-        found = torch.cat(list(batches))
+        found = torch.cat([masks[:, 0] for masks, _ in batches])
     assert found.dtype == torch.bfloat16
     assert (found - exact).abs().mean() < 1.25 * (stock - exact).abs().mean()
 
