@@ -116,6 +116,8 @@ def mend_transparency(image: Image.Image) -> None:
                 image.info["transparency"] = clear * 255 // ((1 << depth) - 1)
         if image.info["transparency"] > 255:
             del image.info["transparency"]
+    elif isinstance(clear, int) and image.mode == "1":
+        image.info["transparency"] = 255 if clear else 0  # Pillow 11 says 1
     elif isinstance(clear, tuple) and "RGB;16B" in modes:
         image.info["transparency"] = tuple(value >> 8 for value in clear)
 

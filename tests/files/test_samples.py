@@ -148,7 +148,9 @@ def test_cmyk_jpegs_of_all_kinds_have_the_same_colours(how: str) -> None:
     if how == "YCCK":  # Adobe's inverted inks as YCbCr, which Pillow stores inverted once more
         ycc = np.asarray(Image.fromarray(ink[..., :3]).convert("YCbCr"))
         stored = np.dstack([255 - ycc, ink[..., 3]])
-    data = encoded(Image.fromarray(stored, "CMYK"), "JPEG", quality=100, subsampling=0)
+    data = encoded(
+        Image.frombytes("CMYK", (40, 30), stored.tobytes()), "JPEG", quality=100, subsampling=0
+    )
     marker = data.index(b"\xff\xee")
     if how == "plain":
         length = int.from_bytes(data[marker + 2 : marker + 4], "big")
