@@ -22,7 +22,7 @@ from eie.elements import ElementSet, Source
 from eie.geometry import Transform, corners
 from eie.render.mattes import Matte, matte_of
 from eie.render.pictures import Mask, Picture, Plane, Window, blend, times, to_channels
-from eie.render.stamps import stamp_of
+from eie.render.stamps import is_lattice, stamp_of
 
 TILE = 1024
 """Longest side of a tile, in pixels of canvas or source, whichever are more."""
@@ -95,7 +95,9 @@ def with_mattes(
         source = elements.sources[index]
         members = patch_members(np.concatenate([a.patches for a in alike]), source.patches)
         unit = usual_dilation(source.label_map.shape)
-        most = min(dilation, 2 * unit) if index == 0 else unit
+        most = min(dilation, 2 * unit) if index == 0 else float(unit)
+        if not is_lattice(transform):
+            most = max(0.0, most - 0.5)  # what resampling spreads
         mattes[index, transform] = matte_of(source, pixels(index), members, unit, most)
     return [replace(layer, matte=mattes[layer.source, layer.transform]) for layer in layers]
 

@@ -4,10 +4,10 @@
 
 A photo's pixel on a border is a mixture, I = α F + (1 − α) B. In a band along the border of what
 moved, α is solved for in closed form (Levin, Lischinski & Weiss, "A Closed-Form Solution to Natural
-Image Matting", CVPR 2006), with the mask, a little blurred, as a weak prior (there eq. 12's user
-constraints are hard ones). The band is narrow, and wider where a pixel looks like what is beyond
-it: thin parts that a mask lacks, ground that it holds. F is estimated by blurring both sides
-(Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021).
+Image Matting", TPAMI 2008), with the mask, a little blurred, as a weak prior. The band is narrow,
+and wider where a pixel looks like what is beyond it: thin parts that a mask lacks, ground that it
+holds. F is estimated by blurring both sides (Forte, "Approximate Fast Foreground Colour
+Estimation", ICIP 2021).
 
 Lengths are stated for photos whose usual dilation is 4 pixels (512 × 384) or less, and grow with
 it. A long band is solved at a fraction of the size; its local linear models α = a·I + b then give
@@ -133,6 +133,11 @@ class Matte:
         """(h, w) or (h, w, K) of the planes ⇒ of a crop of the source."""
         import cv2
 
+        if self.step == 1:
+            rows = np.arange(crop.top, crop.bottom).clip(self.window.top, self.window.bottom - 1)
+            columns = np.arange(crop.left, crop.right).clip(self.window.left, self.window.right - 1)
+            part: Floats = plane[np.ix_(rows - self.window.top, columns - self.window.left)]
+            return part
         scale = 1 / self.step
         shift = [
             (low - own + 0.5) * scale - 0.5

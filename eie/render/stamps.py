@@ -61,7 +61,7 @@ def stamp_of(
         tile: window of the canvas.
         matte: of the thing that the patches are, or are a part of; None for hard edges.
     """
-    exact = _is_lattice(transform)
+    exact = is_lattice(transform)
     margin = _FEATHER_RADIUS + _RIM_REACH
     columns = _source_span(tile.left, tile.right, transform, 0, exact)
     rows = _source_span(tile.top, tile.bottom, transform, 1, exact)
@@ -115,7 +115,7 @@ def _matted(
     return own, cover
 
 
-def _is_lattice(transform: Transform) -> bool:
+def is_lattice(transform: Transform) -> bool:
     """Whether every source pixel lands exactly on a canvas pixel, mirrored or not."""
     return all(abs(s) == 1.0 for s in transform.scale) and all(
         float(o).is_integer() for o in transform.offset
