@@ -70,7 +70,8 @@ if TYPE_CHECKING:
     from eie.files.photo import Photo
 
 GRAMMAR = (
-    "a selection is made of 12 or 3,7,20-25, @x,y, object@x,y, object@x0,y0,x1,y1, "
+    "a selection is made of 12 or 3,7,20-25, @x,y, object@x,y, object@x,y:part, object@x,y:whole, "
+    "object@x0,y0,x1,y1, "
     "box:x0,y0,x1,y1, mask:FILE.png, group:NAME and all, joined by + and removed by -, corrected "
     "by :grow=N, :shrink=N, :smooth and :fill"
 )
