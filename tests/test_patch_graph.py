@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from eie.patch_graph import likeness, merging, thinned, touching_patches
+from eie.patch_graph import likeness, merging, nearness, thinned, touching_patches
 
 
 @st.composite
@@ -61,6 +61,14 @@ def test_patches_touch_across_a_side_and_not_across_a_corner() -> None:
     touching = touching_patches(np.array([[0, 1], [2, 3]]), 4)
     assert touching[0].tolist() == [False, True, True, False]
     assert (touching == touching.T).all()
+
+
+def test_nearness_is_that_of_the_best_way() -> None:
+    alike = np.array([[1, 0.5, 0.1, 0.9], [0.5, 1, 0.8, 0], [0.1, 0.8, 1, 0], [0.9, 0, 0, 1]])
+    touching = np.array([[0, 1, 1, 0], [1, 0, 1, 0], [1, 1, 0, 0], [0, 0, 0, 0]], dtype=bool)
+    near = nearness(alike, touching) ** 2
+    np.testing.assert_allclose(near[0], [1, 0.98 * 0.5, 0.98**2 * 0.5 * 0.8, 0], atol=1e-9)
+    np.testing.assert_allclose(near, near.T)
 
 
 def test_large_maps_are_thinned_and_small_ones_are_not() -> None:

@@ -122,8 +122,8 @@ def command(
             metavar="0-1",
             min=0.0,
             max=1.0,
-            help="How much object@x,y and --drag take: below a third the smallest thing that may be "
-            "meant, above two thirds the largest. In files that tell no objects, how unlike its "
+            help="How much object@x,y and --drag take: below a third the smallest thing that may "
+            "be meant, above two thirds the largest. In files that tell no objects, how unlike its "
             "object an element may be.",
         ),
     ] = None,
@@ -144,11 +144,11 @@ def command(
     took: how many elements, the size and centre of their common box, their share of the picture.
 
     SEL selects elements: 12 or 3,7,20-25 by id; @x,y the one at a point; object@x,y the object
-    there, object@x,y:part and :whole less and more of it; object@x0,y0,x1,y1 the object in a box; box:x0,y0,x1,y1 all in it; mask:FILE.png;
-    group:NAME; all. Join selections by + and take away by -: object@x,y-object@x2,y2 keeps the
-    first object clear of the second. Correct what stands before by :grow=N (add neighbours, N
-    times), :shrink=N (take the edge away), :smooth (no bays, no spikes) and :fill (no holes).
-    Lengths are pixels, or % of the canvas; x to the right, y down.
+    there, object@x,y:part and :whole less and more of it; object@x0,y0,x1,y1 the object in a box;
+    box:x0,y0,x1,y1 all in it; mask:FILE.png; group:NAME; all. Join selections by + and take away
+    by -: object@x,y-object@x2,y2 keeps the first object clear of the second. Correct what stands
+    before by :grow=N (add neighbours, N times), :shrink=N (take the edge away), :smooth (no bays,
+    no spikes) and :fill (no holes). Lengths are pixels, or % of the canvas; x to the right, y down.
 
     \b
       eie edit p.h5 --move object@300,200 -40,0 --delete 33

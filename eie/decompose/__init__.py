@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.elements import ElementSet, ObjectMasks, Source
+from eie.elements import CANDIDATES, ElementSet, ObjectMasks, Source
 from eie.errors import UsageError
 from eie.notes import tell
 
@@ -145,7 +145,7 @@ def _by_sam(
         beta,
         progress,
         with_features=few and light and sam.object_head is not None,
-        with_candidates=few and not light,
+        with_candidates=few and not light and sam.mask_decoder.num_mask_tokens > CANDIDATES,
     )
     objects = voted_objects(cut.logits, cut.labels, cut.queries)
     if cut.logits.features:

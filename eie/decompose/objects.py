@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from eie.decompose.affinity import members
 from eie.decompose.frame import bilinear_weights
 from eie.elements import SURE, ObjectMasks
-from eie.patch_graph import likeness, merging, thinned, touching_patches
+from eie.patch_graph import likeness, merging, nearness, thinned, touching_patches
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -82,16 +82,20 @@ def element_graph(
     small, _ = thinned(labels)
     # An element that thinning misses is hardly there.
     area = np.maximum(np.bincount(small.ravel(), minlength=count), 1) / small.size  # (K,)
-    together, region = merging(likeness(affinity), area, touching_patches(small, count))
+    alike, touching = likeness(affinity), touching_patches(small, count)
+    merged = np.stack([*merging(alike, area, touching), nearness(alike, touching)])  # (3, K, K)
     inside = members(labels, count, logits, _CELL)  # (K, cells) sparse
     seen = _means(logits, inside)  # (K, 3 + F)
-    geometry = _geometry(inside, _cells(logits), labels, area, seen[:, :_COLOURS])
+    frame = logits.frame
+    scale = logits.low / frame.img_size / _CELL  # cells per input pixel
+    size = (frame.input_width * scale, frame.input_height * scale)
+    geometry = _geometry(inside, _cells(logits), size, labels, area, seen[:, :_COLOURS])
     return ElementGraph(
         features=torch.from_numpy(seen[:, _COLOURS:]),
         geometry=torch.from_numpy(geometry),
         affinity=torch.from_numpy(affinity),
-        merged=torch.from_numpy(np.stack([together, region]).astype(np.float32)),
-        touching=torch.from_numpy(touching_patches(small, count)),
+        merged=torch.from_numpy(merged.astype(np.float32)),
+        touching=torch.from_numpy(touching),
     )
 
 
@@ -130,15 +134,22 @@ def _interpolation(size: tuple[int, int], step: int, cells: tuple[int, int]) -> 
 def _geometry(
     inside: csr_array,
     cells: tuple[int, int],
+    size: tuple[float, float],
     labels: NDArray[np.integer],
     area: NDArray[np.float64],
     colours: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """(K, 10), as :class:`eie.models.object_head.ElementGraph` has it."""
+    """(K, 10), as :class:`eie.models.object_head.ElementGraph` has it.
+
+    Args:
+        inside: (K, rows·columns) which cells lie in an element, rows sum to 1.
+        cells: rows and columns of the grid.
+        size: width and height of the photo in cells; the last ones reach beyond it.
+    """
     height, width = labels.shape
     rows, columns = cells
     y, x = np.divmod(np.arange(rows * columns), columns)
-    at = np.stack([(x + 0.5) / columns, (y + 0.5) / rows], axis=1)  # (rows·columns, 2)
+    at = (np.stack([x, y], axis=1) + 0.5) / size  # (rows·columns, 2)
     centre = inside @ at  # (K, 2)
     spread = np.sqrt(np.maximum(inside @ at**2 - centre**2, 1e-9))  # (K, 2)
     edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])

@@ -23,7 +23,7 @@ from eie.elements import CANDIDATES
 GEOMETRY = 10
 """Numbers that tell where an element lies and its colour; see :class:`ElementGraph`."""
 
-RELATIONS = 15
+RELATIONS = 20
 """Numbers that tell how two elements stand to each other; see :func:`relations`."""
 
 _MOST_LOGIT = 8.0
@@ -60,8 +60,9 @@ class ElementGraph(NamedTuple):
         height; area as a share of the photo; share of the photo's edge; log of width by height;
         mean colour in [0, 1].
     affinity: (N, N) float32 in [0, 1], as :attr:`eie.elements.Source.affinity`.
-    merged: (2, N, N) float32: likeness at which two elements come into one region when touching
-        regions are merged, the most alike first, and that region's area as a share of the photo.
+    merged: (3, N, N) float32: likeness at which two elements come into one region when touching
+        regions are merged, the most alike first; that region's area as a share of the photo; and
+        how near they are by way of alike elements (:mod:`eie.patch_graph`).
     touching: (N, N) bool.
     """
 
@@ -253,11 +254,12 @@ def placed(geometry: Tensor) -> Tensor:
 
 
 def relations(graph: ElementGraph, queries: Tensor) -> Tensor:
-    """How queries stand to all elements: (Q, N, 15).
+    """How queries stand to all elements: (Q, N, 20).
 
     Affinity both ways as logits; likeness; touching; the way from one to the other in shares of the
     photo's longer side, and its length; whether it is the same; when the two merge, and how large
-    they are then; difference of mean colours; ratio of areas.
+    they are then; how near they are; difference of mean colours; ratio of areas. Some of them in
+    several powers.
 
     Args:
         queries: (Q,) indices of elements.
@@ -270,20 +272,27 @@ def relations(graph: ElementGraph, queries: Tensor) -> Tensor:
     aspect = graph.geometry[0, 6].exp()
     scale = torch.stack([aspect, torch.ones_like(aspect)]) / aspect.clamp(min=1)  # (2,)
     way = (centre - centre[queries, None]) * scale  # (Q, N, 2)
-    at, size = graph.merged[:, queries]  # (Q, N) each
+    length = way.norm(dim=2)  # (Q, N)
+    at, size, near = graph.merged[:, queries]  # (Q, N) each
+    alike, touching = likeness[queries], graph.touching[queries].float()  # (Q, N) each
     same = queries[:, None] == torch.arange(len(area), device=area.device)  # (Q, N)
     return torch.stack(
         [
             affinity[queries].logit() / 4,
             affinity.T[queries].logit() / 4,
-            likeness[queries],
-            graph.touching[queries].float(),
+            alike,
+            alike**4,
+            touching,
+            touching * alike,
             *(3 * way).unbind(dim=2),
-            3 * way.norm(dim=2),
+            3 * length,
+            (-8 * length).exp(),
             same.float(),
             at,
             at**3,
             size.log() / 4,
+            near,
+            near**2,
             *(3 * (colour - colour[queries, None]).abs()).unbind(dim=2),
             (area / area[queries, None]).log() / 3,
         ],

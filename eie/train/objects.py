@@ -135,10 +135,12 @@ def fit_reduction(head: ObjectHead, features: Sequence[Tensor]) -> None:
     mean, deviation = every.mean(dim=0), every.std(dim=0) + 1e-3  # (F,)
     scaled = (every - mean) / deviation
     _, spread, axes = torch.linalg.svd(scaled, full_matrices=False)
-    kept = head.config.reduced
-    weight = axes[:kept] / (spread[:kept, None] / len(every) ** 0.5)  # (reduced, F)
-    head.reduce.weight.copy_(weight / deviation)
-    head.reduce.bias.copy_(-(weight / deviation) @ mean)
+    # Of few elements there are few components.
+    kept = min(head.config.reduced, int((spread > 1e-3 * spread[0]).sum()))
+    weight = torch.zeros_like(head.reduce.weight)  # (reduced, F)
+    weight[:kept] = axes[:kept] / (spread[:kept, None] / len(every) ** 0.5) / deviation
+    head.reduce.weight.copy_(weight)
+    head.reduce.bias.copy_(-weight @ mean)
 
 
 def draw_queries(batch: ObjectBatch, segments: int) -> tuple[Tensor, Tensor, Tensor]:
