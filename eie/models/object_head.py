@@ -43,12 +43,12 @@ class ObjectHeadConfig:
     """
 
     features: int = 1288
-    reduced: int = 96
-    width: int = 128
+    reduced: int = 128
+    width: int = 160
     layers: int = 3
     heads: int = 4
-    pair_width: int = 24
-    rounds: int = 2
+    pair_width: int = 32
+    rounds: int = 3
     dropout: float = 0.1
 
 

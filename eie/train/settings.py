@@ -120,7 +120,7 @@ class ObjectSettings:
 
     scenes: SceneSettings = SceneSettings(object_side=(0.2, 0.85))
     loop: LoopSettings = LoopSettings(
-        steps=700, ema_decay=0.995, weight_decay=0.05, accumulate=4, precision="no"
+        steps=1000, ema_decay=0.995, weight_decay=0.05, accumulate=4, precision="no"
     )
     segmenter: str = "tiny"
     shares: tuple[float, float, float] = (0.62, 0.2, 0.18)
@@ -129,7 +129,7 @@ class ObjectSettings:
     segments: int = 10
     noise: float = 0.1
     rate: float = 1e-3
-    batches: int = 1200
+    batches: int = 1500
     fitted: int = 100
 
 

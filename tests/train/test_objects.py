@@ -14,11 +14,8 @@ from eie import decompose
 from eie.errors import UsageError
 from eie.models.object_head import ObjectHead, ObjectHeadConfig
 from eie.train.images import Folder, read_training_images
+from eie.train.object_views import SEGMENT, STUFF, THING, ObjectBatch
 from eie.train.objects import (
-    SEGMENT,
-    STUFF,
-    THING,
-    ObjectBatch,
     draw_queries,
     fit_reduction,
     mask_error,
