@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from eie.edit.growth import TOLERANCE, instance_rows, object_around
 from eie.edit.picking import RowMask, Rows, areas
 from eie.elements import SURE, ElementSet, ObjectMasks
-from eie.patch_graph import thinned
+from eie.patch_graph import thinned, touching_patches
 
 _SHARPNESS = 8.0
 """How much more a candidate counts that has a better score."""
@@ -47,6 +47,8 @@ def object_at(
     """The elements of the thing that an element belongs to.
 
     By itself, a place stands for its best-scored candidate, or for that which `extent` names.
+    What is not connected to it is left out, over patches that touch in the photo: another thing of
+    the same kind is likelier than a part that is cut off, which a second place can add.
     Places that are asked for together, and apart from others, are answered together: an element
     belongs to the thing if it is likelier than not to be in it by any of the joined places, and
     not likelier to be in that of a place it is apart from; the candidates of each place count by
@@ -76,13 +78,15 @@ def object_at(
     with_it, against = (patch[rows[np.isin(rows, others)]] for others in (joined, apart))
     clicked = int(patch[row])
     chosen = extent or (None if tolerance is None else extent_of(tolerance))
+    small, _ = thinned(source.label_map)
+    start = np.array([clicked])
     if chosen is None and len(with_it) + len(against):
-        inside = asked_together(source.objects, np.append(with_it, clicked), against)
+        start = np.append(with_it, clicked)
+        inside = asked_together(source.objects, start, against)
     else:
-        small, _ = thinned(source.label_map)
         size = areas(small, source.patches)  # (P,)
         inside = candidate(source.objects, clicked, size, chosen or Extent.OBJECT)
-    inside[clicked] = True
+    inside = connected(inside, start, touching_patches(small, source.patches))
     return rows[inside[patch[rows]]]
 
 
@@ -114,6 +118,25 @@ def asked_together(
     together[apart] = False
     together[joined] = True
     return together
+
+
+def connected(
+    inside: NDArray[np.bool_], start: NDArray[np.integer], touching: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """(P,) bool, what of a set of patches is connected to some patches, and these.
+
+    Args:
+        inside: (P,) bool.
+        start: patches.
+        touching: (P, P) bool, symmetric.
+    """
+    reached = np.zeros(len(inside), dtype=bool)
+    further = reached.copy()
+    further[start] = True
+    while further.any():
+        reached |= further
+        further = touching[further].any(axis=0) & inside & ~reached
+    return reached
 
 
 def _chance(objects: ObjectMasks, patches: NDArray[np.integer]) -> NDArray[np.float64]:

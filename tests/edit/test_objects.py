@@ -63,6 +63,16 @@ def test_places_of_one_thing_are_asked_for_together(row_of_five: ElementSet) -> 
     assert chosen(row_of_five, "object@5,5-object@25,5") == {0, 1}
 
 
+def test_what_is_not_connected_is_left_out_until_it_is_asked_for() -> None:
+    twins = [{0, 1, 3}, {0, 1, 3}, {0, 1, 3}]
+    objects = objects_of(twins, twins, [{2}] * 3, twins, [{4}] * 3, scores=(0.5, 0.5, 0.5))
+    labels = np.repeat(np.repeat(np.arange(5), 10)[None], 12, axis=0)
+    elements = ElementSet.from_source(Source.from_label_map(labels, objects=objects))
+    assert chosen(elements, "object@5,5") == {0, 1}
+    assert chosen(elements, "object@35,5") == {3}
+    assert chosen(elements, "object@5,5+object@35,5") == {0, 1, 3}
+
+
 def test_the_candidates_of_places_count_by_their_scores() -> None:
     objects = objects_of(*[[{0, 1}, {0, 1}, {0}]] * 2, scores=(0.2, 0.2, 0.9))
     assert asked_together(objects, np.array([0]), np.array([], dtype=int)).tolist() == [True, False]
