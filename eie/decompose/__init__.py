@@ -144,12 +144,12 @@ def _by_sam(
         elements,
         beta,
         progress,
-        with_features=few and light and sam.object_head is not None,
+        with_features=few and light and sam.object_heads is not None,
         with_candidates=few and not light and sam.mask_decoder.num_mask_tokens > CANDIDATES,
     )
     objects = voted_objects(cut.logits, cut.labels, cut.queries)
     if cut.logits.features:
-        objects = object_masks(sam.object_head, cut.logits, cut.labels, cut.affinity)
+        objects = object_masks(sam.object_heads, cut.logits, cut.labels, cut.affinity)
     return cut.labels, cut.affinity, objects
 
 

@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 MOST_ELEMENTS = 1024
 """Elements up to which objects are told: time and memory grow with the square."""
 
-_QUERIES = 128
-"""Queries that are asked for at a time."""
-
 _CELL = 2
 """Every so many-th mask logit is looked at: the image embedding's stride in mask logits."""
 
@@ -37,37 +34,28 @@ _COLOURS = 3
 
 
 def object_masks(
-    head: Any,
+    heads: Any,
     logits: MaskLogits,
     labels: NDArray[np.integer],
     affinity: NDArray[np.float32],
 ) -> ObjectMasks:
-    """Ask an :class:`eie.models.object_head.ObjectHead` for the candidates of every element.
+    """Ask an :class:`eie.models.object_head.ObjectEnsemble` for the candidates of every element.
 
     Args:
-        head: in evaluation mode.
+        heads: in evaluation mode.
         logits: of the segmenter, with its features.
         labels: (H, W) label map with values 0..K-1, each present.
         affinity: (K, K), as :func:`eie.decompose.affinity.element_affinity`.
     """
-    import torch
-
     from eie.models.finite import finite
-    from eie.models.object_head import relations
 
     graph = element_graph(logits, labels, affinity)
-    chances, scores = [], []
-    with torch.inference_mode():
-        every = torch.arange(len(affinity))
-        related = relations(graph, every)  # (K, K, R)
-        x = head.tokens(graph, related)  # (K, D)
-        for some in torch.split(every, _QUERIES):
-            made, quality = head.candidates(x, graph.area, some, related[some])
-            chances.append((made[-1].sigmoid() * SURE).round())  # (Q, K, 3)
-            scores.append(finite(quality, "the segmenter's object head").sigmoid())  # (Q, 3)
-    known = torch.cat(chances).permute(2, 0, 1).to(torch.uint8).contiguous()  # (3, K, K)
+    chances, scores = heads.candidates(graph)  # (K, K, 3), (K, 3)
+    levels = (finite(chances, "the segmenter's object heads") * SURE).round()  # (K, K, 3)
+    known = levels.permute(2, 0, 1).byte().contiguous().numpy()  # (3, K, K)
+    every = np.arange(len(affinity))
     known[:, every, every] = SURE
-    return ObjectMasks(known.numpy(), torch.cat(scores).T.contiguous().numpy())
+    return ObjectMasks(known, finite(scores, "the segmenter's object heads").T.contiguous().numpy())
 
 
 def element_graph(

@@ -11,8 +11,9 @@ Segment Anything's three masks; Kirillov et al., ICCV 2023, §3).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,9 @@ GEOMETRY = 10
 
 RELATIONS = 20
 """Numbers that tell how two elements stand to each other; see :func:`relations`."""
+
+SHARPNESS = 8.0
+"""How much more a candidate counts that has a better score: it does as exp(8 · score)."""
 
 _MOST_LOGIT = 8.0
 """Logits of a round are clipped to this before the next one reads them."""
@@ -43,12 +47,12 @@ class ObjectHeadConfig:
     """
 
     features: int = 1288
-    reduced: int = 128
-    width: int = 160
+    reduced: int = 96
+    width: int = 128
     layers: int = 3
     heads: int = 4
-    pair_width: int = 32
-    rounds: int = 3
+    pair_width: int = 24
+    rounds: int = 2
     dropout: float = 0.1
 
 
@@ -235,6 +239,54 @@ class ObjectHead(nn.Module):
         every = query[:, None].expand(-1, CANDIDATES, -1)  # (Q, 3, D)
         estimated: Tensor = self.quality(torch.cat([every, mean, facts, which], dim=2))
         return estimated[..., 0]
+
+
+class ObjectEnsemble(nn.Module):
+    """Several heads that started and were asked differently: their mean errs less than any."""
+
+    def __init__(self, config: ObjectHeadConfig = ObjectHeadConfig(), members: int = 4) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(ObjectHead(config) for _ in range(members))
+
+    def forward(
+        self, graph: ElementGraph, related: Tensor, queries: Sequence[Tensor]
+    ) -> list[tuple[list[Tensor], Tensor]]:
+        """What each head gives for queries of its own, as :meth:`ObjectHead.candidates`."""
+        return [head(graph, some, related) for head, some in zip(self.heads, queries, strict=True)]
+
+    @torch.inference_mode()
+    def candidates(self, graph: ElementGraph, block: int = 128) -> tuple[Tensor, Tensor]:
+        """What every element stands for.
+
+        The first candidate is the mean of all heads' candidates, weighted by exp(8 · score); its
+        score is the mean of the heads' best ones. The others are the first head's, and score no
+        higher.
+
+        Args:
+            block: queries that are asked for at a time.
+
+        Returns:
+            probabilities (N, N, 3) that an element is in a query's candidate, scores (N, 3).
+        """
+        every = torch.arange(len(graph.area), device=graph.area.device)
+        related = relations(graph, every)  # (N, N, R)
+        heads = [cast(ObjectHead, head) for head in self.heads]
+        tokens = [head.tokens(graph, related) for head in heads]  # (N, D) each
+        chances, scores = [], []
+        for some in torch.split(every, block):
+            told = [
+                head.candidates(x, graph.area, some, related[some])
+                for head, x in zip(heads, tokens, strict=True)
+            ]
+            chance = torch.stack([made[-1].sigmoid() for made, _ in told])  # (M, Q, N, 3)
+            score = torch.stack([quality.sigmoid() for _, quality in told])  # (M, Q, 3)
+            weight = (SHARPNESS * score).softmax(dim=2)  # (M, Q, 3)
+            mean = torch.einsum("mqnc,mqc->qn", chance, weight) / len(told)  # (Q, N)
+            best = score.amax(dim=2).mean(dim=0)  # (Q,)
+            chances.append(torch.cat([mean[..., None], chance[0, ..., 1:]], dim=2))
+            others = torch.minimum(score[0, :, 1:], best[:, None])  # (Q, 2)
+            scores.append(torch.cat([best[:, None], others], dim=1))
+        return torch.cat(chances), torch.cat(scores)
 
 
 def placed(geometry: Tensor) -> Tensor:

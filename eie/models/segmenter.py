@@ -31,7 +31,7 @@ SAFETENSORS = ".safetensors"
 _POSITIONS = "image_encoder.pos_embed"
 """A tensor that all of Segment Anything's sizes have, and the light build has not."""
 
-_OBJECT_HEAD = "object_head."
+_OBJECT_HEADS = "object_heads."
 """Before the names of the tensors that tell objects, in the light build only."""
 
 _WRAPPERS = ("model", "state_dict", "model_state_dict", "sam", "net", "ema")
@@ -191,7 +191,7 @@ def _foreign(family: str | None, path: Path) -> MissingModelError:
 def _tiny(tensors: Mapping[str, Tensor], path: Path) -> Any:
     from eie.models.tiny_sam import build_tiny_sam
 
-    sam = build_tiny_sam(objects=any(name.startswith(_OBJECT_HEAD) for name in tensors))
+    sam = build_tiny_sam(objects=any(name.startswith(_OBJECT_HEADS) for name in tensors))
     _fill(sam, tensors, path)
     return sam
 

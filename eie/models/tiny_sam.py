@@ -28,7 +28,7 @@ from eie.models.lite0 import (
     EfficientNetLite0,
     load_imagenet_weights,
 )
-from eie.models.object_head import ObjectHead
+from eie.models.object_head import ObjectEnsemble
 from eie.models.sam_modeling import MLP, Attention, MaskDecoder, MLPBlock, PromptEncoder, Sam
 
 # Standard deviation of the backbone's features on photos under the ImageNet weights.
@@ -323,12 +323,14 @@ class TinySam(Sam):
     """A `Sam` that also tells what points on elements stand for, where it has learnt to.
 
     Attributes:
-        object_head: None in a segmenter that was not trained for objects.
+        object_heads: None in a segmenter that was not trained for objects.
     """
 
-    def __init__(self, *parts: Any, object_head: ObjectHead | None = None, **named: Any) -> None:
+    def __init__(
+        self, *parts: Any, object_heads: ObjectEnsemble | None = None, **named: Any
+    ) -> None:
         super().__init__(*parts, **named)
-        self.object_head = object_head
+        self.object_heads = object_heads
 
     @cached_property
     def recogniser(self) -> EfficientNetLite0:
@@ -363,7 +365,7 @@ def build_tiny_sam(config: TinySamConfig = TinySamConfig(), *, objects: bool = F
     """An untrained tiny segmenter; `eie.models.segmenter` loads the embedded weights into it.
 
     Args:
-        objects: with an object head.
+        objects: with object heads.
     """
     embedding_size = config.img_size // EMBEDDING_STRIDE
     return TinySam(
@@ -377,5 +379,5 @@ def build_tiny_sam(config: TinySamConfig = TinySamConfig(), *, objects: bool = F
         mask_decoder=TinyMaskDecoder(config),
         pixel_mean=list(PIXEL_MEAN),
         pixel_std=list(PIXEL_STD),
-        object_head=ObjectHead() if objects else None,
+        object_heads=ObjectEnsemble() if objects else None,
     )

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eie.errors import UsageError
-from eie.models.object_head import ElementGraph, ObjectHead, relations
+from eie.models.object_head import ElementGraph, ObjectEnsemble, ObjectHead, relations
 from eie.models.segmenter import load_segmenter
 from eie.train.batch_cache import repeated
 from eie.train.images import Folder, TrainingImages, read_training_images
@@ -53,12 +53,15 @@ class ObjectStage:
         draw = partial(draw_batch, self.segmenter, images, settings)
         self.batch = repeated(ObjectBatch, draw, run / "batches", settings.batches)
         torch.manual_seed(settings.loop.seed)
-        self.model = ObjectHead()
-        if fit:
-            fit_reduction(self.model, [self.batch(i).features for i in range(settings.fitted)])
-        # What an element looks like is reduced in closed form, and no more changed: there are few
-        # photos with known things, and many numbers.
-        self.model.reduce.requires_grad_(False)
+        self.model = ObjectEnsemble()
+        features = [self.batch(index).features for index in range(settings.fitted)] if fit else []
+        self.members = len(self.model.heads)
+        for head in self.model.heads:
+            if fit:
+                fit_reduction(cast(ObjectHead, head), features)
+            # What an element looks like is reduced in closed form, and no more changed: there are
+            # few photos with known things, and many numbers.
+            cast(ObjectHead, head).reduce.requires_grad_(False)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         trained = [p for p in self.model.parameters() if p.requires_grad]
@@ -69,7 +72,18 @@ class ObjectStage:
         graph = batch.graph
         noise = torch.randn_like(graph.features) * self.settings.noise * graph.features.std(dim=0)
         graph = graph._replace(features=graph.features + noise)
-        return objects_loss(model, graph, batch, *draw_queries(batch, self.settings.segments))
+        related = relations(graph, torch.arange(len(graph.area), device=noise.device))  # (N, N, R)
+        drawn = [draw_queries(batch, self.settings.segments) for _ in range(self.members)]
+        told = model(graph, related, [queries for queries, _, _ in drawn])
+        losses, parts = zip(
+            *(
+                objects_loss(made, quality, graph, batch, of_query, of_segment)
+                for (made, quality), (_, of_query, of_segment) in zip(told, drawn, strict=True)
+            ),
+            strict=True,
+        )
+        means = {name: torch.stack([each[name] for each in parts]).mean() for name in parts[0]}
+        return torch.stack(losses).sum(), means
 
     def samples(self, model: nn.Module, batch: ObjectBatch) -> dict[str, NDArray[np.uint8]]:  # noqa: ARG002
         return {}
@@ -127,21 +141,22 @@ def draw_queries(batch: ObjectBatch, segments: int) -> tuple[Tensor, Tensor, Ten
 
 
 def objects_loss(
-    model: nn.Module,
+    made: Sequence[Tensor],
+    quality: Tensor,
     graph: ElementGraph,
     batch: ObjectBatch,
-    queries: Tensor,
     of_query: Tensor,
     of_segment: Tensor,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The loss and its parts; arguments as :func:`draw_queries` returns them.
+    """The loss of a head and its parts.
 
     Cross-entropy and Dice of the masks over elements weighted by area: of the first candidate for
     things and stuff, of the better of the others for all. The squared error of the estimated IoU.
+
+    Args:
+        made, quality: as :meth:`eie.models.object_head.ObjectHead.candidates`.
+        of_query, of_segment: as :func:`draw_queries`.
     """
-    every = torch.arange(len(graph.area), device=graph.area.device)
-    related = relations(graph, every)  # (N, N, R)
-    made, quality = model(graph, queries, related)
     target = batch.share[of_segment].float()[..., None]  # (T, N, 1)
     weight = graph.area * (1 - batch.unlabelled.float())  # (N,)
     weight = (weight / weight.sum())[:, None]  # (N, 1)
@@ -243,8 +258,7 @@ def save_weights(run: Path, path: Path, segmenter: str) -> None:
     from safetensors.torch import save_file
 
     sam = load_segmenter(segmenter, "cpu").sam
-    head = ObjectHead()
-    head.load_state_dict(averaged_weights(run))
-    sam.object_head = head
+    sam.object_heads = ObjectEnsemble()
+    sam.object_heads.load_state_dict(averaged_weights(run))
     half = {name: tensor.half().contiguous() for name, tensor in sam.state_dict().items()}
     save_file(half, path, metadata={"format": "pt", "model": "eie-tiny-segmenter"})

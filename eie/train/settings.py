@@ -120,7 +120,12 @@ class ObjectSettings:
 
     scenes: SceneSettings = SceneSettings(object_side=(0.2, 0.85))
     loop: LoopSettings = LoopSettings(
-        steps=1000, ema_decay=0.995, weight_decay=0.05, accumulate=4, precision="no"
+        steps=700,
+        ema_decay=0.995,
+        weight_decay=0.05,
+        max_norm=2.0,  # of four heads: 1 each
+        accumulate=4,
+        precision="no",
     )
     segmenter: str = "tiny"
     shares: tuple[float, float, float] = (0.62, 0.2, 0.18)

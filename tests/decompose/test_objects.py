@@ -14,7 +14,7 @@ from eie.decompose.affinity import MaskLogits, voted_objects
 from eie.decompose.frame import Frame
 from eie.decompose.objects import element_graph, object_masks
 from eie.elements import SURE, validate
-from eie.models.object_head import ObjectHead, ObjectHeadConfig, relations
+from eie.models.object_head import ObjectEnsemble, ObjectHeadConfig, relations
 from eie.models.segmenter import Segmenter, load_segmenter
 
 
@@ -87,10 +87,10 @@ def test_relations_are_those_of_the_queries(tiny: Segmenter) -> None:
     assert torch.equal(every[..., 10].bool(), torch.eye(len(affinity), dtype=torch.bool))
 
 
-def test_a_random_head_gives_objects_that_files_can_hold(tiny: Segmenter) -> None:
+def test_random_heads_give_objects_that_files_can_hold(tiny: Segmenter) -> None:
     torch.manual_seed(0)
     labels, affinity, logits, _ = elements_by_sam(blocks(), tiny, 12, with_features=True)
-    objects = object_masks(ObjectHead().eval(), logits, labels, affinity)
+    objects = object_masks(ObjectEnsemble().eval(), logits, labels, affinity)
     own = np.arange(len(affinity))
     assert (objects.chances[:, own, own] == SURE).all()
     elements = decompose(blocks(), segmenter=tiny, elements=12)
