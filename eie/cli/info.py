@@ -157,6 +157,7 @@ def _source(source: dict[str, Any]) -> str:
         channels.get(source["channels"], "no pixels"),
         f"{source['patches']} patches",
         "affinity" if source["affinity"] else "no affinity",
+        "objects" if source["objects"] else "no objects",
     ]
     if embeddings := source["embeddings"]:
         parts.append(f"embeddings of {embeddings['size']} numbers by {embeddings['encoder']}")
