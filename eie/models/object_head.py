@@ -145,7 +145,6 @@ class ObjectHead(nn.Module):
         super().__init__()
         width = config.width
         self.config = config
-        self.reduce = nn.Linear(config.features, config.reduced)
         self.embed = nn.Linear(config.reduced, width)
         self.place = nn.Linear(GEOMETRY, width)
         self.norm = nn.LayerNorm(width)
@@ -178,10 +177,10 @@ class ObjectHead(nn.Module):
         """(N, D): elements that know each other.
 
         Args:
+            graph: its features reduced, (N, reduced).
             related: (N, N, R), the relations of all pairs.
         """
-        reduced = self.reduce(graph.features)  # (N, reduced)
-        x = self.norm(self.embed(reduced) + self.place(placed(graph.geometry)))  # (N, D)
+        x = self.norm(self.embed(graph.features) + self.place(placed(graph.geometry)))  # (N, D)
         biases = self.bias(related).permute(2, 0, 1)  # (heads·layers, N, N)
         for layer, bias in zip(self.layers, biases.split(self.config.heads), strict=True):
             x = layer(x, bias)
@@ -191,7 +190,10 @@ class ObjectHead(nn.Module):
     def forward(
         self, graph: ElementGraph, queries: Tensor, related: Tensor
     ) -> tuple[list[Tensor], Tensor]:
-        """:meth:`candidates` of queries (Q,), given the relations (N, N, R) of all pairs."""
+        """:meth:`candidates` of queries (Q,), given the relations (N, N, R) of all pairs.
+
+        The graph's features are reduced, (N, reduced).
+        """
         x = self.tokens(graph, related)  # (N, D)
         return self.candidates(x, graph.area, queries, related[queries])
 
@@ -244,14 +246,17 @@ class ObjectHead(nn.Module):
 class ObjectEnsemble(nn.Module):
     """Several heads that started and were asked differently: their mean errs less than any."""
 
-    def __init__(self, config: ObjectHeadConfig = ObjectHeadConfig(), members: int = 4) -> None:
+    def __init__(self, config: ObjectHeadConfig = ObjectHeadConfig(), members: int = 3) -> None:
         super().__init__()
+        self.config = config
+        self.reduce = nn.Linear(config.features, config.reduced)
         self.heads = nn.ModuleList(ObjectHead(config) for _ in range(members))
 
     def forward(
         self, graph: ElementGraph, related: Tensor, queries: Sequence[Tensor]
     ) -> list[tuple[list[Tensor], Tensor]]:
         """What each head gives for queries of its own, as :meth:`ObjectHead.candidates`."""
+        graph = graph._replace(features=self.reduce(graph.features))
         return [head(graph, some, related) for head, some in zip(self.heads, queries, strict=True)]
 
     @torch.inference_mode()
@@ -270,6 +275,7 @@ class ObjectEnsemble(nn.Module):
         """
         every = torch.arange(len(graph.area), device=graph.area.device)
         related = relations(graph, every)  # (N, N, R)
+        graph = graph._replace(features=self.reduce(graph.features))
         heads = [cast(ObjectHead, head) for head in self.heads]
         tokens = [head.tokens(graph, related) for head in heads]  # (N, D) each
         chances, scores = [], []

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eie.errors import UsageError
-from eie.models.object_head import ElementGraph, ObjectEnsemble, ObjectHead, relations
+from eie.models.object_head import ElementGraph, ObjectEnsemble, relations
 from eie.models.segmenter import load_segmenter
 from eie.train.batch_cache import repeated
 from eie.train.images import Folder, TrainingImages, read_training_images
@@ -54,14 +54,13 @@ class ObjectStage:
         self.batch = repeated(ObjectBatch, draw, run / "batches", settings.batches)
         torch.manual_seed(settings.loop.seed)
         self.model = ObjectEnsemble()
-        features = [self.batch(index).features for index in range(settings.fitted)] if fit else []
         self.members = len(self.model.heads)
-        for head in self.model.heads:
-            if fit:
-                fit_reduction(cast(ObjectHead, head), features)
-            # What an element looks like is reduced in closed form, and no more changed: there are
-            # few photos with known things, and many numbers.
-            cast(ObjectHead, head).reduce.requires_grad_(False)
+        if fit:
+            first = range(settings.fitted)
+            fit_reduction(self.model, [self.batch(index).features for index in first])
+        # What an element looks like is reduced in closed form, and no more changed: there are few
+        # photos with known things, and many numbers.
+        self.model.reduce.requires_grad_(False)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         trained = [p for p in self.model.parameters() if p.requires_grad]
@@ -90,18 +89,18 @@ class ObjectStage:
 
 
 @torch.no_grad()
-def fit_reduction(head: ObjectHead, features: Sequence[Tensor]) -> None:
-    """Set the head's linear map of features to their largest whitened principal components."""
+def fit_reduction(heads: ObjectEnsemble, features: Sequence[Tensor]) -> None:
+    """Set the heads' linear map of features to their largest whitened principal components."""
     every = torch.cat([some.float() for some in features])  # (n, F)
     mean, deviation = every.mean(dim=0), every.std(dim=0) + 1e-3  # (F,)
     scaled = (every - mean) / deviation
     _, spread, axes = torch.linalg.svd(scaled, full_matrices=False)
     # Of few elements there are few components.
-    kept = min(head.config.reduced, int((spread > 1e-3 * spread[0]).sum()))
-    weight = torch.zeros_like(head.reduce.weight)  # (reduced, F)
+    kept = min(heads.config.reduced, int((spread > 1e-3 * spread[0]).sum()))
+    weight = torch.zeros_like(heads.reduce.weight)  # (reduced, F)
     weight[:kept] = axes[:kept] / (spread[:kept, None] / len(every) ** 0.5) / deviation
-    head.reduce.weight.copy_(weight)
-    head.reduce.bias.copy_(-weight @ mean)
+    heads.reduce.weight.copy_(weight)
+    heads.reduce.bias.copy_(-weight @ mean)
 
 
 def draw_queries(batch: ObjectBatch, segments: int) -> tuple[Tensor, Tensor, Tensor]:

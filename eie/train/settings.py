@@ -123,7 +123,7 @@ class ObjectSettings:
         steps=700,
         ema_decay=0.995,
         weight_decay=0.05,
-        max_norm=2.0,  # of four heads: 1 each
+        max_norm=1.75,  # of three heads: 1 each
         accumulate=4,
         precision="no",
     )

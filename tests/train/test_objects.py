@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from eie import decompose
 from eie.errors import UsageError
-from eie.models.object_head import ObjectHead, ObjectHeadConfig, relations
+from eie.models.object_head import ObjectEnsemble, ObjectHeadConfig, relations
 from eie.train.images import Folder, read_training_images
 from eie.train.object_views import SEGMENT, STUFF, THING, ObjectBatch
 from eie.train.objects import (
@@ -93,18 +93,19 @@ def test_right_masks_cost_nothing_and_the_area_weighs() -> None:
 def test_the_loss_reaches_every_weight_and_learns_one_picture() -> None:
     torch.manual_seed(0)
     batch = batch_of([THING, STUFF], [[1.0] * 4 + [0.0] * 8, [0.0] * 4 + [1.0] * 8])
-    head = ObjectHead(ObjectHeadConfig(dropout=0.0))
-    fit_reduction(head, [torch.randn(300, ObjectHeadConfig().features)])
+    heads = ObjectEnsemble(ObjectHeadConfig(dropout=0.0), members=1)
+    fit_reduction(heads, [torch.randn(300, ObjectHeadConfig().features)])
     graph = batch.graph
     related = relations(graph, torch.arange(12))
-    optimizer = torch.optim.AdamW(head.parameters(), lr=2e-3)
+    optimizer = torch.optim.AdamW(heads.parameters(), lr=2e-3)
     losses = []
     for _ in range(80):
         queries, *meant = draw_queries(batch, 4)
-        loss, parts = objects_loss(*head(graph, queries, related), graph, batch, *meant)
+        ((made, quality),) = heads(graph, related, [queries])
+        loss, parts = objects_loss(made, quality, graph, batch, *meant)
         optimizer.zero_grad()
         loss.backward()
-        assert all(parameter.grad is not None for parameter in head.parameters())
+        assert all(parameter.grad is not None for parameter in heads.parameters())
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.25 * losses[0]
@@ -114,9 +115,9 @@ def test_the_loss_reaches_every_weight_and_learns_one_picture() -> None:
 def test_the_reduction_whitens() -> None:
     torch.manual_seed(0)
     features = torch.randn(4000, 8) @ torch.randn(8, 8) + 3
-    head = ObjectHead(ObjectHeadConfig(features=8, reduced=4))
-    fit_reduction(head, [features[:2000], features[2000:]])
-    reduced = head.reduce(features)
+    heads = ObjectEnsemble(ObjectHeadConfig(features=8, reduced=4))
+    fit_reduction(heads, [features[:2000], features[2000:]])
+    reduced = heads.reduce(features)
     np.testing.assert_allclose(reduced.mean(dim=0).detach(), 0, atol=1e-2)
     np.testing.assert_allclose(torch.cov(reduced.T).detach(), torch.eye(4), atol=2e-2)
 
