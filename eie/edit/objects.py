@@ -19,6 +19,10 @@ _SHARPNESS = 8.0
 """How much more a candidate counts that has a better score."""
 
 
+_DOUBT = 0.5
+"""What is left of a candidate's weight, against 1.5, that surely has a place which is cut off."""
+
+
 class Extent(Enum):
     """How much of what is there is meant: the smallest, the best-scored, the largest candidate."""
 
@@ -112,8 +116,8 @@ def asked_together(
     objects: ObjectMasks, joined: NDArray[np.integer], apart: NDArray[np.integer]
 ) -> NDArray[np.bool_]:
     """(P,) bool, the thing that some patches belong to and others do not."""
-    inside = 1 - np.prod(1 - _chance(objects, joined), axis=0)  # (P,)
-    outside = _chance(objects, apart).max(axis=0, initial=0)  # (P,)
+    inside = 1 - np.prod(1 - _chance(objects, joined, apart), axis=0)  # (P,)
+    outside = _chance(objects, apart, apart[:0]).max(axis=0, initial=0)  # (P,)
     together: NDArray[np.bool_] = (inside > 0.5) & (inside >= outside)
     together[apart] = False
     together[joined] = True
@@ -139,9 +143,16 @@ def connected(
     return reached
 
 
-def _chance(objects: ObjectMasks, patches: NDArray[np.integer]) -> NDArray[np.float64]:
-    """(K, P): how likely each patch is in the thing at each of some, all candidates considered."""
+def _chance(
+    objects: ObjectMasks, patches: NDArray[np.integer], apart: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """(K, P): how likely each patch is in the thing at each of some, all candidates considered.
+
+    A candidate counts by its score, and the less the likelier patches are in it that are apart.
+    """
+    chance = objects.chances[:, patches] / SURE  # (3, K, P)
     weight = np.exp(_SHARPNESS * objects.scores[:, patches].astype(np.float64))  # (3, K)
+    weight *= np.prod(1 - chance[..., apart] + _DOUBT, axis=2)
     weight /= weight.sum(axis=0)
-    mean: NDArray[np.float64] = np.einsum("ck,ckp->kp", weight, objects.chances[:, patches]) / SURE
+    mean: NDArray[np.float64] = np.einsum("ck,ckp->kp", weight, chance)
     return mean
