@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from eie.decompose.affinity import MaskLogits
     from eie.models.object_head import ElementGraph
 
-MOST_ELEMENTS = 1024
+MOST_ELEMENTS = 512
 """Elements up to which objects are told: time and memory grow with the square."""
 
 _CELL = 2
