@@ -189,7 +189,6 @@ def _load_once(made: Path, name: str) -> None:
             raise MissingModelError(
                 f"its {part} does not load: {first_line(error)}", where=name
             ) from error
-        check_weights(network, f"{part} in {name}")
         missing, total = set(info["missing_keys"]), len(network.state_dict())
         missing = {key for key in missing if not key.endswith("position_ids")}
         wrong = sorted(map(str, info.get("mismatched_keys") or ()))
@@ -203,6 +202,8 @@ def _load_once(made: Path, name: str) -> None:
             )
         if missing:
             tell([f"the weight file of its {part} is empty: it starts at random"], name)
+        else:
+            check_weights(network, f"{part} in {name}")
 
 
 def _json(path: Path) -> dict[str, Any]:

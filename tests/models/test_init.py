@@ -42,6 +42,14 @@ def test_a_sole_variant_is_taken_with_a_note(base: Path, tmp_path: Path, parts: 
     load_element_model(tmp_path / "made", "cpu")
 
 
+def test_a_network_without_any_weights_starts_at_random_and_is_told(
+    base: Path, tmp_path: Path
+) -> None:
+    save_file({}, base / UNET)
+    with pytest.warns(Note, match="weight file of its unet is empty: it starts at random"):
+        init_model(base, tmp_path / "made")
+
+
 def test_a_made_model_that_is_a_variant_only_is_rendered_with(base: Path, tmp_path: Path) -> None:
     init_model(base, tmp_path / "made")
     as_variant(tmp_path / "made", ("unet", "text_encoder"))
