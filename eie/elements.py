@@ -31,6 +31,9 @@ MAX_ELEMENTS = 65_535
 CANDIDATES = 3
 """What a point may stand for: as many masks as Segment Anything gives for one."""
 
+SHARPNESS = 8.0
+"""How much more a candidate counts that has a better score: it does as exp(8 · score)."""
+
 SURE = 7
 """What a probability of 1 is in :class:`ObjectMasks`: coarse, for small files."""
 
@@ -83,6 +86,14 @@ class ObjectMasks:
 
     chances: NDArray[np.uint8]
     scores: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, probabilities: NDArray[np.floating], scores: NDArray[np.floating]) -> ObjectMasks:
+        """From probabilities (3, P, P) and scores (3, P); a patch is surely in its own thing."""
+        chances = np.round(probabilities * SURE).astype(np.uint8)
+        every = np.arange(chances.shape[1])
+        chances[:, every, every] = SURE
+        return cls(chances, np.ascontiguousarray(scores, dtype=np.float32).clip(0, 1))
 
 
 @dataclass(frozen=True, eq=False)

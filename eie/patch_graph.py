@@ -39,7 +39,10 @@ def touching_patches(label_map: NDArray[np.integer], count: int) -> NDArray[np.b
 
 
 def merging(
-    likeness: NDArray[np.float64], area: NDArray[np.float64], touching: NDArray[np.bool_]
+    likeness: NDArray[np.float64],
+    area: NDArray[np.float64],
+    touching: NDArray[np.bool_],
+    above: float = -1.0,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """How patches become regions when the most alike that touch are merged, over and over.
 
@@ -50,6 +53,7 @@ def merging(
         likeness: (P, P) in [0, 1], symmetric.
         area: (P,) > 0.
         touching: (P, P) bool, symmetric.
+        above: merges end where no two regions that touch are more alike than this.
 
     Returns:
         together: (P, P) the least likeness at which any merge was made until the two were in one
@@ -67,7 +71,7 @@ def merging(
     region = np.diag(size)
     members = [np.array([patch]) for patch in range(count)]
     least = 1.0
-    while count and best.max() > -1:
+    while count and best.max() > above:
         target = int(best.argmax())
         source = int(mean[target].argmax())
         least = min(least, float(best[target]))

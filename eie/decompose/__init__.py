@@ -147,9 +147,11 @@ def _by_sam(
         with_features=few and light and sam.object_heads is not None,
         with_candidates=few and not light and sam.mask_decoder.num_mask_tokens > CANDIDATES,
     )
-    objects = voted_objects(cut.logits, cut.labels, cut.queries)
-    if cut.logits.features:
-        objects = object_masks(sam.object_heads, cut.logits, cut.labels, cut.affinity)
+    objects = (
+        object_masks(sam.object_heads, cut.logits, cut.labels, cut.affinity)
+        if cut.logits.features
+        else voted_objects(cut.logits, cut.labels, cut.queries)
+    )
     return cut.labels, cut.affinity, objects
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from eie.decompose.frame import Frame
 from eie.decompose.pixels import to_rgb
-from eie.elements import CANDIDATES, SURE, ObjectMasks
+from eie.elements import CANDIDATES, ObjectMasks
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,6 +48,8 @@ class MaskLogits:
         points: (N, 2) query points, (x, y) in photo pixels, pixel column j covers [j, j + 1).
         features: (1, C, h, w) each, of several strides: mean colours at the finest, then what the
             image encoder and the recogniser see; empty if they were not wanted.
+        candidates: (N, 3, h', w') bool, the masks of an ambiguous point at the cells that element
+            affinity is measured at, and their estimated IoU (N, 3); None if they were not wanted.
     """
 
     values: NDArray[np.floating]
@@ -235,15 +237,14 @@ def voted_objects(
     """
     if logits.candidates is None:
         return None
-    masks, scores = (of_all[queries] for of_all in logits.candidates)  # (K, 3, h', w'), (K, 3)
+    masks, scores = logits.candidates
+    masks, scores = masks[queries], scores[queries]  # (K, 3, h', w'), (K, 3)
     inside = members(labels, len(queries), logits, _cell_step(*logits.values.shape[1:]))
-    chances = np.empty((CANDIDATES, len(queries), len(queries)), dtype=np.uint8)
-    for index in range(CANDIDATES):
-        votes = inside @ masks[:, index].reshape(len(queries), -1).T.astype(np.float32)
-        chances[index] = np.round(votes.T * SURE)
-    every = np.arange(len(queries))
-    chances[:, every, every] = SURE
-    return ObjectMasks(chances, np.ascontiguousarray(scores.T.clip(0, 1), dtype=np.float32))
+    votes = [  # (K, K) shares each
+        (inside @ masks[:, index].reshape(len(queries), -1).T.astype(np.float32)).T
+        for index in range(CANDIDATES)
+    ]
+    return ObjectMasks.of(np.stack(votes), scores.T)
 
 
 def _cell_step(rows: int, columns: int) -> int:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from eie.decompose.affinity import members
 from eie.decompose.frame import bilinear_weights
-from eie.elements import SURE, ObjectMasks
+from eie.elements import ObjectMasks
 from eie.patch_graph import likeness, merging, nearness, thinned, touching_patches
 
 if TYPE_CHECKING:
@@ -49,13 +49,12 @@ def object_masks(
     """
     from eie.models.finite import finite
 
-    graph = element_graph(logits, labels, affinity)
-    chances, scores = heads.candidates(graph)  # (K, K, 3), (K, 3)
-    levels = (finite(chances, "the segmenter's object heads") * SURE).round()  # (K, K, 3)
-    known = levels.permute(2, 0, 1).byte().contiguous().numpy()  # (3, K, K)
-    every = np.arange(len(affinity))
-    known[:, every, every] = SURE
-    return ObjectMasks(known, finite(scores, "the segmenter's object heads").T.contiguous().numpy())
+    graph = element_graph(logits, labels, affinity).to(heads.reduce.weight.device)
+    chances, scores = (  # (K, K, 3), (K, 3)
+        finite(told, "the segmenter's object heads").cpu().numpy()
+        for told in heads.candidates(graph)
+    )
+    return ObjectMasks.of(chances.transpose(2, 0, 1), scores.T)
 
 
 def element_graph(

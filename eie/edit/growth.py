@@ -163,9 +163,8 @@ def _grown(patches: _Patches, member: NDArray[np.bool_], tolerance: float) -> ND
 def _merged(patches: _Patches, least: float) -> NDArray[np.intp]:
     """The regions that touching patches form, (P,): the most alike merge first, while any two are
     more like each other than `least` on average over their area."""
-    together, _ = merging(patches.likeness, patches.area, patches.touching)  # (P, P)
-    one = (together > least) | np.eye(len(together), dtype=bool)  # (P, P)
-    first = one.argmax(axis=1)  # (P,) the first patch of each one's region
+    together, _ = merging(patches.likeness, patches.area, patches.touching, least)  # (P, P)
+    first = (together > 0).argmax(axis=1)  # (P,) the first patch of each one's region
     return np.unique(first, return_inverse=True)[1]
 
 

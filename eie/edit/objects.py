@@ -12,12 +12,8 @@ from numpy.typing import NDArray
 
 from eie.edit.growth import TOLERANCE, instance_rows, object_around
 from eie.edit.picking import RowMask, Rows, areas
-from eie.elements import SURE, ElementSet, ObjectMasks
+from eie.elements import SHARPNESS, SURE, ElementSet, ObjectMasks
 from eie.patch_graph import thinned, touching_patches
-
-_SHARPNESS = 8.0
-"""How much more a candidate counts that has a better score."""
-
 
 _DOUBT = 0.5
 """What is left of a candidate's weight, against 1.5, that surely has a place which is cut off."""
@@ -151,7 +147,7 @@ def _chance(
     A candidate counts by its score, and the less the likelier patches are in it that are apart.
     """
     chance = objects.chances[:, patches] / SURE  # (3, K, P)
-    weight = np.exp(_SHARPNESS * objects.scores[:, patches].astype(np.float64))  # (3, K)
+    weight = np.exp(SHARPNESS * objects.scores[:, patches].astype(np.float64))  # (3, K)
     weight *= np.prod(1 - chance[..., apart] + _DOUBT, axis=2)
     weight /= weight.sum(axis=0)
     mean: NDArray[np.float64] = np.einsum("ck,ckp->kp", weight, chance)

@@ -162,7 +162,8 @@ def judged(case: EditCase, settings: EditSettings) -> CaseResult:
 
 def _check(settings: EditSettings) -> None:
     """Refuse what would fail in every case, before the first one."""
-    from eie.render import EDGES, FreeDecoder
+    from eie.render import FreeDecoder
+    from eie.render.anchored import check_edge
 
     for name in settings.chosen_decoders:
         decoder = decoder_of(name, settings)
@@ -180,8 +181,8 @@ def _check(settings: EditSettings) -> None:
         raise UsageError(
             f"no way to pick '{settings.select}'", hint=f"there is: {', '.join(PICKS)}"
         )
-    if settings.edge not in (None, *EDGES):
-        raise UsageError(f"no edge '{settings.edge}'", hint=f"there is: {', '.join(EDGES)}")
+    if settings.edge is not None:
+        check_edge(settings.edge)
     if settings.free and settings.edge is not None:
         raise UsageError("free decoding has no edges", hint="leave out edge")
 

@@ -19,16 +19,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eie.elements import CANDIDATES
+from eie.elements import CANDIDATES, SHARPNESS
 
 GEOMETRY = 10
 """Numbers that tell where an element lies and its colour; see :class:`ElementGraph`."""
 
 RELATIONS = 20
 """Numbers that tell how two elements stand to each other; see :func:`relations`."""
-
-SHARPNESS = 8.0
-"""How much more a candidate counts that has a better score: it does as exp(8 · score)."""
 
 _MOST_LOGIT = 8.0
 """Logits of a round are clipped to this before the next one reads them."""
@@ -75,6 +72,10 @@ class ElementGraph(NamedTuple):
     affinity: Tensor
     merged: Tensor
     touching: Tensor
+
+    def to(self, device: torch.device | str) -> ElementGraph:
+        """The same on a device."""
+        return ElementGraph(*(part.to(device) for part in self))
 
     @property
     def area(self) -> Tensor:

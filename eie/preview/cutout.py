@@ -13,8 +13,8 @@ from eie.errors import UsageError
 from eie.files.images import Photo
 from eie.geometry import Transform
 from eie.preview.overlay import row_map
-from eie.render import EDGES, Edge, render
-from eie.render.anchored import DEFAULT_EDGE, PixelsOfSources, dilation_of
+from eie.render import Edge, render
+from eie.render.anchored import DEFAULT_EDGE, PixelsOfSources, check_edge, dilation_of
 from eie.render.layers import Layer, layers_of, paint, with_mattes
 from eie.render.pictures import Picture, split_alpha, times
 
@@ -39,8 +39,7 @@ def cutout(elements: ElementSet, ids: Iterable[int], *, edge: Edge = DEFAULT_EDG
     for element in wanted:
         if element not in elements.table.id:
             raise UsageError(f"there is no element {element}")
-    if edge not in EDGES:
-        raise UsageError(f"no edge '{edge}'", hint=f"there is: {', '.join(EDGES)}")
+    check_edge(edge)
     if any(source.pixels is None for source in elements.sources):
         raise UsageError(
             "the file has no pixels to cut out", hint="run eie decompose without --no-pixels"

@@ -122,6 +122,16 @@ def _kept(elements: ElementSet) -> NDArray[np.bool_]:
     return kept
 
 
+def check_edge(edge: str) -> None:
+    """Refuse what is no way for a layer to end.
+
+    Raises:
+        UsageError: it is none of :data:`EDGES`.
+    """
+    if edge not in EDGES:
+        raise UsageError(f"no edge '{edge}'", hint=f"there is: {', '.join(EDGES)}")
+
+
 def stage(elements: ElementSet, dilation: int | None = None, edge: Edge = DEFAULT_EDGE) -> Scene:
     """Paint the layers of a set and find what they leave open.
 
@@ -133,8 +143,7 @@ def stage(elements: ElementSet, dilation: int | None = None, edge: Edge = DEFAUL
     Raises:
         UsageError: a source that is shown has no pixels, a dilation out of range, or no such edge.
     """
-    if edge not in EDGES:
-        raise UsageError(f"no edge '{edge}'", hint=f"there is: {', '.join(EDGES)}")
+    check_edge(edge)
     if dilation is not None and not 0 <= dilation <= DILATION:
         raise UsageError(f"a dilation of {dilation} pixels", hint=f"0 to {DILATION} are possible")
     pixels = PixelsOfSources(elements)

@@ -77,6 +77,15 @@ def test_a_graph_tells_places_sizes_and_colours(tiny: Segmenter, size: tuple[int
     assert (graph.merged[0] == graph.merged[0].T).all()
 
 
+def test_a_graph_goes_to_a_device_as_a_whole(tiny: Segmenter) -> None:
+    labels, affinity, logits, _ = elements_by_sam(blocks(), tiny, 12, with_features=True)
+    moved = element_graph(logits, labels, affinity).to("meta")
+    assert {part.device.type for part in moved} == {"meta"}
+    heads = ObjectEnsemble().to("meta")
+    chances, scores = heads.candidates(moved)
+    assert (chances.device.type, scores.device.type) == ("meta", "meta")
+
+
 def test_relations_are_those_of_the_queries(tiny: Segmenter) -> None:
     labels, affinity, logits, _ = elements_by_sam(blocks(), tiny, 12, with_features=True)
     graph = element_graph(logits, labels, affinity)
