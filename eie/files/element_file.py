@@ -42,6 +42,9 @@ from eie.files.layout import (
 from eie.files.limits import MAX_PIXELS
 from eie.files.pixels import StoredPixels
 
+_OBJECTS = frozenset({"object_chances", "object_scores"})
+"""Arrays of a source of which both are there, or none."""
+
 ROOT_NAMES = ("sources", "elements", "groups", "history")
 
 
@@ -250,7 +253,7 @@ def _read_source(folder: hdf5.Folder, newer: bool, max_pixels: int) -> Source:
         home_box=folder.array("home_box", HOME_BOX),
         pixels=StoredPixels(folder, "pixels") if "pixels" in names else None,
         affinity=None if affinity is None else affinity.astype(np.float32),
-        objects=_read_objects(folder) if "object_chances" in names else None,
+        objects=_read_objects(folder) if _OBJECTS.intersection(names) else None,
         embeddings=_read_embeddings(folder) if "embeddings" in names else None,
         icc=None if icc is None else icc.tobytes(),
         exif=None if exif is None else exif.tobytes(),

@@ -51,8 +51,8 @@ def read_labels(path: Path) -> NDArray[np.int32]:
 def thing_labels(folder: Path) -> Mapping[str, Sequence[int]] | None:
     """Which labels are things, in a folder of photos with label maps; None if it does not tell.
 
-    The file says so, as COCO's panoptic annotations do: the names of the photos,
-    without suffix, and a list of labels for each.
+    :data:`THINGS_FILE` says so, as COCO's panoptic annotations do: the names of the photos, without
+    suffix, and a list of labels for each.
 
     Raises:
         BadInputError: the file is something else.

@@ -241,6 +241,17 @@ def test_a_newer_minor_version_may_not_point_elsewhere(make_set: MakeSet) -> Non
         load(put_version(dump(make_set()), "1.7", add))
 
 
+@pytest.mark.parametrize("name", ["object_chances", "object_scores"])
+def test_chances_and_scores_of_objects_come_together(make_set: MakeSet, name: str) -> None:
+    """[E37]"""
+
+    def drop(file: h5py.File) -> None:
+        del file[f"sources/0/{name}"]
+
+    with pytest.raises(BadInputError, match="it is missing"):
+        load(put_version(dump(make_set()), "1.1", drop))
+
+
 def test_limits_hold_for_all_label_maps_together(make_set, monkeypatch) -> None:
     """[E31]"""
     elements = make_set()
