@@ -21,7 +21,7 @@ from eie.decompose.objects import element_graph
 from eie.models.object_head import ElementGraph
 from eie.models.segmenter import Segmenter
 from eie.train.images import Pixels, TrainingImages
-from eie.train.scenes import FRAME, degraded, jittered_colours, placed
+from eie.train.scenes import FRAME, degraded, jittered_colours, paste
 from eie.train.settings import ObjectSettings, SceneSettings
 
 Labels = NDArray[np.int32]
@@ -147,19 +147,13 @@ def _with_objects(
     rng: np.random.Generator, view: View, cutouts: Sequence[Pixels], settings: SceneSettings
 ) -> View:
     """Some cut-outs laid over a view; each is one more thing of every label map."""
-    pixels, labels = view.pixels.astype(np.float32), view.labels.copy()
+    pixels, labels = view.pixels.copy(), view.labels.copy()
     kinds = tuple(dict(of_one) for of_one in view.kinds)
     for _ in range(rng.integers(1, settings.objects + 1)):
-        layer = placed(
-            rng, cutouts[int(rng.integers(len(cutouts)))], settings, view.pixels.shape[:2]
-        )
-        alpha = layer[..., 3:]
-        pixels = pixels * (1 - alpha) + layer[..., :3]
-        for of_one, known in zip(labels, kinds, strict=True):
-            label = int(of_one.max()) + 1
-            of_one[alpha[..., 0] > 0.5] = label
+        cutout = cutouts[int(rng.integers(len(cutouts)))]
+        for known, label in zip(kinds, paste(rng, cutout, pixels, labels, settings), strict=True):
             known[label] = THING
-    return View(pixels.round().clip(0, 255).astype(np.uint8), labels, kinds)
+    return View(pixels, labels, kinds)
 
 
 def object_batch(segmenter: Segmenter, view: View, elements: int) -> ObjectBatch | None:

@@ -100,7 +100,7 @@ def _draw_crop(
     if pasted:
         for _ in range(rng.integers(1, settings.objects + 1)):
             cutout = images.cutouts[rng.integers(len(images.cutouts))]
-            _paste(rng, cutout, pixels, label_maps, settings)
+            paste(rng, cutout, pixels, label_maps, settings)
     return degraded(rng, pixels), label_maps, not segmented
 
 
@@ -137,38 +137,49 @@ def random_view(
     return np.ascontiguousarray(pixels), np.stack(views)
 
 
-def _paste(
+def paste(
     rng: np.random.Generator,
     cutout: Pixels,
     pixels: Pixels,
-    label_maps: Pixels,
+    label_maps: NDArray[np.integer],
     settings: SceneSettings,
-) -> None:
-    """Lay a cut-out over the crop, in place; it becomes one more segment of every label map."""
-    layer = placed(rng, cutout, settings)  # (crop, crop, 4)
+) -> list[int]:
+    """Lay a cut-out over a crop, in place; it becomes one more segment of every label map.
+
+    Args:
+        cutout: (h, w, 4) uint8, straight alpha.
+        pixels: (H, W, 3) uint8, changed.
+        label_maps: (A, H, W), changed.
+
+    Returns:
+        its label in each map; of an object that is hidden outside, one that does not occur.
+    """
+    layer = placed(rng, cutout, settings, pixels.shape[:2])  # (H, W, 4)
     alpha = layer[..., 3:]
     pixels[:] = (pixels * (1 - alpha) + layer[..., :3]).round().clip(0, 255)
     covered = alpha[..., 0] > 0.5
-    for labels in label_maps:
-        labels[covered] = labels.max() + 1
+    added = [int(labels.max()) + 1 for labels in label_maps]
+    for labels, label in zip(label_maps, added, strict=True):
+        labels[covered] = label
+    return added
 
 
 def placed(
     rng: np.random.Generator,
     cutout: Pixels,
     settings: SceneSettings,
-    canvas: tuple[int, int] | None = None,
+    canvas: tuple[int, int],
 ) -> NDArray[np.float32]:
     """A cut-out somewhere on an empty crop, in random size and light.
 
     Args:
         cutout: (h, w, 4) uint8, straight alpha.
-        canvas: height and width of the crop in pixels; None for those of the settings.
+        canvas: height and width of the crop in pixels.
 
     Returns:
         (height, width, 4) float32: colours in [0, 255] times alpha, alpha in [0, 1].
     """
-    rows, columns = canvas or (settings.crop, settings.crop)
+    rows, columns = canvas
     height, width = cutout.shape[:2]
     side = np.exp(rng.uniform(*np.log(settings.object_side))) * min(rows, columns)
     scale = side / max(height, width)
