@@ -12,6 +12,12 @@ from eie.errors import BadInputError, UsageError
 
 MAX_QUERIES = 4096
 
+_MOST_OFF = 0.07
+"""Share of the wanted count by which a grid's should not be off, if another's is not."""
+
+_MOST_OBLONG = 1.5
+"""Ratio of a cell's sides that should not be reached either."""
+
 
 @dataclass(frozen=True, eq=False)
 class QueryGrid:
@@ -32,7 +38,8 @@ def query_grid(height: int, width: int, count: int) -> QueryGrid:
     """Lay about `count` near-square cells over a photo.
 
     Rows and columns are those whose cells are nearest to square and whose number is nearest to
-    `count`, a deviation in number counting twice one in aspect. At 512×512 with 256 this is the
+    `count`, a deviation in number counting twice one in aspect; one of 7 % and more is taken only
+    where all others have that or cells longer than 3 to 2. At 512×512 with 256 this is the
     paper's 16×16 grid. No cell is smaller than a pixel, so a photo with few pixels gets fewer
     queries.
 
@@ -62,6 +69,9 @@ def query_grid(height: int, width: int, count: int) -> QueryGrid:
     return QueryGrid(points, rows, columns)
 
 
-def _misfit(aspect: float, shape: tuple[int, int], count: int) -> float:
+def _misfit(aspect: float, shape: tuple[int, int], count: int) -> tuple[bool, float]:
+    """How ill rows and columns fit; those of a count or of cells far from what is wanted, last."""
     rows, columns = shape
-    return abs(math.log(aspect * columns / rows)) + 2 * abs(math.log(rows * columns / count))
+    ratio, number = math.log(aspect * columns / rows), rows * columns / count
+    far = abs(number - 1) >= _MOST_OFF or abs(ratio) >= math.log(_MOST_OBLONG)
+    return far, abs(ratio) + 2 * abs(math.log(number))

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from eie.decompose.grid import query_grid
@@ -31,6 +31,7 @@ def test_a_small_photo_gets_one_query_per_pixel_at_most() -> None:
     aspect=st.floats(1 / 8, 8),
     count=st.integers(64, 4096),
 )
+@example(height=100, aspect=1.5, count=65)
 def test_cells_are_near_square_and_count_is_near(height: int, aspect: float, count: int) -> None:
     width = max(64, round(height * aspect))
     if height * width < count:
