@@ -49,6 +49,21 @@ def test_affinity_tells_that_something_far_away_is_the_same():
     assert_allclose(misplacement(work, Layout(layout.patches, None), 1, [bottle])[0, place], apart)
 
 
+def test_a_wall_goes_on_farther_than_a_small_thing_beside_the_hole():
+    colour = np.full((40, 80, 3), 220, np.float32)
+    patches = np.zeros((40, 80), dtype=int)
+    hole = np.zeros((40, 80), dtype=bool)
+    hole[10:30, 30:50] = True
+    colour[14:26, 50:58], patches[14:26, 50:58] = (20, 160, 60), 1  # a bottle, to its right
+    work = WorkingSize.of(colour, ~hole, hole)
+    wall, bottle = Offset(0, -25), Offset(0, 6)
+    layouts = (Layout(patches, np.eye(2, dtype=np.float32)), Layout(patches, None))
+    place = work.position[20, 47]  # nearer to the bottle than to the wall
+    known, unknown = (misplacement(work, each, 1, [wall, bottle])[:, place] for each in layouts)
+    assert known[0] < known[1]
+    assert unknown[0] > unknown[1]
+
+
 def test_a_layout_is_taken_at_the_middle_of_each_pixel_and_goes_on_beyond_its_end():
     affinity = np.random.default_rng(0).random((99, 99), dtype=np.float32)
     reduced = Layout(np.arange(7)[None].repeat(5, axis=0) * 10, affinity).reduced(2, 3, 5)
