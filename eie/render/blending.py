@@ -25,7 +25,7 @@ from eie.render.working_size import Indices, Numbers, Offset, beside, neighbours
 
 Values = TypeVar("Values", bound=np.generic)
 
-EDGE = 60.0
+EDGE = 40.0
 """σ, in levels: larger differences across a cut are edges rather than light."""
 
 RESERVE = 0.002
