@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.geometry import common_box, corners
+from eie.pictures import Mask, Picture, Window, bounds, dilated
 from eie.render.layers import Layer, layers_of, paint, patch_members, usual_dilation, with_mattes
-from eie.render.pictures import Mask, Picture, Window, bounds
-from eie.render.working_size import dilated
 
 DILATION = 64
 """Most pixels beyond the old and new place of an element that rendering may change."""

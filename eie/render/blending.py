@@ -20,7 +20,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.render.pictures import Mask, Picture
+from eie.pictures import Mask, Picture
 from eie.render.working_size import Indices, Numbers, Offset, beside, neighbours, solved
 
 Values = TypeVar("Values", bound=np.generic)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from eie.errors import UsageError
+from eie.pictures import Mask, Picture, Window, dilated, premultiplied, straight
 from eie.render.anchored import Progress, Scene
 from eie.render.graph_cut import (
     Costs,
@@ -28,7 +29,6 @@ from eie.render.graph_cut import (
 )
 from eie.render.layout import Layout, misplacement
 from eie.render.offsets import candidate_offsets
-from eie.render.pictures import Mask, Picture, Window, premultiplied, straight
 from eie.render.pieces import PaddedWindow, Pieces, finished_pixels
 from eie.render.windows import separate_holes
 from eie.render.working_size import (
@@ -36,7 +36,6 @@ from eie.render.working_size import (
     Offset,
     WorkingSize,
     continued,
-    dilated,
     reduced_by,
 )
 

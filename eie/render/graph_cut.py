@@ -22,8 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.render.pictures import Mask
-from eie.render.working_size import BORDER, Indices, Numbers, Offset, WorkingSize, dilated
+from eie.pictures import Mask, dilated
+from eie.render.working_size import BORDER, Indices, Numbers, Offset, WorkingSize
 
 UNKNOWN = 1000.0
 """Cost of copying a pixel that is not known: taken only where no offset knows one."""

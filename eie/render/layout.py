@@ -21,7 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.render.working_size import Numbers, Offset, WorkingSize, beside, dilated, solved
+from eie.pictures import dilated
+from eie.render.working_size import Numbers, Offset, WorkingSize, beside, solved
 
 MISPLACED = 35.0
 """Cost, in levels, of copying a pixel to where nothing speaks for it."""

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from eie.pictures import Mask, Picture
 from eie.render.blending import copied, correction, enlarged_correction, softened_cuts
-from eie.render.pictures import Mask, Picture
 from eie.render.working_size import Indices, Numbers, Offset, reduced_by
 
 

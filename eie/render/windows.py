@@ -13,8 +13,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from eie.pictures import Mask, Picture, Window, split_alpha, to_channels
 from eie.render.anchored import Scene
-from eie.render.pictures import Mask, Picture, Window, split_alpha, to_channels
 
 Values = TypeVar("Values", np.uint8, np.int16, np.float32)
 

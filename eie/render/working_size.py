@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.render.pictures import Mask
+from eie.pictures import Mask, dilated
 
 Colours = NDArray[np.float32]
 """(H, W, 3) float32 RGB in [0, 255]."""
@@ -219,17 +219,3 @@ def solved(
     values = np.concatenate([-weight, -weight, diagonal])
     matrix = csc_array((values, (rows, columns)), shape=(len(pixels), len(pixels)))
     return np.asarray(splu(matrix).solve(wanted), dtype=np.float32)
-
-
-def dilated(mask: Mask, pixels: int) -> Mask:
-    """(H, W) bool, what is at most that far from a mask (a disc of that radius, rounded up)."""
-    import cv2
-
-    if not pixels or not mask.any():
-        return mask
-    if pixels > 5:  # a large disc would be slow
-        far = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        return np.asarray(far <= pixels)
-    side = 2 * pixels + 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), disc) > 0)

@@ -18,10 +18,10 @@ from eie.edit import Delete
 from eie.encode import encode
 from eie.errors import MissingModelError, UsageError
 from eie.evaluate.metrics import psnr
+from eie.pictures import Window
 from eie.render import ClassicalDecoder, DiffusionDecoder, InpaintDecoder, render, stage, variations
 from eie.render.diffusion import guesses, known_of
 from eie.render.filling import changed
-from eie.render.pictures import Window
 from eie.render.windows import view_of
 from tests.random_diffusion import (
     EMBEDDING,
@@ -198,7 +198,7 @@ def test_a_guess_keeps_its_detail_beyond_the_working_size() -> None:
 
 
 def scene_window(scene):
-    from eie.render.pictures import Window
+    from eie.pictures import Window
 
     return Window.of(scene.source)
 
