@@ -12,6 +12,7 @@ from numpy.testing import assert_array_equal
 from eie.errors import UsageError
 from eie.render import ClassicalDecoder
 from eie.render.anchored import stage
+from eie.render.classical import told_apart
 from eie.render.windows import separate_holes
 
 from .conftest import CHANNELS, blocks, make_set, moved, noise, with_rows
@@ -169,6 +170,17 @@ def test_where_there_are_no_others_there_are_fewer_variations():
     only = ClassicalDecoder().fill_variations(scene, 4)
     assert len(only) == 1
     assert_array_equal(ClassicalDecoder(seed=5).fill(scene), only[0])
+
+
+def test_fills_are_told_apart_by_structure_and_not_by_grain():
+    rng = np.random.default_rng(0)
+    grass, other = (rng.normal(120, 12, (96, 120, 3)).clip(0, 255).astype(np.uint8) for _ in "ab")
+    hole = np.zeros((96, 120), dtype=bool)
+    hole[16:80, 20:100] = True
+    path = grass.copy()
+    path[40:56] //= 2
+    assert not told_apart(grass, np.where(hole[..., None], other, grass), hole)
+    assert told_apart(grass, np.where(hole[..., None], path, grass), hole)
 
 
 def test_a_negative_seed_is_refused():
