@@ -114,11 +114,9 @@ def dilation_of(elements: ElementSet) -> int:
     return usual_dilation(elements.canvas)
 
 
-def _kept(elements: ElementSet) -> NDArray[np.bool_]:
+def kept_patches(elements: ElementSet) -> NDArray[np.bool_]:
     """(P,) bool, the patches of source 0 that are where they were."""
-    table, source = elements.table, elements.sources[0]
-    kept: NDArray[np.bool_] = patch_members(table.patch[elements.untouched], source.patches)
-    return kept
+    return patch_members(elements.table.patch[elements.untouched], elements.sources[0].patches)
 
 
 def check_edge(edge: str) -> None:
@@ -181,7 +179,7 @@ def compose(scene: Scene, fill: Picture | None) -> Picture:
 
 def _gone(elements: ElementSet, dilation: int) -> Mask:
     """(H, W) bool, see :attr:`Scene.gone`."""
-    source, kept = elements.sources[0], _kept(elements)
+    source, kept = elements.sources[0], kept_patches(elements)
     gone = np.zeros(elements.canvas, dtype=bool)
     if kept.all():
         return gone

@@ -78,7 +78,8 @@ def test_same_seed_same_bytes(tiny) -> None:
 def test_every_variation_has_a_guess_of_its_own(tmp_path) -> None:
     """Of a model that corrects and, at temperature 0, hardly adds noise."""
     model = save_random_tiny_model(tmp_path / "model", guess_deviation=0.05)
-    elements = with_rows(make_set(noise(128, 128, 3), blocks(128, 128, 3, 3)), [4], visible=False)
+    photo = np.ascontiguousarray(data.astronaut()[112:240, 20:148])
+    elements = with_rows(make_set(photo, blocks(128, 128, 3, 3)), [4], visible=False)
     decoder = fast(str(model), temperature=0.0, seed=2)
     made = [r.photo.pixels for r in variations(elements, 2, decoder=decoder)]
     plain = ClassicalDecoder(seed=2).fill_variations(stage(elements), 2)
