@@ -237,8 +237,7 @@ def told_apart(one: Picture, other: Picture, hole: Mask) -> bool:
     step = max(1, round(np.sqrt(count) / 12))
     size = tuple(-(-side // step) for side in hole.shape[::-1])
     small = cv2.resize(one.astype(np.float32) - other, size, interpolation=cv2.INTER_AREA)
-    difference = abs(small).sum() * hole.size / (small.size // one.shape[2]) / one.shape[2]
-    return bool(difference >= TOLD_APART * count)
+    return bool(abs(small).mean() * hole.size >= TOLD_APART * count)
 
 
 def _has_background(own: Mask, gone: Mask, edge: int) -> bool:

@@ -102,7 +102,7 @@ def _likely(work: WorkingSize, layout: Layout) -> Numbers:
         both = np.maximum(layout.affinity, layout.affinity.T)
         alike = np.maximum(alike, both[touching])
         pixels = np.bincount(patches[work.known], minlength=count)
-        extent = (both @ pixels) / pixels.sum()  # (P,)
+        extent = (both @ pixels) / max(1, pixels.sum())  # (P,)
         share *= np.sqrt(extent[touching] + _TRACE)
         share /= share.sum(axis=1, keepdims=True) + 1e-9
         whole -= _SMALL * (1 - extent / _LARGE).clip(0)

@@ -12,7 +12,8 @@ from eie.render.blending import copied, correction, enlarged_correction, softene
 from eie.render.working_size import Indices, Numbers, Offset, reduced_by
 
 BEYOND = 8
-"""Pixels for which a picture's edge goes on beyond it; farther out is nothing to be copied."""
+"""Pixels at the size of blending for which a picture's edge goes on beyond it; what is farther out
+is not there to be copied."""
 
 
 class Pieces(NamedTuple):
@@ -91,7 +92,7 @@ class PaddedWindow(NamedTuple):
         place = np.nonzero(pieces.hole)
         y, x = sources(pieces.label, pieces.offsets, *place)
         inside_y, inside_x = y.clip(0, height - 1), x.clip(0, width - 1)
-        far = np.maximum(abs(y - inside_y), abs(x - inside_x)) > BEYOND
+        far = np.maximum(abs(y - inside_y), abs(x - inside_x)) > BEYOND * step
         lost = far | ~self.known[inside_y, inside_x]
         rows, columns = (of[lost] // step for of in place)
         copy[lost] = continued[rows, columns]

@@ -155,6 +155,12 @@ def test_a_fill_has_the_grain_of_its_surroundings():
     assert 5 < detail < 7
 
 
+def test_a_hole_wider_than_what_is_known_shows_no_stripes():
+    photo = np.ascontiguousarray(skimage.data.astronaut()[:240, :320])
+    _, fill = filled(with_box(photo, 0, 30, 240, 320))
+    assert np.abs(np.diff(fill[:, 200:].astype(int), axis=0)).mean() < 1
+
+
 def test_variations_differ_and_a_seed_is_one_of_them():
     photo = np.ascontiguousarray(skimage.data.astronaut()[:240, :240])
     scene = stage(with_box(photo, 120, 20, 180, 90))

@@ -70,3 +70,10 @@ def test_a_layout_is_taken_at_the_middle_of_each_pixel_and_goes_on_beyond_its_en
     assert reduced.patches.tolist() == [[0, 1, 2, 3, 3]] * 3  # of 10, 30, 50 and 60
     there = [10, 30, 50, 60]
     assert_allclose(reduced.affinity, affinity[np.ix_(there, there)])
+
+
+def test_where_nothing_is_known_wholly_all_costs_are_finite():
+    hole = np.ones((8, 12), dtype=bool)
+    work = WorkingSize.of(np.zeros((8, 12, 3), np.float32), ~hole, hole)
+    layout = Layout(np.zeros((8, 12), dtype=int), np.ones((1, 1), np.float32))
+    assert np.isfinite(misplacement(work, layout, 1, [Offset(0, 0)])).all()
