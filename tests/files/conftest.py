@@ -30,10 +30,10 @@ def make_set() -> Callable[..., ElementSet]:
         source = Source.from_label_map(
             rows * patches + columns,
             pixels=rng.integers(0, 256, (height, width, 3), dtype=np.uint8),
-            affinity=rng.random((count, count)).astype(np.float16).astype(np.float32),
+            affinity=rng.integers(0, 256, (count, count)).astype(np.float32) / np.float32(255),
             objects=ObjectMasks(
                 rng.integers(0, SURE + 1, (CANDIDATES, count, count), dtype=np.uint8),
-                rng.random((CANDIDATES, count)).astype(np.float16).astype(np.float32),
+                rng.random((CANDIDATES, count), dtype=np.float32),
             ),
             embeddings=Embeddings(
                 rng.normal(size=(count, 8)).astype(np.float32), "tiny", "0123abcd" * 8
