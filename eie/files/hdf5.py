@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from eie.errors import BadInputError, UsageError
 from eie.files import chunks
+from eie.files.kinds import picture_kind
 from eie.files.streams import open_input
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -168,6 +169,14 @@ def _check_signature(head: bytes, origin: str) -> None:
     if not head:
         raise BadInputError("the file is empty", where=origin)
     if not head.startswith(SIGNATURE):
+        if picture_kind(head) is not None:
+            raise BadInputError(
+                "is a picture, not an element file",
+                where=origin,
+                hint=f"eie decompose {origin} makes one of it"
+                if origin != "standard input"
+                else "eie decompose makes one of it",
+            )
         raise BadInputError("not an HDF5 file", where=origin, hint="expected an element file")
 
 

@@ -70,11 +70,11 @@ def test_outputs_are_refused_before_the_work(run, file, tmp_path, monkeypatch):
         ("render", file, "-o", nowhere),
     ):
         result = run(*words)
-        assert result.code == 5 and "No such file" in result.err
+        assert result.code == 2 and "No such file" in result.err
     assert "is a folder" in run("edit", file, "--delete", "1", "-o", f"{tmp_path}/x/").err
     monkeypatch.setattr("eie.train.autoencoder.read_training_images", work)
     result = run("train", "autoencoder", tmp_path, "-o", tmp_path / "p.png")
-    assert result.code == 5 and "not a folder" in result.err
+    assert result.code == 2 and "not a folder" in result.err
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS takes UTF-8 names only")

@@ -25,7 +25,7 @@ from eie.elements import (
     ObjectMasks,
     Source,
 )
-from eie.errors import BadInputError, ResourceError, UsageError
+from eie.errors import BadInputError, UsageError
 from eie.files import StoredPixels, dump, hdf5, load, save
 from eie.files.element_file import open_source
 
@@ -333,7 +333,7 @@ def test_inconsistent_sets_are_not_written(make_set: MakeSet, tmp_path: Path) ->
 def test_places_that_cannot_be_written(make_set: MakeSet, tmp_path: Path, place: str) -> None:
     save(make_set(), tmp_path / "photo.h5")
     before = (tmp_path / "photo.h5").read_bytes()
-    with pytest.raises(ResourceError) as caught:
+    with pytest.raises(UsageError) as caught:
         save(make_set(seed=1), tmp_path / place)
     assert str(tmp_path) in str(caught.value)
     assert (tmp_path / "photo.h5").read_bytes() == before
