@@ -236,6 +236,7 @@ class ElementSet:
         table: the elements in their current state.
         groups: named groups of element ids.
         history: the edits since decomposition, oldest first.
+        undone: operations that were taken back and can be done again, the next one last.
         prompt: text that describes the picture, for decoders that read one; may be empty.
         decomposition: how source 0 was cut (segmenter, its weight hash, elements, beta, …);
             JSON values only.
@@ -246,6 +247,7 @@ class ElementSet:
     table: ElementTable
     groups: Groups = field(default_factory=lambda: MappingProxyType({}))
     history: tuple[Edit, ...] = ()
+    undone: tuple[Mapping[str, Any], ...] = ()
     prompt: str = ""
     decomposition: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 

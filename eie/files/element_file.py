@@ -38,6 +38,7 @@ from eie.files.layout import (
     HISTORY_ARRAYS,
     HOME_BOX,
     MAX_SOURCES,
+    ROOT_ARRAYS,
     SOURCE_ARRAYS,
     VERSION,
 )
@@ -50,7 +51,7 @@ _OBJECTS = frozenset({"object_chances", "object_scores"})
 
 FOREIGN = "another program has written it anew, so damage cannot be told"
 
-ROOT_NAMES = ("sources", "elements", "groups", "history")
+ROOT_NAMES = ("sources", "elements", "groups", "history", "undone")
 
 
 def load(source: Path | str | bytes | BinaryIO, *, origin: str | None = None) -> ElementSet:
@@ -67,9 +68,10 @@ def load(source: Path | str | bytes | BinaryIO, *, origin: str | None = None) ->
         BadInputError: missing, damaged, foreign, unsafe or inconsistent; names the node.
     """
     root = open_source(source, origin)
+    elements = read_elements(root)
     if root.packing is hdf5.Packing.FOREIGN:
         tell([FOREIGN], root.origin)
-    return read_elements(root)
+    return elements
 
 
 def dump(elements: ElementSet) -> bytes:
@@ -156,7 +158,7 @@ def known_folders(root: hdf5.Folder) -> Iterator[hdf5.Folder]:
 
 def known_arrays(root: hdf5.Folder) -> Iterator[tuple[hdf5.Folder, str, hdf5.Array]]:
     """The arrays that the format knows, as far as they are there, and what they must look like."""
-    known = {"": {"groups": BYTES}, "/elements": ELEMENT_ARRAYS, "/history": HISTORY_ARRAYS}
+    known = {"": ROOT_ARRAYS, "/elements": ELEMENT_ARRAYS, "/history": HISTORY_ARRAYS}
     for folder in known_folders(root):
         arrays = known.get(folder.path, SOURCE_ARRAYS if folder.path != "/sources" else {})
         yield from ((folder, name, arrays[name]) for name in folder.names() if name in arrays)
@@ -187,6 +189,8 @@ def _write_elements(file: h5py.File, elements: ElementSet) -> None:
     if elements.history:
         history = file.create_group("history")
         write_history(history, elements.history, elements.table, elements.groups)
+    if elements.undone:
+        hdf5.write_array(file, "undone", values.json_lines(elements.undone), BYTES)
 
 
 def _write_source(group: h5py.Group, source: Source) -> None:
@@ -238,6 +242,7 @@ def read_elements(root: hdf5.Folder) -> ElementSet:
         history=_read_history(root.folder("history"), newer, table, groups)
         if "history" in names
         else (),
+        undone=tuple(values.parse_json_lines(root, "undone", dict)) if "undone" in names else (),
         prompt=root.text("prompt"),
         decomposition=MappingProxyType(decomposition),
     )

@@ -58,6 +58,9 @@ COLUMNS = {
 }
 """The columns of the element table, in the order that /history/changed uses."""
 
+ROOT_ARRAYS = {"groups": BYTES, "undone": BYTES}
+"""/; MAY be there."""
+
 ELEMENT_ARRAYS = {**COLUMNS, "home_box": HOME_BOX}
 """/elements; all are always there."""
 

@@ -58,6 +58,8 @@ def _differences(one: ElementSet, other: ElementSet) -> list[str]:
         for name in ("canvas", "prompt", "decomposition", "groups")
         if getattr(one, name) != getattr(other, name)
     ]
+    if one.undone != other.undone:
+        found.append("undone")
     if list(one.groups) != list(other.groups):
         found.append("order of groups")
     if not one.table.equals(other.table):

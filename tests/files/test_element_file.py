@@ -121,6 +121,7 @@ def element_sets(draw: st.DrawFn) -> ElementSet:
         table=table,
         groups=MappingProxyType(grouped),
         history=tuple(history),
+        undone=tuple(draw(st.lists(st.dictionaries(st.text(max_size=4), JSON, max_size=2)))),
         prompt=draw(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"))),
         decomposition=draw(st.dictionaries(st.text(max_size=4), JSON, max_size=3)),
     )
@@ -129,7 +130,7 @@ def element_sets(draw: st.DrawFn) -> ElementSet:
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(elements=element_sets())
 def test_any_set_comes_back_as_it_was(elements: ElementSet, differences) -> None:
-    """[E36] blobs too; and by [E09], writing what was read gives the same bytes."""
+    """[E36] blobs too, [E70] what was undone; by [E09], what was read is written as it was."""
     data = dump(elements)
     back = load(data)
     assert differences(back, elements) == []
