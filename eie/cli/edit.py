@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -156,6 +155,8 @@ class EditCommand(TyperCommand):
 
     def _suggest(self, words: Sequence[str]) -> None:
         """Say what may have been meant by a step that there is not."""
+        from difflib import get_close_matches
+
         options = [option for parameter in self.params for option in parameter.opts]
         known = [*(f"--{name}" for name in USAGE), *options, "--help"]
         for word in words:

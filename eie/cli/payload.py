@@ -18,9 +18,8 @@ from eie.errors import UsageError
 from eie.files import encode_photo, photo_format, write_atomically
 from eie.files.atomic import check_output, is_no_file
 from eie.files.folders import IMAGE_SUFFIXES
-from eie.files.hdf5 import SIGNATURE
 from eie.files.images import check_alpha, check_quality, check_size
-from eie.files.kinds import HEAD, picture_kind
+from eie.files.kinds import HDF5, HEAD, picture_kind
 from eie.files.locking import exclusive
 from eie.files.streams import STREAM, read_input, write_output
 
@@ -77,7 +76,7 @@ def refuse_other_kind(output: str | None) -> None:
         raise UsageError(
             f"{suffix!r} is no extension of element files", where=output, hint="name it .h5"
         )
-    if (head := _head(output)) and not head.startswith(SIGNATURE):
+    if (head := _head(output)) and not head.startswith(HDF5):
         raise UsageError(
             "is there already and is no element file", where=output, hint="choose another name"
         )
@@ -92,7 +91,7 @@ def refuse_element_file(output: str | None) -> None:
     if output is None or output == STREAM or is_no_file(Path(output)):
         return
     if (head := _head(output)) and picture_kind(head) is None:
-        what = "an element file" if head.startswith(SIGNATURE) else "something else"
+        what = "an element file" if head.startswith(HDF5) else "something else"
         raise UsageError(
             f"is there already and is {what}, not a picture",
             where=output,

@@ -30,10 +30,8 @@ from numpy.typing import NDArray
 
 from eie.errors import BadInputError, UsageError
 from eie.files import chunks
-from eie.files.kinds import picture_kind
+from eie.files.kinds import HDF5, picture_kind
 from eie.files.streams import open_input
-
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 OLDEST_SUPERBLOCK = 2
 """The first superblock with a checksum; files that have it carry checksums in all metadata."""
@@ -168,7 +166,7 @@ _HEAD = 36
 def _check_signature(head: bytes, origin: str) -> None:
     if not head:
         raise BadInputError("the file is empty", where=origin)
-    if not head.startswith(SIGNATURE):
+    if not head.startswith(HDF5):
         if picture_kind(head) is not None:
             raise BadInputError(
                 "is a picture, not an element file",
@@ -505,7 +503,8 @@ def seal(dataset: h5py.Dataset) -> None:
     if not dataset.size:
         return
     data = dataset[()].tobytes() if dataset.chunks is None else _index(dataset.id).tobytes()
-    dataset.attrs.create(CHECKSUM, np.array(checksum(dataset.name, data), dtype="<u4"))
+    attribute = h5a.create(dataset.id, CHECKSUM.encode(), h5t.STD_U32LE, h5s.create(h5s.SCALAR))
+    attribute.write(np.array(checksum(dataset.name, data), dtype="<u4"))
 
 
 def tiles(dataset: h5py.Dataset) -> Iterator[tuple[slice, ...]]:

@@ -38,7 +38,7 @@ SOURCE_ARRAYS: dict[str, Array] = {
     "label_map": Array(U16, (None, None), MAX_PIXELS, tiled=True, level=1),
     "home_box": HOME_BOX,
     "pixels": Array(U8, (None, None, None), 4 * MAX_PIXELS, tiled=True, level=1),
-    "affinity": Array(U8, (None, None), MAX_MATRIX, tiled=True, older=F16),
+    "affinity": Array(U8, (None, None), MAX_MATRIX, tiled=True, level=1, older=F16),
     "object_chances": Array(U8, (None, None), CANDIDATES * MAX_MATRIX),
     "object_scores": Array(F32, (CANDIDATES, None), CANDIDATES * MAX_ELEMENTS, older=F16),
     "embeddings": Array(F32, (None, None), MAX_MATRIX, level=1),
