@@ -37,7 +37,7 @@ from eie.edit.operations import (
     To,
     Ungroup,
 )
-from eie.edit.script import is_later, read_operation, read_script, recorded, script_of
+from eie.edit.script import is_later, read_script, recorded, script_of
 from eie.edit.selection import select
 from eie.elements import Edit, ElementSet
 from eie.errors import EieError, UsageError
@@ -64,6 +64,7 @@ __all__ = [
     "To",
     "Ungroup",
     "edit",
+    "forget_undone",
     "read_script",
     "redo",
     "reset",
@@ -108,6 +109,7 @@ def edit(
     if tolerance is not None and not 0 <= tolerance <= 1:
         raise UsageError(f"the tolerance {tolerance:g} is outside 0 to 1")
     told: list[str] = []
+    elements = forget_undone(elements)
     fresh = True  # whether the picture is the one that selections mean
     for operation in operations:
         if isinstance(operation, Look):
@@ -118,8 +120,7 @@ def edit(
         if intent is not None and isinstance(operation, Paste):
             operation = replace(operation, intent=intent)
         account = None if report is None else told
-        done = _recorded(elements, operation, later=not fresh, told=account, ids=ids)
-        elements = replace(done, undone=())
+        elements = _recorded(elements, operation, later=not fresh, told=account, ids=ids)
         fresh = isinstance(operation, Reset)
     if report is not None:
         for line in told:
@@ -147,23 +148,25 @@ def undo(elements: ElementSet, steps: int = 1, *, redoable: bool = False) -> Ele
             hint="eie info F.h5 lists them",
         )
     before = elements.history[-steps]
-    taken_back = (edit.operation for edit in elements.history[: -steps - 1 : -1])
-    return replace(
-        elements,
-        table=before.table,
-        groups=before.groups,
-        sources=elements.sources[: before.sources],
-        history=elements.history[:-steps],
-        undone=(*elements.undone, *taken_back) if redoable else (),
-    )
+    if not redoable:
+        return replace(
+            elements,
+            table=before.table,
+            groups=before.groups,
+            sources=elements.sources[: before.sources],
+            history=elements.history[:-steps],
+            undone=(),
+        )
+    for _ in range(steps):
+        elements = _stepped_back(elements)
+    return elements
 
 
 def redo(elements: ElementSet, steps: int = 1) -> ElementSet:
     """Do again what was taken back last; an edit since then forgets what was taken back.
 
     Raises:
-        UsageError: there are not so many edits that were taken back, or one means nothing by now.
-        BadInputError: a file that one names cannot be read any more.
+        UsageError: there are not so many edits that were taken back.
     """
     if steps < 1:
         raise UsageError(f"{steps} edits cannot be done again", hint="redo 1 or more")
@@ -172,10 +175,48 @@ def redo(elements: ElementSet, steps: int = 1) -> ElementSet:
             f"cannot redo {steps}: {len(elements.undone) or 'no'} edits were undone",
             hint="an edit after --undo forgets what was undone",
         )
-    for entry in elements.undone[: -steps - 1 : -1]:
-        done = _recorded(elements, read_operation(entry), later=is_later(entry))
-        elements = replace(done, undone=elements.undone[:-1])
+    for after in elements.undone[: -steps - 1 : -1]:
+        before = replace(
+            after, table=elements.table, groups=elements.groups, sources=_sources_shown(elements)
+        )
+        elements = replace(
+            elements,
+            table=after.table,
+            groups=after.groups,
+            history=(*elements.history, before),
+            undone=elements.undone[:-1],
+        )
     return elements
+
+
+def _stepped_back(elements: ElementSet) -> ElementSet:
+    """The set before its last edit, which can be done again."""
+    before = elements.history[-1]
+    after = replace(
+        before, table=elements.table, groups=elements.groups, sources=_sources_shown(elements)
+    )
+    return replace(
+        elements,
+        table=before.table,
+        groups=before.groups,
+        history=elements.history[:-1],
+        undone=(*elements.undone, after),
+    )
+
+
+def _sources_shown(elements: ElementSet) -> int:
+    """How many sources the state has, less those that only undone edits show."""
+    if not elements.undone:
+        return len(elements.sources)
+    shown = [int(elements.table.source.max(initial=0)) + 1]
+    return max(shown + [edit.sources for edit in elements.history])
+
+
+def forget_undone(elements: ElementSet) -> ElementSet:
+    """The set without what was taken back and can be done again."""
+    if not elements.undone:
+        return elements
+    return replace(elements, sources=elements.sources[: _sources_shown(elements)], undone=())
 
 
 def reset(elements: ElementSet) -> ElementSet:

@@ -55,15 +55,6 @@ def told(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in entry.items() if name != LOOK}
 
 
-def read_operation(entry: Mapping[str, Any]) -> Operation:
-    """The operation of an entry of the history.
-
-    Raises:
-        UsageError: it is none.
-    """
-    return _operation_of(told(entry))
-
-
 def read_script(
     text: str | bytes, *, where: str = "edit script", folder: Path | None = None
 ) -> list[Operation]:

@@ -38,7 +38,6 @@ from eie.files.layout import (
     HISTORY_ARRAYS,
     HOME_BOX,
     MAX_SOURCES,
-    ROOT_ARRAYS,
     SOURCE_ARRAYS,
     VERSION,
 )
@@ -148,7 +147,7 @@ def known_folders(root: hdf5.Folder) -> Iterator[hdf5.Folder]:
     """The groups that the format knows, as far as they are there."""
     yield root
     names = root.names()
-    for name in ("elements", "history", "sources"):
+    for name in ("elements", "history", "undone", "sources"):
         if name in names:
             yield root.folder(name)
     if "sources" in names:
@@ -158,7 +157,12 @@ def known_folders(root: hdf5.Folder) -> Iterator[hdf5.Folder]:
 
 def known_arrays(root: hdf5.Folder) -> Iterator[tuple[hdf5.Folder, str, hdf5.Array]]:
     """The arrays that the format knows, as far as they are there, and what they must look like."""
-    known = {"": ROOT_ARRAYS, "/elements": ELEMENT_ARRAYS, "/history": HISTORY_ARRAYS}
+    known = {
+        "": {"groups": BYTES},
+        "/elements": ELEMENT_ARRAYS,
+        "/history": HISTORY_ARRAYS,
+        "/undone": HISTORY_ARRAYS,
+    }
     for folder in known_folders(root):
         arrays = known.get(folder.path, SOURCE_ARRAYS if folder.path != "/sources" else {})
         yield from ((folder, name, arrays[name]) for name in folder.names() if name in arrays)
@@ -190,7 +194,8 @@ def _write_elements(file: h5py.File, elements: ElementSet) -> None:
         history = file.create_group("history")
         write_history(history, elements.history, elements.table, elements.groups)
     if elements.undone:
-        hdf5.write_array(file, "undone", values.json_lines(elements.undone), BYTES)
+        undone = file.create_group("undone")
+        write_history(undone, elements.undone, elements.table, elements.groups)
 
 
 def _write_source(group: h5py.Group, source: Source) -> None:
@@ -242,7 +247,9 @@ def read_elements(root: hdf5.Folder) -> ElementSet:
         history=_read_history(root.folder("history"), newer, table, groups)
         if "history" in names
         else (),
-        undone=tuple(values.parse_json_lines(root, "undone", dict)) if "undone" in names else (),
+        undone=_read_history(root.folder("undone"), newer, table, groups)
+        if "undone" in names
+        else (),
         prompt=root.text("prompt"),
         decomposition=MappingProxyType(decomposition),
     )

@@ -58,9 +58,6 @@ COLUMNS = {
 }
 """The columns of the element table, in the order that /history/changed uses."""
 
-ROOT_ARRAYS = {"groups": BYTES, "undone": BYTES}
-"""/; MAY be there."""
-
 ELEMENT_ARRAYS = {**COLUMNS, "home_box": HOME_BOX}
 """/elements; all are always there."""
 
@@ -78,4 +75,4 @@ HISTORY_ARRAYS = {
         for name, column in COLUMNS.items()
     },
 }
-"""/history; all are there if it is."""
+"""/history, and /undone; all are there if it is."""

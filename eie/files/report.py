@@ -197,6 +197,7 @@ def _unknown(root: hdf5.Folder) -> Iterator[Finding]:
         "": element_file.ROOT_NAMES,
         "/elements": ELEMENT_ARRAYS,
         "/history": HISTORY_ARRAYS,
+        "/undone": HISTORY_ARRAYS,
     }
     unknown = [f"attribute {name}" for name in root.group.attrs if name not in ROOT_ATTRIBUTES]
     for folder in element_file.known_folders(root):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -31,6 +31,7 @@ from eie.edit import (
     Swap,
     To,
     edit,
+    forget_undone,
     read_script,
     redo,
     reset,
@@ -137,7 +138,7 @@ def test_there_and_back_is_where_it_began(
     quilt: ElementSet, other_file: str, wanted: list[Operation], shift: str
 ) -> None:
     last = apply_possible(quilt, wanted, other_file)[-1]
-    edited = edit(last, [Copy("0-23", "1,1"), Group("these", "all-3")])
+    edited = edit(edit(last, [Copy("0-23", "1,1")]), [Group("these", "all-3")])
     x, y = (part.removeprefix("+") for part in shift.split(","))
     way_back = ",".join(n.removeprefix("-") if n[0] == "-" else f"-{n}" for n in (x, y))
     moved = edit(edited, [Move("group:these", shift)])
@@ -271,3 +272,42 @@ def test_a_mask_means_what_it_was_drawn_on(quilt: ElementSet, tmp_path: Path) ->
     script["operations"] = [{**entry, "selection": "mask:m.png"} for entry in script["operations"]]
     beside = read_script(json.dumps(script), folder=tmp_path)
     assert edit(quilt, beside).table.equals(edited.table)
+
+
+@settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(commands=st.lists(st.lists(operations, min_size=1, max_size=4), max_size=3), steps=st.data())
+def test_commands_of_several_operations_are_undone_redone_and_replayed(
+    quilt: ElementSet, other_file: str, drawn_mask: str, commands: list, steps: st.DataObject
+) -> None:
+    edited = quilt
+    for command in commands:
+        named = [replace(o, file=other_file) if isinstance(o, Paste) else o for o in command]
+        named += [Group("made", "group:last"), Scale(drawn_mask, "1.1"), Move("group:last", "1,0")]
+        for wanted in (named, named[:2], named[:1], named[-2:]):
+            try:
+                edited = edit(edited, wanted)
+                break
+            except UsageError:
+                continue
+    validate(edited)
+    assert_same(load(dump(edited)), edited)
+    replayed = edit(quilt, read_script(json.dumps(script_of(edited))))
+    assert_same(replayed, edited)
+    if edited.history:
+        count = steps.draw(st.integers(1, len(edited.history)))
+        back = undo(edited, count, redoable=True)
+        validate(back)
+        again = redo(load(dump(back)), count)
+        assert_same(again, edited)
+        assert dump(again) == dump(edited)
+        assert dump(forget_undone(back)) == dump(undo(edited, count))
+
+
+@pytest.fixture(scope="session")
+def drawn_mask(quilt: ElementSet, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A mask that crosses elements."""
+    white = np.zeros(quilt.canvas, dtype=np.uint8)
+    white[3:17, 13:37] = 255
+    path = tmp_path_factory.mktemp("mask") / "m.png"
+    Image.fromarray(white).save(path)
+    return f"mask:{path}"

@@ -58,17 +58,17 @@ def _differences(one: ElementSet, other: ElementSet) -> list[str]:
         for name in ("canvas", "prompt", "decomposition", "groups")
         if getattr(one, name) != getattr(other, name)
     ]
-    if one.undone != other.undone:
-        found.append("undone")
     if list(one.groups) != list(other.groups):
         found.append("order of groups")
     if not one.table.equals(other.table):
         found.append("table")
-    if len(one.sources) != len(other.sources) or len(one.history) != len(other.history):
+    counts = [(len(e.sources), len(e.history), len(e.undone)) for e in (one, other)]
+    if counts[0] != counts[1]:
         return [*found, "number of sources or steps"]
     for index, (a, b) in enumerate(zip(one.sources, other.sources, strict=True)):
         found += [f"source {index}: {name}" for name in _source_differences(a, b)]
-    for step, (a, b) in enumerate(zip(one.history, other.history, strict=True)):
+    mine, yours = ((*e.history, *e.undone) for e in (one, other))
+    for step, (a, b) in enumerate(zip(mine, yours, strict=True)):
         same = a.operation == b.operation and a.groups == b.groups and a.sources == b.sources
         if not same or not a.table.equals(b.table):
             found.append(f"step {step}")

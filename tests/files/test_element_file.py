@@ -121,7 +121,7 @@ def element_sets(draw: st.DrawFn) -> ElementSet:
         table=table,
         groups=MappingProxyType(grouped),
         history=tuple(history),
-        undone=tuple(draw(st.lists(st.dictionaries(st.text(max_size=4), JSON, max_size=2)))),
+        undone=tuple(history[draw(st.integers(0, len(history))) :]),
         prompt=draw(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"))),
         decomposition=draw(st.dictionaries(st.text(max_size=4), JSON, max_size=3)),
     )
