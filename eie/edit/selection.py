@@ -284,6 +284,8 @@ class Group:
 
     def rows(self, elements: ElementSet, among: RowMask) -> Rows:
         members = np.isin(elements.table.id, group_members(elements, self.group))
+        if self.group == LAST and LAST not in elements.groups:
+            return np.flatnonzero(members)  # deleted ones, too: they may be what it deleted
         return np.flatnonzero(among & members)
 
     def __str__(self) -> str:

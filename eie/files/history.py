@@ -53,7 +53,7 @@ def write_history(
 
 
 def read_history(folder: hdf5.Folder, table: ElementTable, groups: Groups) -> tuple[Edit, ...]:
-    """The edits of /history or /undone, in their order; columns that did not change share their memory."""
+    """The edits of /history or /undone, in order; what did not change shares its memory."""
     operations = values.parse_json_lines(folder, "operations", dict)
     grouped = values.parse_json_lines(folder, "groups", (dict, type(None)))
     steps = len(operations)

@@ -239,6 +239,9 @@ def test_what_was_taken_last_has_a_name(quilt: ElementSet) -> None:
     played = edit(quilt, read_script(json.dumps(script_of(copied))))
     assert_same(played, copied)
     assert select(edit(copied, [Group("last", "0")]), "group:last").tolist() == [0]
+    deleted = edit(quilt, [Delete("3,5"), Group("gone", "group:last")])
+    restored = edit(deleted, [Restore("group:gone")]).table
+    assert restored.equals(quilt.table)
     for nothing in ([], [Move("3", "0,0")]):
         with pytest.raises(UsageError, match="what the last operation made or changed"):
             edit(quilt, [*nothing, Delete("group:last")])
