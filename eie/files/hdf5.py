@@ -409,6 +409,9 @@ def _chunk_problem(
     count = prod(-(-have // size) for have, size in zip(dataset.shape, step, strict=True))
     if count > MAX_CHUNKS:
         return f"{count} chunks, allowed are {MAX_CHUNKS}"
+    size = dataset.dtype.itemsize * prod(dataset.shape)
+    if count * unpacked > 8 * size + MAX_FOREIGN_CHUNK:  # edges of three axes make it 8 at most
+        return f"{count * unpacked} bytes are in chunks, of {size} bytes of values"
     index = _index(dataset)
     if len(index) != count:
         return f"{len(index)} of {count} chunks are stored"
