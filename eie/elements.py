@@ -236,6 +236,8 @@ class ElementSet:
         table: the elements in their current state.
         groups: named groups of element ids.
         history: the edits since decomposition, oldest first.
+        undone: edits that were taken back and can be done again, the next one last; each with the
+            state *after* it. What only they show stays among the sources.
         prompt: text that describes the picture, for decoders that read one; may be empty.
         decomposition: how source 0 was cut (segmenter, its weight hash, elements, beta, …);
             JSON values only.
@@ -246,6 +248,7 @@ class ElementSet:
     table: ElementTable
     groups: Groups = field(default_factory=lambda: MappingProxyType({}))
     history: tuple[Edit, ...] = ()
+    undone: tuple[Edit, ...] = ()
     prompt: str = ""
     decomposition: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -319,14 +322,15 @@ def validate(elements: ElementSet) -> None:
         )
     _validate_table(elements.table, elements.sources, where="/elements")
     _validate_groups(elements.groups, elements.table, where="/groups")
-    for step, edit in enumerate(elements.history):
-        if not 1 <= edit.sources <= len(elements.sources):
-            raise BadInputError(
-                f"{edit.sources} sources recorded, {len(elements.sources)} present",
-                where=f"/history/{step}",
-            )
-        _validate_table(edit.table, elements.sources[: edit.sources], where=f"/history/{step}")
-        _validate_groups(edit.groups, edit.table, where=f"/history/{step}/groups")
+    for name, edits in (("history", elements.history), ("undone", elements.undone)):
+        for step, edit in enumerate(edits):
+            where = f"/{name}/{step}"
+            if not 1 <= edit.sources <= len(elements.sources):
+                raise BadInputError(
+                    f"{edit.sources} sources recorded, {len(elements.sources)} present", where=where
+                )
+            _validate_table(edit.table, elements.sources[: edit.sources], where=where)
+            _validate_groups(edit.groups, edit.table, where=f"{where}/groups")
 
 
 def _validate_source(source: Source, where: str) -> None:

@@ -9,7 +9,7 @@ import typer
 
 import eie
 from eie.cli.options import Device, Elements, default_of, typed
-from eie.cli.payload import named_source, note, refuse_picture, refuse_terminal, write_elements
+from eie.cli.payload import named_source, note, refuse_other_kind, refuse_terminal, write_elements
 from eie.cli.progress import working
 from eie.files import read_photo
 from eie.notes import tell
@@ -67,7 +67,7 @@ def command(
       eie decompose photo.jpg --segmenter slic --elements 400 -o photo.h5
     """
     refuse_terminal(output)
-    refuse_picture(output)
+    refuse_other_kind(output)
     source, name = named_source(image)
     photo = read_photo(source, name)
     with working("decomposing") as report:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -11,8 +12,9 @@ from typer.core import TyperCommand
 
 from eie.cli.options import ElementFile, OutputElements, typed
 from eie.cli.payload import change_elements, note
-from eie.edit import OPERATIONS, edit, read_script, undo
+from eie.edit import OPERATIONS, Group, Operation, edit, read_script, redo, undo
 from eie.edit.colours import INTENTS
+from eie.edit.selection import LAST
 from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.files.streams import open_input
@@ -28,20 +30,25 @@ class Step(NamedTuple):
 
 
 OPERATION = {operation.name: operation for operation in OPERATIONS}
-SCRIPT, UNDO = "script", "undo"
+SCRIPT, UNDO, REDO, AS = "script", "undo", "redo", "as"
 USAGE: dict[str, tuple[tuple[str, ...], str]] = {
     **{name: (operation.metavars(), operation.help()) for name, operation in OPERATION.items()},
+    AS: (("NAME",), "Name what the operation before it took, or made: --copy 3 9,0 --as twin."),
     SCRIPT: (("EDITS.json",), "Apply an edit script, as `eie info --script` prints it."),
-    UNDO: ((), "Take the last edit back; repeat it for more."),
+    UNDO: ((), "Take the last edit back, or the last N."),
+    REDO: ((), "Do again what was taken back, if nothing was edited since."),
 }
 """The arguments and the help of every step, by name."""
+
+COUNTED = (UNDO, REDO)
+"""Steps that a number may follow."""
 
 
 def split_steps(arguments: Sequence[str]) -> tuple[list[Step], list[str]]:
     """Part the steps, in the order typed, from everything else on a command line.
 
     A step takes exactly its number of arguments, whatever they look like, so that negative shifts
-    need no quotes.
+    need no quotes; `--undo` and `--redo` take a number if one follows.
 
     Raises:
         UsageError: a step has too few arguments.
@@ -61,37 +68,77 @@ def split_steps(arguments: Sequence[str]) -> tuple[list[Step], list[str]]:
         if equals:
             rest.insert(0, value)
         metavars, _ = USAGE[name]
-        if len(rest) < len(metavars) or (equals and not metavars):
+        size = len(metavars)
+        if name in COUNTED and rest and (equals or rest[0].isdecimal()):
+            size = 1
+        if len(rest) < size or (equals and not size):
             raise UsageError("wrong number of arguments", hint=f"usage: {_usage(name)}")
-        steps.append(Step(name, tuple(rest[: len(metavars)])))
-        del rest[: len(metavars)]
+        steps.append(Step(name, tuple(rest[:size])))
+        del rest[:size]
     return steps, others
 
 
-def change_of(
-    step: Step,
+def changes_of(
+    steps: Sequence[Step],
     tolerance: float | None,
     intent: str | None = None,
     report: Callable[[str], None] | None = None,
-) -> Change:
-    """What a step does to a set; `report` takes lines about it.
+    *,
+    ids: bool = False,
+) -> list[Change]:
+    """What steps do to a set, one after the other; `report` takes lines about them.
+
+    Operations in a row are one edit: their selections mean the picture that it begins with.
 
     Raises:
-        UsageError: its arguments cannot be read.
-        BadInputError: its script cannot.
+        UsageError: an argument cannot be read.
+        BadInputError: a script cannot.
     """
-    if step.name == UNDO:
-        return undo
-    if step.name == SCRIPT:
-        operations = read_script(_read_text(step.arguments[0]), where=step.arguments[0])
-    else:
-        try:
-            operations = [OPERATION[step.name].parse(step.arguments)]
-        except UsageError as error:
-            where = f"--{' '.join((step.name, *step.arguments))}"
-            raise UsageError(error.message, where=where, hint=error.hint) from error
+    changes: list[Change] = []
+    row: list[Operation] = []
     settings = typed(tolerance=tolerance, intent=intent)
-    return partial(edit, operations=operations, report=report, **settings)
+    for step in steps:
+        if step.name in (UNDO, REDO, SCRIPT):
+            row = []
+            if step.name != SCRIPT:
+                back = partial(undo, redoable=True) if step.name == UNDO else redo
+                changes.append(partial(back, steps=_count_of(step)))
+                continue
+            row_of_script = _script(step.arguments[0])
+            changes.append(
+                partial(edit, operations=row_of_script, report=report, ids=ids, **settings)
+            )
+            continue
+        if not row:
+            changes.append(partial(edit, operations=row, report=report, ids=ids, **settings))
+        row.append(_operation_of(step))
+    return changes
+
+
+def _operation_of(step: Step) -> Operation:
+    try:
+        if step.name == AS:
+            return Group(step.arguments[0], f"group:{LAST}")
+        return OPERATION[step.name].parse(step.arguments)
+    except UsageError as error:
+        where = f"--{' '.join((step.name, *step.arguments))}"
+        raise UsageError(error.message, where=where, hint=error.hint) from error
+
+
+def _count_of(step: Step) -> int:
+    """How often something is taken back or done again."""
+    if not step.arguments:
+        return 1
+    text = step.arguments[0]
+    if not text.isdecimal() or not text.isascii() or not 1 <= len(text) <= 9 or not int(text):
+        raise UsageError(
+            f"{text!r} is no number of edits", where=f"--{step.name}", hint="1 or more"
+        )
+    return int(text)
+
+
+def _script(file: str) -> list[Operation]:
+    return read_script(_read_text(file), where=file, folder=Path(file).parent)
 
 
 class EditCommand(TyperCommand):
@@ -103,7 +150,22 @@ class EditCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         ctx.obj, others = split_steps(args)
+        self._suggest(others)
         return super().parse_args(ctx, others)
+
+    def _suggest(self, words: Sequence[str]) -> None:
+        """Say what may have been meant by a step that there is not."""
+        from difflib import get_close_matches
+
+        options = [option for parameter in self.params for option in parameter.opts]
+        known = [*(f"--{name}" for name in USAGE), *options, "--help"]
+        for word in words:
+            if word == "--":
+                return
+            option = word.partition("=")[0]
+            near = get_close_matches(option, known, n=1, cutoff=0.7)
+            if option.startswith("--") and option not in known and near:
+                raise UsageError(f"there is no {option}", hint=f"did you mean {near[0]}?")
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Operations, applied in the order typed"):
@@ -137,15 +199,28 @@ def command(
             show_default=INTENTS[0],
         ),
     ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Tell the ids of what each operation took.")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Tell what would be taken, with ids, and write nothing."),
+    ] = False,
 ) -> None:
     """Move, scale, delete, copy … elements.
 
     Every edit is recorded in the file and can be undone. Standard error tells what each operation
     took: how many elements, the size and centre of their common box, their share of the picture.
 
+    Selections mean the picture as it was when the command began: in --move mask:cup.png +40,0
+    --scale mask:cup.png 1.5 both mean the cup. The same holds for a script. After --look, --reset,
+    --undo, --redo and --script they mean the picture as it is by then. Ids and groups are always
+    those of the moment; --restore looks at what is deleted by then.
+
     SEL selects elements: 12 or 3,7,20-25 by id; @x,y the one at a point; object@x,y the object
     there, object@x,y:part and :whole less and more of it; object@x0,y0,x1,y1 the object in a box;
-    box:x0,y0,x1,y1 all in it; mask:FILE.png; group:NAME; all. Join selections by + and take away
+    box:x0,y0,x1,y1 all in it; mask:FILE.png; group:NAME; all; group:last what the last
+    operation made, as copies, or changed. Join selections by + and take away
     by -: object@x,y-object@x2,y2 keeps the first object clear of the second. Correct what stands
     before by :grow=N (add neighbours, N times), :shrink=N (take the edge away), :smooth (no bays,
     no spikes) and :fill (no holes). Lengths are pixels, or % of the canvas; x to the right, y down.
@@ -153,27 +228,30 @@ def command(
     \b
       eie edit p.h5 --move object@300,200 -40,0 --delete 33
       eie edit p.h5 --delete object@300,200+object@340,260-object@400,300:fill
-      eie edit p.h5 --undo --scale group:cup 1.5 -o larger.h5
+      eie edit p.h5 --copy object@300,200 60,0 --as twin --flip group:twin h
+      eie edit p.h5 --undo 2 --scale group:cup 1.5 -o larger.h5
     """
     steps: list[Step] = context.obj
     if not steps:
         raise UsageError("nothing to do", hint="eie edit --help lists the operations")
     told: list[str] = []
-    changes = [change_of(step, tolerance, intent, told.append) for step in steps]
+    changes = changes_of(steps, tolerance, intent, told.append, ids=verbose or dry_run)
 
     def change(elements: ElementSet) -> ElementSet:
         for apply in changes:
             elements = apply(elements)
         return elements
 
-    change_elements(file, output, change)
+    change_elements(file, output, change, dry_run=dry_run)
     for line in told:
-        note(line)
+        note(f"would have {line}" if dry_run and not line.startswith("warning") else line)
+    if dry_run:
+        note("nothing is written")
 
 
 def _usage(name: str) -> str:
     metavars, _ = USAGE[name]
-    return " ".join((f"--{name}", *metavars))
+    return " ".join((f"--{name}", *metavars, *(["[N]"] if name in COUNTED else [])))
 
 
 def _read_text(file: str) -> bytes:

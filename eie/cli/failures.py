@@ -26,6 +26,10 @@ _NO_MEMORY = re.compile(
 of one that must not be imported to know it."""
 
 
+_LEFT_OVER = re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)$")
+"""What is said of words that no argument takes, as of a second photo."""
+
+
 def traceback_wanted(arguments: Sequence[str]) -> bool:
     """Whether the user asked for tracebacks by --debug before the command or by EIE_TRACEBACK."""
     return "--debug" in arguments or os.environ.get("EIE_TRACEBACK", "0") not in ("", "0")
@@ -60,6 +64,8 @@ def explain(error: Exception) -> tuple[str, int]:
         return str(error), error.exit_code
     if isinstance(error, typer.TyperException):
         message = " ".join(error.format_message().split())
+        if left := _LEFT_OVER.match(message):
+            message = f"one file at a time: {left[1]} is left over"
         return f"{message} (see {_help_command(error)})", UsageError.exit_code
     if isinstance(error, MemoryError) or _NO_MEMORY.search(f"{type(error).__name__}: {error}"):
         return "out of memory (try a smaller photo or fewer elements)", ResourceError.exit_code

@@ -12,6 +12,7 @@ import typer
 from eie.cli.options import ElementFile
 from eie.cli.payload import answer, named_source, read_elements
 from eie.edit import script_of, select
+from eie.edit.script import told
 from eie.elements import ElementSet
 from eie.errors import UsageError
 
@@ -58,6 +59,7 @@ def command(
 
         source, name = named_source(file)
         facts = report.facts(source, origin=name)
+        facts["history"] = [told(entry) for entry in facts["history"]]
         answer(_json(facts) if as_json else _printed(_fact_table(facts)))
 
 

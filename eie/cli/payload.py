@@ -14,11 +14,12 @@ import typer
 
 import eie
 from eie.elements import ElementSet
-from eie.errors import ResourceError, UsageError
+from eie.errors import UsageError
 from eie.files import encode_photo, photo_format, write_atomically
 from eie.files.atomic import check_output, is_no_file
 from eie.files.folders import IMAGE_SUFFIXES
 from eie.files.images import check_alpha, check_quality, check_size
+from eie.files.kinds import HDF5, HEAD, picture_kind
 from eie.files.locking import exclusive
 from eie.files.streams import STREAM, read_input, write_output
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from eie.files.images import Photo
 
 PICTURES = tuple(IMAGE_SUFFIXES)
+ELEMENT_FILES = ("", ".h5", ".hdf5", ".hdf", ".he5")
 
 CLOSED_PIPE = 141
 """Exit code when the reader of standard output went away: 128 + SIGPIPE, as a shell reports it."""
@@ -40,12 +42,12 @@ def refuse_terminal(output: str | None) -> None:
     """Stop before the work if its binary result would land on a terminal or cannot be written.
 
     Raises:
-        UsageError: the output is a terminal.
+        UsageError: the output is a terminal or a folder, or in none.
         ResourceError: the named file cannot be written.
     """
     if output is not None and output != STREAM:
         if output.endswith(("/", os.sep)):
-            raise ResourceError("is a folder", where=output, hint="name a file in it")
+            raise UsageError("is a folder", where=output, hint="name a file in it")
         check_output(Path(output))
     if is_stream(output) and sys.stdout is not None and sys.stdout.isatty():
         raise UsageError(
@@ -55,18 +57,55 @@ def refuse_terminal(output: str | None) -> None:
         )
 
 
-def refuse_picture(output: str | None) -> None:
-    """Stop before the work if an element file would be written over a picture, or named like one.
+def refuse_other_kind(output: str | None) -> None:
+    """Stop before the work if an element file would be named like, or written over, another kind.
 
     Raises:
         UsageError: it would.
     """
-    if output is not None and output.lower().endswith(PICTURES):
+    if output is None or output == STREAM or is_no_file(Path(output)):
+        return
+    suffix = Path(output).suffix.lower()
+    if suffix in PICTURES:
         raise UsageError(
             "this would be an element file, not a picture",
             where=output,
             hint="name it .h5; eie render makes pictures of it",
         )
+    if suffix not in ELEMENT_FILES:
+        raise UsageError(
+            f"{suffix!r} is no extension of element files", where=output, hint="name it .h5"
+        )
+    if (head := _head(output)) and not head.startswith(HDF5):
+        raise UsageError(
+            "is there already and is no element file", where=output, hint="choose another name"
+        )
+
+
+def refuse_element_file(output: str | None) -> None:
+    """Stop before the work if a picture would be written over something that is none.
+
+    Raises:
+        UsageError: it would.
+    """
+    if output is None or output == STREAM or is_no_file(Path(output)):
+        return
+    if (head := _head(output)) and picture_kind(head) is None:
+        what = "an element file" if head.startswith(HDF5) else "something else"
+        raise UsageError(
+            f"is there already and is {what}, not a picture",
+            where=output,
+            hint="choose another name",
+        )
+
+
+def _head(file: str) -> bytes:
+    """The first bytes of a file; nothing if there is none, or it cannot be read."""
+    try:
+        with Path(file).open("rb") as handle:
+            return handle.read(HEAD)
+    except (OSError, ValueError):
+        return b""
 
 
 def write_payload(payload: bytes) -> None:
@@ -148,6 +187,7 @@ def picture_format(output: str | None, format: str | None) -> str:
         nameless = output is None or output == STREAM or is_no_file(Path(output))
         chosen = "PNG" if nameless or output is None else photo_format(output)
     refuse_terminal(output)
+    refuse_element_file(output)
     return chosen
 
 
@@ -186,13 +226,24 @@ def write_picture(photo: Photo, output: str | None, format: str, **settings: Any
 
 
 def change_elements(
-    file: str | None, output: str | None, change: Callable[[ElementSet], ElementSet]
+    file: str | None,
+    output: str | None,
+    change: Callable[[ElementSet], ElementSet],
+    *,
+    dry_run: bool = False,
 ) -> None:
-    """Read a set, change it and write it to `output`, or without one to where it came from."""
+    """Read a set, change it and write it to `output`, or without one to where it came from.
+
+    Args:
+        dry_run: write nothing.
+    """
+    if dry_run:
+        change(read_elements(file))
+        return
     in_place = file is not None and not is_no_file(Path(file))  # no pipe can be changed
     target = file if output is None and in_place else output
     refuse_terminal(target)
-    refuse_picture(output)
+    refuse_other_kind(output)
     with _alone(file, target):
         write_elements(change(read_elements(file)), target)
 

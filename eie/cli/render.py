@@ -24,6 +24,7 @@ from eie.cli.payload import (
     note,
     picture_format,
     read_elements,
+    refuse_element_file,
     refuse_terminal,
     write_picture,
 )
@@ -166,6 +167,7 @@ def command(
     check_target(elements, format, output, quality=quality, free=bool(free))
     for name in names:
         refuse_terminal(name)
+        refuse_element_file(name)
     with working("rendering") as report:
         renderings = variations(
             elements,

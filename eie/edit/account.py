@@ -28,12 +28,15 @@ _NAMED = 3
 """Neighbours named at most."""
 
 
-def account_of(operation: Operation, before: ElementSet, after: ElementSet) -> Iterator[str]:
+def account_of(
+    operation: Operation, before: ElementSet, after: ElementSet, *, ids: bool = False
+) -> Iterator[str]:
     """Lines about an operation that was applied: what it took, then warnings.
 
     Args:
         before: the set it was applied to, its elements parted along the operation's masks.
         after: what came out.
+        ids: whether the first line names the elements.
 
     Yields:
         `deleted 3 elements, 120×80 px around 300,200; 14 % of the picture` and the like: the size
@@ -45,7 +48,8 @@ def account_of(operation: Operation, before: ElementSet, after: ElementSet) -> I
         return
     elements, rows = taken
     share = float(_areas_on_canvas(elements, rows).sum()) / math.prod(elements.canvas)
-    yield f"{operation.done} {_counted(rows)}, {_place(elements, rows)}; {_percent(share)}"
+    named = f": {spans(elements.table.id[rows])}" if ids else ""
+    yield f"{operation.done} {_counted(rows)}, {_place(elements, rows)}; {_percent(share)}{named}"
     texts = [str(selection) for selection in operation.selections.values()]
     asked = any(text.startswith("all") for text in texts)
     signs = {sign for selection in operation.selections.values() for sign, _ in selection.terms}
@@ -121,6 +125,13 @@ def _areas_on_canvas(elements: ElementSet, rows: Rows) -> NDArray[np.float64]:
 def _place(elements: ElementSet, rows: Rows) -> str:
     x, y, width, height = common_box(elements.table.box[rows])
     return f"{width:.0f}×{height:.0f} px around {x:.0f},{y:.0f}"
+
+
+def spans(ids: NDArray[np.integer]) -> str:
+    """Ids as a selection that chooses them: `3,7,20-25`."""
+    ordered = np.unique(ids)
+    runs = np.split(ordered, np.flatnonzero(np.diff(ordered) > 1) + 1)
+    return ",".join(f"{run[0]}" if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def _counted(rows: Rows) -> str:

@@ -9,10 +9,12 @@ from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from eie.edit.parting import part
 from eie.edit.picking import Rows
 from eie.edit.selection import Selection, parse_selection
-from eie.elements import ElementSet
+from eie.elements import Edit, ElementSet
 from eie.errors import UsageError
 
 
@@ -41,6 +43,8 @@ class Operation(ABC):
     name: ClassVar[str]
     done: ClassVar[str] = ""
     """What it did to the elements it took, as in "deleted"."""
+    looks_here: ClassVar[bool] = True
+    """Whether its selections are of the set that it is applied to."""
     parts_things: ClassVar[bool] = False
     """Whether a thing is torn by it that is not taken whole."""
 
@@ -102,16 +106,30 @@ class Operation(ABC):
             if field_.metadata["parse"] is parse_selection
         }
 
-    def parted(self, elements: ElementSet) -> ElementSet:
+    def parted(self, elements: ElementSet, first: int | None = None) -> ElementSet:
         """The set with elements parted along the masks that the selections name.
+
+        Args:
+            first: the masks lie on the picture before that step of the history; None: as it is.
 
         Raises:
             UsageError: there would be too many elements.
             BadInputError: a mask cannot be read or does not fit the canvas.
         """
         for selection in self.selections.values():
-            elements = parted_along(elements, selection)
+            elements = parted_along(elements, selection, first)
         return elements
+
+    def look(self, elements: ElementSet, first: int) -> None:
+        """Let the selections mean the picture as it was before a step of the history.
+
+        Args:
+            elements: the set that the operation is to be applied to.
+            first: the step.
+        """
+        picture = picture_before(elements, first)
+        for name, selection in self.selections.items():
+            self._chosen[name, False] = elements, selection.rows(elements, picture=picture)
 
     def rows(self, elements: ElementSet, name: str = "selection", *, deleted: bool = False) -> Rows:
         """The rows that the selection in a field chooses, see :meth:`Selection.rows`."""
@@ -148,11 +166,45 @@ class Operation(ABC):
         return " ".join([self.name, *(getattr(self, field_.name) for field_ in self._told())])
 
 
-def parted_along(elements: ElementSet, selection: Selection) -> ElementSet:
-    """The set with visible elements parted along a selection's masks."""
+def parted_along(
+    elements: ElementSet, selection: Selection, first: int | None = None
+) -> ElementSet:
+    """The set with visible elements parted along a selection's masks.
+
+    Args:
+        first: the masks lie on the picture before that step of the history; None: as it is.
+    """
     for mask in selection.masks:
-        elements = part(elements, mask.white(elements.canvas))
+        white = mask.white(elements.canvas)
+        if first is None:
+            elements = part(elements, white)
+        else:
+            # Tables of the history are parted as the current one is: so this one is one of them.
+            now = Edit({}, elements.table, elements.groups, len(elements.sources))
+            seen = replace(picture_before(elements, first), history=(*elements.history, now))
+            seen = part(seen, white)
+            *history, now = seen.history
+            elements = replace(seen, table=now.table, groups=now.groups, history=tuple(history))
     return elements
+
+
+def picture_before(elements: ElementSet, first: int) -> ElementSet:
+    """The set as it looked before a step of its history, in the rows that it has now.
+
+    Elements that have come since are invisible. Groups are those of now.
+    """
+    before, table = elements.history[first].table, elements.table
+    order = np.argsort(before.id)
+    place = np.searchsorted(before.id[order], table.id).clip(0, max(0, len(before) - 1))
+    at = order[place] if len(before) else place
+    there = before.id[at] == table.id if len(before) else np.zeros(len(table), dtype=bool)
+    rows = np.flatnonzero(there)
+    was = before.take(at[rows])
+    shown = {
+        name: getattr(was, name) for name in ("source", "patch", "box", "z", "visible", "flip")
+    }
+    table = table.set(np.arange(len(table)), visible=False).set(rows, **shown)
+    return replace(elements, table=table)
 
 
 def _is_text(value: object) -> bool:

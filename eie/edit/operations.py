@@ -13,9 +13,10 @@ An element may come to lie partly or wholly outside the canvas.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import count
 from types import MappingProxyType
 from typing import Self
 
@@ -42,7 +43,7 @@ from eie.edit.selection import (
     parse_selection,
 )
 from eie.edit.units import parse_factors, parse_point, parse_shift, whole_pixels
-from eie.elements import ElementSet, Source
+from eie.elements import ElementSet, Groups, Source
 from eie.errors import UsageError
 
 
@@ -116,6 +117,17 @@ class Scale(Operation):
     selection: str = argument("SEL", parse_selection)
     factor: str = argument("f|fx,fy", parse_factors)
 
+    @classmethod
+    def parse(cls, arguments: Sequence[str]) -> Self:
+        # Scripts are written by programs, whose numbers have points; people write 1,5 for 1.5.
+        if len(arguments) == 2 and re.fullmatch(r"\s*\d+,\d+\s*", arguments[1]):
+            across, down = arguments[1].strip().split(",")
+            raise UsageError(
+                f"{arguments[1]!r} may mean one number or two",
+                hint=f"write {across}.{down} for one factor, {across}.0,{down}.0 for two",
+            )
+        return super().parse(arguments)
+
     def apply(self, elements: ElementSet) -> ElementSet:
         rows = self.rows(elements)
         factors, centre = parse_factors(self.factor), centre_of(elements, rows)
@@ -145,9 +157,12 @@ class Restore(Operation):
     done = "restored"
     selection: str = argument("SEL", parse_selection)
 
-    def parted(self, elements: ElementSet) -> ElementSet:
+    def parted(self, elements: ElementSet, first: int | None = None) -> ElementSet:  # noqa: ARG002
         """The set as it is: masks part what is visible."""
         return elements
+
+    def look(self, elements: ElementSet, first: int) -> None:
+        """What is deleted is in no picture, so it is chosen as it is."""
 
     def apply(self, elements: ElementSet) -> ElementSet:
         rows = self.rows(elements, deleted=True)
@@ -316,10 +331,12 @@ class Paste(Operation):
 
     Their sources come along, unless the set has the same already, in the colours of the photo that
     they are added to: another profile's are converted. Size and layout stay, the way is rounded to
-    whole pixels, deleted elements come visible, groups stay behind.
+    whole pixels, deleted elements come visible. Groups come along, as far as elements of theirs do;
+    where a name is taken, as NAME-2 and so on.
     """
 
     name = "paste"
+    looks_here = False
     done = "pasted"
     file: str = argument("OTHER.h5", _parse_file)
     selection: str = argument("SEL", parse_selection)
@@ -337,7 +354,7 @@ class Paste(Operation):
         file, selection = split_file_and_selection(arguments[0])
         return cls(file, selection, arguments[1])
 
-    def parted(self, elements: ElementSet) -> ElementSet:
+    def parted(self, elements: ElementSet, first: int | None = None) -> ElementSet:  # noqa: ARG002
         """The set as it is: what is selected lies in the other file."""
         return elements
 
@@ -357,6 +374,8 @@ class Paste(Operation):
         host = replace(elements, sources=tuple(sources))
         pasted = appended(host, guests, depths(other, rows), above)
         added = np.arange(len(elements), len(pasted))
+        here = dict(zip(guests.id.tolist(), pasted.table.id[added].tolist(), strict=True))
+        pasted = replace(pasted, groups=_joined(elements.groups, other.groups, here))
         target = parse_point(self.place).on(elements.canvas)
         return shifted(pasted, added, whole_pixels(target - centre_of(pasted, added)))
 
@@ -393,6 +412,16 @@ class Ungroup(Operation):
 
 
 @dataclass(frozen=True)
+class Look(Operation):
+    """Look again: selections from here on mean the picture as it is by then."""
+
+    name = "look"
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        return elements
+
+
+@dataclass(frozen=True)
 class Reset(Operation):
     """Go back to the unedited photo; an edit like others, so it can be undone."""
 
@@ -421,6 +450,7 @@ OPERATIONS: tuple[type[Operation], ...] = (
     Paste,
     Group,
     Ungroup,
+    Look,
     Reset,
 )
 """All operations, in the order in which help lists them."""
@@ -445,6 +475,27 @@ def split_file_and_selection(text: str) -> tuple[str, str]:
     raise UsageError(
         f"{text!r} does not say what to paste", hint="write OTHER.h5:SELECTION, or OTHER.h5:all"
     )
+
+
+def _joined(groups: Groups, others: Groups, here: Mapping[int, int]) -> Groups:
+    """Groups and those of pasted elements.
+
+    Args:
+        here: the ids that pasted elements have got, by those they had.
+    """
+    joined = dict(groups)
+    for name, members in others.items():
+        came = tuple(here[member] for member in members if member in here)
+        if came:
+            joined[_free_name(name, joined)] = came
+    return MappingProxyType(joined)
+
+
+def _free_name(name: str, taken: Container[str]) -> str:
+    """A name, or if it is taken, the first of NAME-2, NAME-3 … that is not."""
+    if name not in taken:
+        return name
+    return next(free for n in count(2) if (free := f"{name[:58]}-{n}") not in taken)
 
 
 def _find_or_append(sources: list[Source], guest: Source) -> int:

@@ -7,25 +7,57 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
+from pathlib import Path
 from typing import Any
 
 from eie.edit.operation import Operation
-from eie.edit.operations import OPERATIONS
+from eie.edit.operations import OPERATIONS, Look, Paste
 from eie.elements import ElementSet
 from eie.errors import BadInputError, UsageError
 
 FORMAT = "eie-edits"
 VERSION = 1
 
+LOOK, BEFORE = "look", "before"
+"""What the history adds to an operation whose selections mean the picture before an earlier one."""
+
 
 def script_of(elements: ElementSet) -> dict[str, Any]:
-    """The recorded edits of a set as an edit script (JSON values only)."""
-    operations = [dict(edit.operation) for edit in elements.history]
+    """The recorded edits of a set as an edit script (JSON values only).
+
+    Where a command began, selections look at the picture anew.
+    """
+    operations: list[dict[str, Any]] = []
+    for edit in elements.history:
+        if operations and not is_later(edit.operation):
+            operations.append({"operation": Look.name})
+        operations.append(told(edit.operation))
     return {"format": FORMAT, "version": VERSION, "operations": operations}
 
 
-def read_script(text: str | bytes, *, where: str = "edit script") -> list[Operation]:
+def recorded(operation: Operation, *, later: bool) -> dict[str, str]:
+    """An operation as an entry of the history.
+
+    Args:
+        later: whether its selections mean the picture before an earlier one, of the same command.
+    """
+    return {**operation.as_json(), **({LOOK: BEFORE} if later else {})}
+
+
+def is_later(entry: Mapping[str, Any]) -> bool:
+    """Whether the selections of an entry of the history mean the picture before an earlier one."""
+    return entry.get(LOOK) == BEFORE
+
+
+def told(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry of the history as one of a script."""
+    return {name: value for name, value in entry.items() if name != LOOK}
+
+
+def read_script(
+    text: str | bytes, *, where: str = "edit script", folder: Path | None = None
+) -> list[Operation]:
     """The operations of an edit script.
 
     Selections are texts, and are looked up in the set that the operations are applied to.
@@ -33,6 +65,8 @@ def read_script(text: str | bytes, *, where: str = "edit script") -> list[Operat
     Args:
         text: the script's JSON.
         where: its file, for error messages.
+        folder: where files that it names by relative paths are looked for first; None for
+            nowhere but in the working folder.
 
     Raises:
         BadInputError: it is no edit script; the entry is named ("edits.json, operation 3").
@@ -57,7 +91,25 @@ def read_script(text: str | bytes, *, where: str = "edit script") -> list[Operat
     entries = script.get("operations")
     if not isinstance(entries, list):
         raise BadInputError("its operations are not a list", where=where)
-    return [_read_entry(entry, f"{where}, operation {n}") for n, entry in enumerate(entries, 1)]
+    read = [_read_entry(entry, f"{where}, operation {n}") for n, entry in enumerate(entries, 1)]
+    return read if folder is None else [_found_beside(folder, operation) for operation in read]
+
+
+def _found_beside(folder: Path, operation: Operation) -> Operation:
+    """An operation whose files are those in a folder, as far as they are there."""
+
+    def found(file: str) -> str:
+        beside = folder / file
+        return str(beside) if beside.is_file() else file
+
+    texts = {
+        name: str(selection.with_files(found))
+        for name, selection in operation.selections.items()
+        if selection.masks
+    }
+    if isinstance(operation, Paste):
+        texts["file"] = found(operation.file)
+    return replace(operation, **texts) if texts else operation
 
 
 def _read_entry(entry: Any, where: str) -> Operation:

@@ -24,7 +24,11 @@
   the picture. It must have the shape of the canvas; another size is stretched to it. An operation
   first parts the elements that the mask's border crosses (:mod:`eie.edit.parting`), so that it acts
   on just what is white.
-- `group:NAME`: a named group. `all`: every element.
+- `group:NAME`: a named group; `group:last` is what the last operation made, as copies, or else
+  changed. `all`: every element.
+
+The operations of one command mean the picture as it was when the command began: `@120,80` is what
+was seen there, wherever it is by then. Ids and groups are those of the moment.
 
 `+` joins, `-` takes away. A modifier corrects all that stands before it, and sees the canvas as it
 is at the moment (:mod:`eie.edit.modifiers`): elements are neighbours if they share a pixel side.
@@ -62,7 +66,7 @@ from eie.edit.objects import Extent, object_at
 from eie.edit.picking import RowMask, Rows, areas, row_at, rows_on_canvas
 from eie.edit.reader import Reader
 from eie.edit.units import Point, read_length, read_point
-from eie.elements import Canvas, ElementSet
+from eie.elements import Canvas, ElementSet, ElementTable
 from eie.errors import UsageError
 from eie.files.masks import fitted, load_mask
 
@@ -75,6 +79,9 @@ GRAMMAR = (
     "box:x0,y0,x1,y1, mask:FILE.png, group:NAME and all, joined by + and removed by -, corrected "
     "by :grow=N, :shrink=N, :smooth and :fill"
 )
+
+LAST = "last"
+"""Name of what the last operation made or changed, unless there is a group of that name."""
 
 MOST_TIMES = 1000
 """The largest number that a modifier takes."""
@@ -277,6 +284,8 @@ class Group:
 
     def rows(self, elements: ElementSet, among: RowMask) -> Rows:
         members = np.isin(elements.table.id, group_members(elements, self.group))
+        if self.group == LAST and LAST not in elements.groups:
+            return np.flatnonzero(members)  # deleted ones, too: they may be what it deleted
         return np.flatnonzero(among & members)
 
     def __str__(self) -> str:
@@ -289,35 +298,48 @@ class Selection:
 
     terms: tuple[tuple[str, Term | Modifier], ...]
 
-    def rows(self, elements: ElementSet, *, deleted: bool = False) -> Rows:
+    def rows(
+        self, elements: ElementSet, *, deleted: bool = False, picture: ElementSet | None = None
+    ) -> Rows:
         """Rows of the elements chosen: each once, in the order they were asked for.
 
         Args:
             elements: the set.
             deleted: choose among the deleted elements instead of the visible ones.
+            picture: the set, in the same rows, as it looked when places and objects were pointed
+                out in it; None: as it is. Ids and groups are those of the set as it is.
 
         Raises:
             UsageError: an element or group is unknown, a place is empty, or nothing is left.
             BadInputError: a mask cannot be read or does not fit the canvas.
         """
-        among = elements.table.visible ^ deleted
+        now = elements.table.visible ^ deleted
+        seen = elements if picture is None else picture
+        among = seen.table.visible ^ deleted
+        still = now.copy()
         chosen = np.empty(0, dtype=np.intp)
         for sign, term in self.terms:
             if isinstance(term, Modifier):
-                chosen = _corrected(elements, among, chosen, term)
+                chosen = _corrected(seen, among, chosen, term)
                 continue
-            rows = self._rows_of(term, sign, elements, among)
+            if isinstance(term, (Ids, Group)):
+                rows = term.rows(elements, now)
+                still[rows] = True
+            else:
+                rows = self._rows_of(term, sign, seen, among)
             if sign == "+":
                 rows = rows[np.sort(np.unique(rows, return_index=True)[1])]
                 chosen = np.concatenate([chosen, rows[~np.isin(rows, chosen)]])
             else:
                 chosen = chosen[~np.isin(chosen, rows)]
+        if picture is not None:
+            chosen = chosen[still[chosen]]
         if not len(chosen):
             state = "deleted" if deleted else "visible"
-            raise UsageError(
-                f"the selection {str(self)!r} is empty",
-                hint=f"it looks at {state} elements; eie show F.h5 --ids shows them",
-            )
+            hint = f"it looks at {state} elements; eie show F.h5 --ids shows them"
+            if picture is not None:
+                hint = "it looks at the picture as it was when the command began; look looks again"
+            raise UsageError(f"the selection {str(self)!r} is empty", hint=hint)
         return chosen
 
     def _rows_of(self, term: Term, sign: str, elements: ElementSet, among: RowMask) -> Rows:
@@ -336,6 +358,14 @@ class Selection:
     def masks(self) -> list[Mask]:
         """The terms that are masks."""
         return [term for _, term in self.terms if isinstance(term, Mask)]
+
+    def with_files(self, found: Callable[[str], str]) -> Selection:
+        """The same, with the names of masks' files looked up."""
+        terms = (
+            (sign, Mask(found(term.file)) if isinstance(term, Mask) else term)
+            for sign, term in self.terms
+        )
+        return Selection(tuple(terms))
 
     def with_tolerance(self, tolerance: float) -> Selection:
         """The same, with a tolerance for every `object@` that states none."""
@@ -377,6 +407,8 @@ def group_members(elements: ElementSet, group: str) -> tuple[int, ...]:
     Raises:
         UsageError: there is no such group.
     """
+    if group == LAST and group not in elements.groups:
+        return _last(elements)
     if group not in elements.groups:
         names = ", ".join(sorted(elements.groups))
         raise UsageError(
@@ -384,6 +416,40 @@ def group_members(elements: ElementSet, group: str) -> tuple[int, ...]:
             hint=f"groups: {names}" if names else "make one with --group NAME SELECTION",
         )
     return elements.groups[group]
+
+
+def _last(elements: ElementSet) -> tuple[int, ...]:
+    """The ids of the elements that the last operation made, or else changed.
+
+    Raises:
+        UsageError: it changed none, or there was none.
+    """
+    after = elements.table
+    for edit in reversed(elements.history):
+        if not after.equals(edit.table):
+            if isinstance(edit.operation.get("operation"), str):
+                return _differing(edit.table, after)
+            break
+        if edit.operation.get("operation") not in ("group", "ungroup"):
+            break
+        after = edit.table
+    raise UsageError(
+        f"there is no group {LAST!r}", hint="it is what the last operation made or changed"
+    )
+
+
+def _differing(before: ElementTable, after: ElementTable) -> tuple[int, ...]:
+    """The ids of the elements that are new in a table, or if there are none, other than before."""
+    new = after.id[~np.isin(after.id, before.id)]
+    if len(new):
+        return tuple(new.tolist())
+    where = {element: row for row, element in enumerate(before.id.tolist())}
+    was = before.take(np.array([where[element] for element in after.id.tolist()]))
+    other = np.zeros(len(after), dtype=bool)
+    for name in ("source", "patch", "box", "z", "visible", "flip"):
+        differ = getattr(was, name) != getattr(after, name)
+        other |= differ.reshape(len(after), -1).any(axis=1)
+    return tuple(after.id[other].tolist())
 
 
 def parse_group_name(text: str) -> str:

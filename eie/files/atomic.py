@@ -22,6 +22,9 @@ _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
 _MOUNTED = (errno.EBUSY, errno.EXDEV)
 """What a rename over a mount point gives, as of a file that a container was given alone."""
 
+_NO_PLACE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
+"""What a name gives that leads nowhere: neither is a disk full, nor is anything forbidden."""
+
 _CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 """What a new file in a folder gives that takes none."""
 
@@ -46,6 +49,7 @@ def write_atomically(target: Path) -> Iterator[BinaryIO]:
         target: the file to create or replace.
 
     Raises:
+        UsageError: it is a folder, or its folder is missing.
         ResourceError: the place cannot be written, or the disk is full; the old file is intact and
             no temporary file is left.
     """
@@ -58,7 +62,7 @@ def write_atomically(target: Path) -> Iterator[BinaryIO]:
         if existing is None or stat.S_ISREG(existing.st_mode):
             yield from _replace(_resolved(target), existing)
         elif stat.S_ISDIR(existing.st_mode):
-            raise ResourceError("is a folder", where=str(target), hint="name a file in it")
+            raise UsageError("is a folder", where=str(target), hint="name a file in it")
         else:
             with target.open("wb") as handle:
                 yield handle
@@ -68,9 +72,8 @@ def check_output(target: Path) -> None:
     """Find out before the work whether a file can be written when it is done.
 
     Raises:
-        UsageError: it is a terminal.
-        ResourceError: it is a folder or a disk, write-protected, or its folder is missing or takes
-            no new files.
+        UsageError: it is a terminal, a folder or a disk, or its folder is missing.
+        ResourceError: it is write-protected, or its folder takes no new files.
     """
     with _in_words(target):
         if (descriptor := _descriptor(target)) is not None:
@@ -87,9 +90,9 @@ def check_output(target: Path) -> None:
             if not _may(final.parent, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, "its folder takes no new files")
         elif stat.S_ISDIR(existing.st_mode):
-            raise ResourceError("is a folder", where=str(target), hint="name a file in it")
+            raise UsageError("is a folder", where=str(target), hint="name a file in it")
         elif stat.S_ISBLK(existing.st_mode):
-            raise ResourceError("is a disk", where=str(target), hint="name a file")
+            raise UsageError("is a disk", where=str(target), hint="name a file")
         elif not _may(target, os.W_OK):
             raise PermissionError(errno.EACCES, "the file is write-protected")
         elif stat.S_ISCHR(existing.st_mode):
@@ -101,7 +104,8 @@ def check_folder(target: Path) -> None:
     """Find out before the work whether a folder is there or can be made, and takes new files.
 
     Raises:
-        ResourceError: it is a file, or write-protected, or lies in something that is.
+        UsageError: it is a file, or lies in one.
+        ResourceError: it is write-protected, or lies in something that is.
     """
     with _in_words(target):
         nearest = _resolved(target)
@@ -142,7 +146,10 @@ def _in_words(target: Path) -> Iterator[None]:
         raise  # the reader has gone away, which is no error of ours
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ResourceError(f"cannot be written: {reason}", where=str(target)) from error
+        nameless = error.errno is None  # a NUL in the name, or a circle of links
+        kind = UsageError if nameless or error.errno in _NO_PLACE else ResourceError
+        hint = "make the folder first" if error.errno == errno.ENOENT else None
+        raise kind(f"cannot be written: {reason}", where=str(target), hint=hint) from error
 
 
 def _descriptor(target: Path) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -29,7 +29,9 @@ from eie.files import hdf5, values
 from eie.files.atomic import write_atomically
 from eie.files.history import read_history, write_history
 from eie.files.layout import (
+    AFFINITY_STEPS,
     BYTES,
+    BYTES_ATTRIBUTE,
     COLUMNS,
     ELEMENT_ARRAYS,
     FORMAT,
@@ -41,11 +43,14 @@ from eie.files.layout import (
 )
 from eie.files.limits import MAX_PIXELS
 from eie.files.pixels import StoredPixels
+from eie.notes import tell
 
 _OBJECTS = frozenset({"object_chances", "object_scores"})
 """Arrays of a source of which both are there, or none."""
 
-ROOT_NAMES = ("sources", "elements", "groups", "history")
+FOREIGN = "another program has written it anew, so damage cannot be told"
+
+ROOT_NAMES = ("sources", "elements", "groups", "history", "undone")
 
 
 def load(source: Path | str | bytes | BinaryIO, *, origin: str | None = None) -> ElementSet:
@@ -61,8 +66,11 @@ def load(source: Path | str | bytes | BinaryIO, *, origin: str | None = None) ->
     Raises:
         BadInputError: missing, damaged, foreign, unsafe or inconsistent; names the node.
     """
-    file, origin = open_source(source, origin)
-    return read_elements(hdf5.Folder(file, origin))
+    root = open_source(source, origin)
+    elements = read_elements(root)
+    if root.packing is hdf5.Packing.FOREIGN:
+        tell([FOREIGN], root.origin)
+    return elements
 
 
 def dump(elements: ElementSet) -> bytes:
@@ -77,7 +85,21 @@ def dump(elements: ElementSet) -> bytes:
     validate(elements)
     with hdf5.create() as file:
         _write_elements(file, elements)
-        return hdf5.image(file)
+        return _sealed(file)
+
+
+def _sealed(file: h5py.File) -> bytes:
+    """The bytes of a file that tells how many they are.
+
+    HDF5 gives unused space at its end back only while it writes, so the size may change once more.
+    """
+    file.flush()
+    size, data = 0, b""
+    while len(data) != size or not size:
+        size = len(data)
+        file.attrs.modify(BYTES_ATTRIBUTE, np.int64(size))
+        data = hdf5.image(file)
+    return data
 
 
 def save(elements: ElementSet, target: Path | str) -> None:
@@ -92,22 +114,65 @@ def save(elements: ElementSet, target: Path | str) -> None:
         handle.write(data)
 
 
-def open_source(source: Path | str | bytes | BinaryIO, origin: str | None) -> tuple[h5py.File, str]:
-    """The opened file, and its name for messages."""
+def open_source(source: Path | str | bytes | BinaryIO, origin: str | None) -> hdf5.Folder:
+    """The root of the opened file, whose format and version are known."""
     if isinstance(source, (str, Path)):
-        origin = origin or str(source)
-        return hdf5.open_path(Path(source), origin), origin
-    if not isinstance(source, (bytes, bytearray, memoryview)):
-        origin = origin or str(getattr(source, "name", "stream"))
-        source = source.read()
-    origin = origin or "element file"
-    return hdf5.open_bytes(bytes(source), origin), origin
+        root = hdf5.open_path(Path(source), origin or str(source))
+    else:
+        if not isinstance(source, (bytes, bytearray, memoryview)):
+            origin = origin or str(getattr(source, "name", "stream"))
+            source = source.read()
+        root = hdf5.open_bytes(bytes(source), origin or "element file")
+    return root.packed(_packing(root))
+
+
+def _packing(root: hdf5.Folder) -> hdf5.Packing:
+    """What tells damage of a file's arrays: of one that is as eie wrote it, its checksums.
+
+    Since version 1.1 such a file says how long it is, and its superblock, which has a checksum,
+    says the same. Files of version 1.0 are as they were written if their arrays are in chunks with
+    checksums.
+    """
+    version = _version(root)
+    if root.end is None:
+        return hdf5.Packing.FOREIGN
+    if version >= (1, 1):
+        whole = root.number(BYTES_ATTRIBUTE) == root.end
+        return hdf5.Packing.SEALED if whole else hdf5.Packing.FOREIGN
+    foreign = any(folder.is_foreign(name) for folder, name, _ in known_arrays(root))
+    return hdf5.Packing.FOREIGN if foreign else hdf5.Packing.CHUNKS
+
+
+def known_folders(root: hdf5.Folder) -> Iterator[hdf5.Folder]:
+    """The groups that the format knows, as far as they are there."""
+    yield root
+    names = root.names()
+    for name in ("elements", "history", "undone", "sources"):
+        if name in names:
+            yield root.folder(name)
+    if "sources" in names:
+        sources = root.folder("sources")
+        yield from (sources.folder(name) for name in sources.names())
+
+
+def known_arrays(root: hdf5.Folder) -> Iterator[tuple[hdf5.Folder, str, hdf5.Array]]:
+    """The arrays that the format knows, as far as they are there, and what they must look like."""
+    known = {
+        "": {"groups": BYTES},
+        "/elements": ELEMENT_ARRAYS,
+        "/history": HISTORY_ARRAYS,
+        "/undone": HISTORY_ARRAYS,
+    }
+    for folder in known_folders(root):
+        arrays = known.get(folder.path, SOURCE_ARRAYS if folder.path != "/sources" else {})
+        yield from ((folder, name, arrays[name]) for name in folder.names() if name in arrays)
 
 
 def _write_elements(file: h5py.File, elements: ElementSet) -> None:
     hdf5.write_text(file.attrs, "format", FORMAT)
     hdf5.write_text(file.attrs, "version", ".".join(map(str, VERSION)))
     hdf5.write_text(file.attrs, "generator", f"eie {__version__}")
+    file.attrs.create(BYTES_ATTRIBUTE, np.int64(0))  # known when all is written
     file.attrs.create("canvas", np.array(elements.canvas, dtype="<i8"))
     hdf5.write_text(file.attrs, "prompt", elements.prompt)
     hdf5.write_text(
@@ -128,6 +193,9 @@ def _write_elements(file: h5py.File, elements: ElementSet) -> None:
     if elements.history:
         history = file.create_group("history")
         write_history(history, elements.history, elements.table, elements.groups)
+    if elements.undone:
+        undone = file.create_group("undone")
+        write_history(undone, elements.undone, elements.table, elements.groups)
 
 
 def _write_source(group: h5py.Group, source: Source) -> None:
@@ -139,7 +207,7 @@ def _write_source(group: h5py.Group, source: Source) -> None:
     elif source.pixels is not None:
         hdf5.write_array(group, "pixels", np.asarray(source.pixels), plans["pixels"])
     if source.affinity is not None:
-        affinity = source.affinity.astype(np.float16)
+        affinity = np.round(source.affinity.clip(0, 1) * AFFINITY_STEPS).astype(np.uint8)
         hdf5.write_array(group, "affinity", affinity, plans["affinity"])
     if source.objects is not None:
         _write_objects(group, source.objects)
@@ -155,13 +223,13 @@ def _write_source(group: h5py.Group, source: Source) -> None:
 def _write_objects(group: h5py.Group, objects: ObjectMasks) -> None:
     rows = objects.chances.reshape(-1, objects.chances.shape[-1])  # (3·P, P)
     hdf5.write_array(group, "object_chances", rows, SOURCE_ARRAYS["object_chances"])
-    scores = objects.scores.astype(np.float16)  # (3, P)
+    scores = objects.scores  # (3, P)
     hdf5.write_array(group, "object_scores", scores, SOURCE_ARRAYS["object_scores"])
 
 
 def read_elements(root: hdf5.Folder) -> ElementSet:
     """The set in an opened file."""
-    newer = _check_version(root)
+    newer = _version(root) > VERSION  # additions of which may be passed over
     names = _known_names(root, ROOT_NAMES, newer)
     root.text("generator")
     decomposition = values.parse_json(
@@ -179,6 +247,9 @@ def read_elements(root: hdf5.Folder) -> ElementSet:
         history=_read_history(root.folder("history"), newer, table, groups)
         if "history" in names
         else (),
+        undone=_read_history(root.folder("undone"), newer, table, groups)
+        if "undone" in names
+        else (),
         prompt=root.text("prompt"),
         decomposition=MappingProxyType(decomposition),
     )
@@ -195,8 +266,8 @@ def _validate(elements: ElementSet, origin: str) -> None:
         raise BadInputError(error.message, where=where, hint=error.hint) from error
 
 
-def _check_version(root: hdf5.Folder) -> bool:
-    """Whether the file has a newer minor version, whose additions may be passed over."""
+def _version(root: hdf5.Folder) -> tuple[int, int]:
+    """Major and minor version of a file of this format; the major one is known."""
     if root.text("format") != FORMAT:
         raise hdf5.refuse(f"the format is not {FORMAT}", "attribute format of /", root.origin)
     text = root.text("version")
@@ -211,7 +282,7 @@ def _check_version(root: hdf5.Folder) -> bool:
             root.origin,
             hint="upgrade eie" if major > VERSION[0] else None,
         )
-    return minor > VERSION[1]
+    return major, minor
 
 
 def _known_names(folder: hdf5.Folder, known: Container[str], newer: bool) -> list[str]:
@@ -252,12 +323,20 @@ def _read_source(folder: hdf5.Folder, newer: bool, max_pixels: int) -> Source:
         label_map=folder.array("label_map", replace(SOURCE_ARRAYS["label_map"], limit=max_pixels)),
         home_box=folder.array("home_box", HOME_BOX),
         pixels=StoredPixels(folder, "pixels") if "pixels" in names else None,
-        affinity=None if affinity is None else affinity.astype(np.float32),
+        affinity=None if affinity is None else _from_steps(affinity),
         objects=_read_objects(folder) if _OBJECTS.intersection(names) else None,
         embeddings=_read_embeddings(folder) if "embeddings" in names else None,
         icc=None if icc is None else icc.tobytes(),
         exif=None if exif is None else exif.tobytes(),
     )
+
+
+def _from_steps(affinity: NDArray[Any]) -> NDArray[np.float32]:
+    """(P, P) in [0, 1] from bytes, or from the float16 of version 1.0."""
+    values: NDArray[np.float32] = affinity.astype(np.float32)
+    if affinity.dtype == np.uint8:
+        values /= np.float32(AFFINITY_STEPS)
+    return values
 
 
 def _read_objects(folder: hdf5.Folder) -> ObjectMasks:

@@ -24,7 +24,7 @@ from eie.files.layout import COLUMNS, HISTORY_ARRAYS
 def write_history(
     group: h5py.Group, history: Sequence[Edit], table: ElementTable, groups: Groups
 ) -> None:
-    """Fill /history; `table` and `groups` are the current state."""
+    """Fill /history or /undone; `table` and `groups` are the current state."""
     tables = [*(edit.table for edit in history), table]
     grouped = [*(edit.groups for edit in history), groups]
     changed = np.array(
@@ -53,7 +53,7 @@ def write_history(
 
 
 def read_history(folder: hdf5.Folder, table: ElementTable, groups: Groups) -> tuple[Edit, ...]:
-    """The edits of /history, oldest first; columns that did not change share their memory."""
+    """The edits of /history or /undone, in order; what did not change shares its memory."""
     operations = values.parse_json_lines(folder, "operations", dict)
     grouped = values.parse_json_lines(folder, "groups", (dict, type(None)))
     steps = len(operations)
@@ -62,10 +62,10 @@ def read_history(folder: hdf5.Folder, table: ElementTable, groups: Groups) -> tu
     changed = _steps(folder, "changed", steps) != 0
     if len(grouped) != steps:
         raise hdf5.refuse(
-            f"{len(grouped)} lines for {steps} steps", "/history/groups", folder.origin
+            f"{len(grouped)} lines for {steps} steps", folder.node("groups"), folder.origin
         )
     if (rows < 0).any():
-        raise hdf5.refuse("a row count is negative", "/history/rows", folder.origin)
+        raise hdf5.refuse("a row count is negative", folder.node("rows"), folder.origin)
     columns = {
         name: _split(folder, name, np.where(changed[:, index], rows, 0))
         for index, name in enumerate(COLUMNS)
@@ -78,11 +78,11 @@ def read_history(folder: hdf5.Folder, table: ElementTable, groups: Groups) -> tu
         }
         if any(len(column) != rows[step] for column in kept.values()):
             raise hdf5.refuse(
-                f"columns of step {step} differ in length", "/history/changed", folder.origin
+                f"columns of step {step} differ in length", folder.node("changed"), folder.origin
             )
         table = ElementTable(**kept)
         if grouped[step] is not None:
-            groups = values.parse_groups(grouped[step], "/history/groups", folder.origin)
+            groups = values.parse_groups(grouped[step], folder.node("groups"), folder.origin)
         edits.append(Edit(operations[step], table, groups, int(sources[step])))
     return tuple(reversed(edits))
 

@@ -7,6 +7,9 @@ import re
 HEAD = 512
 """Bytes that are enough to tell."""
 
+HDF5 = b"\x89HDF\r\n\x1a\n"
+"""What HDF5 files, such as element files, begin with."""
+
 JPEG, PNG, WEBP, TIFF, BMP = "JPEG", "PNG", "WEBP", "TIFF", "BMP"
 HEIC, AVIF = "HEIC", "AVIF"
 

@@ -25,16 +25,22 @@ MAX_MATRIX = 1 << 26
 U8, U16, I32 = np.dtype("u1"), np.dtype("<u2"), np.dtype("<i4")
 F16, F32, F64 = np.dtype("<f2"), np.dtype("<f4"), np.dtype("<f8")
 
+BYTES_ATTRIBUTE = "bytes"
+"""Attribute of /: the size of the file, as long as no other program writes it anew."""
+
+AFFINITY_STEPS = 255
+"""What an affinity of 1 is in a file."""
+
 BYTES = Array(U8, (None,), MAX_TEXT)
 HOME_BOX = Array(F64, (None, 4), 4 * MAX_ELEMENTS)
 
-SOURCE_ARRAYS = {
+SOURCE_ARRAYS: dict[str, Array] = {
     "label_map": Array(U16, (None, None), MAX_PIXELS, tiled=True, level=1),
     "home_box": HOME_BOX,
     "pixels": Array(U8, (None, None, None), 4 * MAX_PIXELS, tiled=True, level=1),
-    "affinity": Array(F16, (None, None), MAX_MATRIX, tiled=True, level=1),
+    "affinity": Array(U8, (None, None), MAX_MATRIX, tiled=True, level=1, older=F16),
     "object_chances": Array(U8, (None, None), CANDIDATES * MAX_MATRIX),
-    "object_scores": Array(F16, (CANDIDATES, None), CANDIDATES * MAX_ELEMENTS),
+    "object_scores": Array(F32, (CANDIDATES, None), CANDIDATES * MAX_ELEMENTS, older=F16),
     "embeddings": Array(F32, (None, None), MAX_MATRIX, level=1),
     "icc": BYTES,
     "exif": BYTES,
@@ -69,4 +75,4 @@ HISTORY_ARRAYS = {
         for name, column in COLUMNS.items()
     },
 }
-"""/history; all are there if it is."""
+"""/history, and /undone; all are there if it is."""

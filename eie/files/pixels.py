@@ -30,6 +30,7 @@ class StoredPixels:
         self._dataset = folder.dataset(name, PIXELS)
         # A file closes with the last reference to it, and takes its datasets with it.
         self._file = self._dataset.file
+        self._folder, self._name = folder, name
         self._node, self._origin = folder.node(name), folder.origin
         self.shape: tuple[int, ...] = self._dataset.shape
         if not 1 <= self.shape[2] <= 4 or self.shape[0] * self.shape[1] > MAX_PIXELS:
@@ -46,8 +47,7 @@ class StoredPixels:
 
     def __getitem__(self, region: tuple[slice, ...]) -> NDArray[np.uint8]:
         """The pixels of a region: one slice of step 1 for rows, columns and channels each."""
-        with hdf5.reading(self._node, self._origin):
-            values: NDArray[np.uint8] = chunks.read(self._dataset, region).view(np.uint8)
+        values: NDArray[np.uint8] = self._folder.values(self._name, self._dataset, region)
         return values
 
     def __array__(
@@ -68,6 +68,7 @@ class StoredPixels:
         if not _same_packing(self._dataset, target):
             for region in hdf5.tiles(target):
                 target[region] = self[region]
+            hdf5.seal(target)
             return
         with hdf5.reading(self._node, self._origin):
             skipped = chunks.skipped_filters(self._dataset)
@@ -76,8 +77,10 @@ class StoredPixels:
                 _, packed = self._dataset.id.read_direct_chunk(corner)
                 chunks.check(packed, skipped[corner], self._dataset)
                 target.id.write_direct_chunk(corner, packed, skipped[corner])
+        hdf5.seal(target)
 
 
 def _same_packing(one: h5py.Dataset, other: h5py.Dataset) -> bool:
     names = ("chunks", "shuffle", "compression", "compression_opts", "fletcher32")
-    return all(getattr(one, name) == getattr(other, name) for name in names)
+    alike = all(getattr(one, name) == getattr(other, name) for name in names)
+    return alike and other.chunks is not None

@@ -12,11 +12,19 @@ import h5py
 
 from eie.elements import ElementSet, Source
 from eie.errors import BadInputError
-from eie.files import chunks, element_file, hdf5
-from eie.files.layout import BYTES, ELEMENT_ARRAYS, HISTORY_ARRAYS, SOURCE_ARRAYS
+from eie.files import element_file, hdf5
+from eie.files.layout import BYTES_ATTRIBUTE, ELEMENT_ARRAYS, HISTORY_ARRAYS, SOURCE_ARRAYS
 from eie.files.pixels import StoredPixels
 
-ROOT_ATTRIBUTES = ("canvas", "decomposition", "format", "generator", "prompt", "version")
+ROOT_ATTRIBUTES = (
+    BYTES_ATTRIBUTE,
+    "canvas",
+    "decomposition",
+    "format",
+    "generator",
+    "prompt",
+    "version",
+)
 EMBEDDING_ATTRIBUTES = ("encoder", "encoder_hash")
 
 
@@ -58,12 +66,13 @@ def check_file(source: Path | str | bytes | BinaryIO, *, origin: str | None = No
     findings: list[Finding] = []
     name = origin or (str(source) if isinstance(source, (str, Path)) else "element file")
     with _collecting(findings):
-        file, name = element_file.open_source(source, origin)
-        root = hdf5.Folder(file, name)
+        root = element_file.open_source(source, origin)
+        if root.packing is hdf5.Packing.FOREIGN:
+            findings.append(Finding("note", element_file.FOREIGN))
         with _collecting(findings):
             elements = element_file.read_elements(root)
             findings.extend(_history_notes(elements))
-        for folder, array, expected in _arrays(root):
+        for folder, array, expected in element_file.known_arrays(root):
             with _collecting(findings):
                 _read_through(folder, array, expected)
         findings.extend(_unknown(root))
@@ -80,14 +89,13 @@ def facts(source: Path | str | bytes | BinaryIO, *, origin: str | None = None) -
     Raises:
         BadInputError: as :func:`eie.files.load`; pixels are not read.
     """
-    file, name = element_file.open_source(source, origin)
-    root = hdf5.Folder(file, name)
+    root = element_file.open_source(source, origin)
     elements = element_file.read_elements(root)
     table = elements.table
     away = (table.box != elements.home_box).any(axis=1)
     return {
-        "file": name,
-        "bytes": file.id.get_filesize(),
+        "file": root.origin,
+        "bytes": root.group.file.id.get_filesize(),
         "version": root.text("version"),
         "generator": root.text("generator"),
         "canvas": {"height": elements.canvas.height, "width": elements.canvas.width},
@@ -113,12 +121,11 @@ def layout(source: Path | str | bytes | BinaryIO, *, origin: str | None = None) 
     Raises:
         BadInputError: not an element file, or one with links that are not allowed.
     """
-    file, name = element_file.open_source(source, origin)
-    root = hdf5.Folder(file, name)
-    nodes: dict[str, Any] = {"/": {"attributes": _attribute_layout(file)}}
-    for folder in _folders(root):
+    root = element_file.open_source(source, origin)
+    nodes: dict[str, Any] = {"/": {"attributes": _attribute_layout(root.group)}}
+    for folder in element_file.known_folders(root):
         for child in folder.names():
-            with hdf5.reading(folder.node(child), name):
+            with hdf5.reading(folder.node(child), root.origin):
                 node = folder.group[child]
                 described: dict[str, Any] = {"attributes": _attribute_layout(node)}
                 if isinstance(node, h5py.Dataset):
@@ -171,31 +178,11 @@ def _source_facts(source: Source) -> dict[str, Any]:
     }
 
 
-def _folders(root: hdf5.Folder) -> Iterator[hdf5.Folder]:
-    """The groups that the format knows, as far as they are there."""
-    yield root
-    names = root.names()
-    for name in ("elements", "history", "sources"):
-        if name in names:
-            yield root.folder(name)
-    if "sources" in names:
-        sources = root.folder("sources")
-        yield from (sources.folder(name) for name in sources.names())
-
-
-def _arrays(root: hdf5.Folder) -> Iterator[tuple[hdf5.Folder, str, hdf5.Array]]:
-    known = {"": {"groups": BYTES}, "/elements": ELEMENT_ARRAYS, "/history": HISTORY_ARRAYS}
-    for folder in _folders(root):
-        arrays = known.get(folder.path, SOURCE_ARRAYS if folder.path != "/sources" else {})
-        yield from ((folder, name, arrays[name]) for name in folder.names() if name in arrays)
-
-
 def _read_through(folder: hdf5.Folder, name: str, expected: hdf5.Array) -> None:
     """Unpack every chunk of an array, which checks its checksum, one at a time."""
     dataset = folder.dataset(name, expected)
-    with hdf5.reading(folder.node(name), folder.origin):
-        for region in hdf5.tiles(dataset):
-            chunks.read(dataset, region)
+    for region in hdf5.tiles(dataset):
+        folder.values(name, dataset, region)
 
 
 def _history_notes(elements: ElementSet) -> Iterator[Finding]:
@@ -210,9 +197,10 @@ def _unknown(root: hdf5.Folder) -> Iterator[Finding]:
         "": element_file.ROOT_NAMES,
         "/elements": ELEMENT_ARRAYS,
         "/history": HISTORY_ARRAYS,
+        "/undone": HISTORY_ARRAYS,
     }
     unknown = [f"attribute {name}" for name in root.group.attrs if name not in ROOT_ATTRIBUTES]
-    for folder in _folders(root):
+    for folder in element_file.known_folders(root):
         names = known.get(folder.path, SOURCE_ARRAYS)
         if folder.path != "/sources":
             unknown += [folder.node(name) for name in folder.names() if name not in names]
@@ -221,6 +209,7 @@ def _unknown(root: hdf5.Folder) -> Iterator[Finding]:
         for child in folder.names():
             attributes = folder.group[child].attrs if child in names else ()
             known_here = EMBEDDING_ATTRIBUTES if child == "embeddings" else ()
+            known_here = (hdf5.CHECKSUM, *known_here)
             unknown += [
                 f"attribute {name} of {folder.node(child)}"
                 for name in attributes

@@ -19,10 +19,10 @@ from eie.errors import UsageError
 from eie.files.images import Photo
 from eie.files.limits import MAX_PIXELS
 from eie.geometry import corners
+from eie.pictures import Mask, Picture, split_alpha, to_channels
 from eie.preview.rulers import with_rulers
 from eie.render import render
 from eie.render.layers import Layer, hiding_patches, layers_of
-from eie.render.pictures import Mask, Picture, split_alpha, to_channels
 
 if TYPE_CHECKING:
     from rich.segment import Segments

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eie.render.pictures import Picture
+from eie.pictures import Picture
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw

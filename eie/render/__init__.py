@@ -18,6 +18,7 @@ from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.files.colours import visible_colours
 from eie.files.images import Photo, write_photo
+from eie.pictures import Mask, Picture
 from eie.render.anchored import (
     DEFAULT_EDGE,
     DILATION,
@@ -34,7 +35,6 @@ from eie.render.classical import ClassicalDecoder
 from eie.render.diffusion import DiffusionDecoder
 from eie.render.inpaint import InpaintDecoder
 from eie.render.light import LightDecoder
-from eie.render.pictures import Mask, Picture
 
 __all__ = [
     "DECODERS",

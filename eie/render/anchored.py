@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.geometry import common_box, corners
+from eie.pictures import Mask, Picture, Window, bounds, dilated
 from eie.render.layers import Layer, layers_of, paint, patch_members, usual_dilation, with_mattes
-from eie.render.pictures import Mask, Picture, Window, bounds
-from eie.render.working_size import dilated
 
 DILATION = 64
 """Most pixels beyond the old and new place of an element that rendering may change."""
@@ -115,11 +114,9 @@ def dilation_of(elements: ElementSet) -> int:
     return usual_dilation(elements.canvas)
 
 
-def _kept(elements: ElementSet) -> NDArray[np.bool_]:
+def kept_patches(elements: ElementSet) -> NDArray[np.bool_]:
     """(P,) bool, the patches of source 0 that are where they were."""
-    table, source = elements.table, elements.sources[0]
-    kept: NDArray[np.bool_] = patch_members(table.patch[elements.untouched], source.patches)
-    return kept
+    return patch_members(elements.table.patch[elements.untouched], elements.sources[0].patches)
 
 
 def check_edge(edge: str) -> None:
@@ -182,7 +179,7 @@ def compose(scene: Scene, fill: Picture | None) -> Picture:
 
 def _gone(elements: ElementSet, dilation: int) -> Mask:
     """(H, W) bool, see :attr:`Scene.gone`."""
-    source, kept = elements.sources[0], _kept(elements)
+    source, kept = elements.sources[0], kept_patches(elements)
     gone = np.zeros(elements.canvas, dtype=bool)
     if kept.all():
         return gone

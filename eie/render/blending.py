@@ -20,16 +20,24 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.render.pictures import Mask, Picture
+from eie.pictures import Mask, Picture
 from eie.render.working_size import Indices, Numbers, Offset, beside, neighbours, solved
 
 Values = TypeVar("Values", bound=np.generic)
 
-EDGE = 60.0
+EDGE = 40.0
 """σ, in levels: larger differences across a cut are edges rather than light."""
 
 RESERVE = 0.002
 """λ: corrections fade within about 1 / √λ = 22 pixels."""
+
+
+def sources(
+    label: Indices, offsets: Sequence[Offset], rows: Indices, columns: Indices
+) -> tuple[Indices, Indices]:
+    """Rows and columns, maybe beyond the picture, that the labels' offsets copy to pixels, (n,)."""
+    down, right, mirrored = np.array(offsets, dtype=np.intp).reshape(-1, 3)[label].T
+    return rows + down, np.where(mirrored, -columns, columns) + right
 
 
 def copied(
@@ -149,10 +157,8 @@ def _values(
     columns: Indices,
 ) -> NDArray[Values]:
     """(n, C) what the labels' offsets copy to pixels."""
-    down, right, mirrored = np.array(offsets, dtype=np.intp).reshape(-1, 3)[label].T
-    y = (rows + down).clip(0, planes.shape[0] - 1)
-    x = (np.where(mirrored, -columns, columns) + right).clip(0, planes.shape[1] - 1)
-    values: NDArray[Values] = planes[y, x]
+    y, x = sources(label, offsets, rows, columns)
+    values: NDArray[Values] = planes[y.clip(0, planes.shape[0] - 1), x.clip(0, planes.shape[1] - 1)]
     return values
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from eie.errors import UsageError
+from eie.pictures import Mask, Picture, Window, dilated, premultiplied, straight
 from eie.render.anchored import Progress, Scene
 from eie.render.graph_cut import (
     Costs,
@@ -28,7 +29,6 @@ from eie.render.graph_cut import (
 )
 from eie.render.layout import Layout, misplacement
 from eie.render.offsets import candidate_offsets
-from eie.render.pictures import Mask, Picture, Window, premultiplied, straight
 from eie.render.pieces import PaddedWindow, Pieces, finished_pixels
 from eie.render.windows import separate_holes
 from eie.render.working_size import (
@@ -36,14 +36,16 @@ from eie.render.working_size import (
     Offset,
     WorkingSize,
     continued,
-    dilated,
     reduced_by,
 )
 
 REPEATED = 0.05
 """Share of a hole from which on an offset that fills it is not taken for the next variation."""
 
-WORSE = 1.5
+TRIED = 16
+"""Most labellings that are made for variations, of which some may look alike."""
+
+WORSE = 1.15
 """Energy of a variation, as a multiple of the best one's, from which on it is none."""
 
 BORDERING = 1 / 3
@@ -55,7 +57,8 @@ FEATHERED = 4
 """More pixels than a layer's soft border is wide."""
 
 TOLD_APART = 3.0
-"""Mean difference in levels from which on two fills are told apart."""
+"""Mean difference, in levels, of the means of a hole's twelfths along both axes from which on two
+fills are told apart: finer differences are other blades of the same grass."""
 
 
 @dataclass(frozen=True)
@@ -188,15 +191,13 @@ class ClassicalDecoder:
         planes, known, hole = window.planes(blended)
         further = reduced_by(searched_step // blended, planes, known, hole)
         planes = continued(planes, known)
-        for searched in self._searched(further, searched_step, layout, count):
+        for searched in self._searched(further, searched_step, layout):
             fill = ground.copy()
             fill[unknown] = straight(finished_pixels(window, searched, planes, known, blended))
-            change = [
-                np.abs(fill[unknown].astype(np.int16) - other[unknown]).mean()
-                for other in different
-            ]
-            if min(change, default=TOLD_APART) >= TOLD_APART:
+            if all(told_apart(fill, other, unknown) for other in different):
                 different.append(fill)
+            if len(different) == count:
+                break
         return different
 
     def _searched(
@@ -204,7 +205,6 @@ class ClassicalDecoder:
         reduced: tuple[Numbers, Mask, Mask],
         step: int,
         layout: Layout | None,
-        count: int,
     ) -> Iterator[Pieces]:
         """Which pieces fill a window at the finest size that is searched, the best first.
 
@@ -223,10 +223,21 @@ class ClassicalDecoder:
         costs = costs_of(coarsest, offsets)
         if layout is not None:
             costs.data[:] += misplacement(coarsest, layout, step << len(finer), offsets)
-        for labelling in labellings(coarsest, offsets, costs, count):
+        for labelling in labellings(coarsest, offsets, costs):
             for size in reversed(finer):
                 labelling = finer_labelling(size, labelling)
             yield Pieces(labelling.work.hole, labelling.label, labelling.offsets, step)
+
+
+def told_apart(one: Picture, other: Picture, hole: Mask) -> bool:
+    """Whether a person sees that two fills (h, w, C) of a hole are not the same."""
+    import cv2
+
+    count = np.count_nonzero(hole)
+    step = max(1, round(np.sqrt(count) / 12))
+    size = tuple(-(-side // step) for side in hole.shape[::-1])
+    small = cv2.resize(one.astype(np.float32) - other, size, interpolation=cv2.INTER_AREA)
+    return bool(abs(small).mean() * hole.size >= TOLD_APART * count)
 
 
 def _has_background(own: Mask, gone: Mask, edge: int) -> bool:
@@ -242,14 +253,12 @@ def _has_background(own: Mask, gone: Mask, edge: int) -> bool:
     return bool((around & ~gone).sum() >= BORDERING * around.sum())
 
 
-def labellings(
-    work: WorkingSize, offsets: Sequence[Offset], costs: Costs, count: int
-) -> Iterator[Labelling]:
+def labellings(work: WorkingSize, offsets: Sequence[Offset], costs: Costs) -> Iterator[Labelling]:
     """The best labelling of a working size, then the best one without the offsets that made most
-    of it, and so on; at most `count`, all about as good."""
+    of it, and so on, all about as good; at most :data:`TRIED`."""
     left = np.arange(len(offsets))
     best = np.inf
-    for _ in range(count):
+    for _ in range(TRIED):
         chosen = [offsets[index] for index in left.tolist()]
         some = costs.take(left)
         found = coarse_labelling(work, chosen, some)

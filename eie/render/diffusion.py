@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.geometry import corners
+from eie.pictures import Mask, Picture, Window
 from eie.render.anchored import Progress
 from eie.render.classical import ClassicalDecoder
 from eie.render.embedded import element_inputs, embedded
 from eie.render.filling import SamplingDecoder, fill_sites
-from eie.render.pictures import Mask, Picture, Window
 from eie.render.sampling import (
     generators_of,
     part_of,

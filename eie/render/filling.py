@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eie.pictures import Picture, split_alpha, to_channels
 from eie.render.anchored import Progress, Scene
 from eie.render.light import as_layout
-from eie.render.pictures import Picture, split_alpha, to_channels
 from eie.render.sampling import check_sampling, part_of
 from eie.render.windows import Site, View, sites, view_of
 

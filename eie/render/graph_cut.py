@@ -22,11 +22,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.render.pictures import Mask
-from eie.render.working_size import BORDER, Indices, Numbers, Offset, WorkingSize, dilated
+from eie.pictures import Mask, dilated
+from eie.render.working_size import BORDER, Indices, Numbers, Offset, WorkingSize
 
 UNKNOWN = 1000.0
 """Cost of copying a pixel that is not known: taken only where no offset knows one."""
+
+MIRRORING = 6.0
+"""Cost, in levels, of copying a pixel of the mirror image: slanted lines turn back there."""
 
 STRANGE = 30.0
 """Difference, in levels, that is assumed where a border would be compared with unknown pixels."""
@@ -97,7 +100,7 @@ def costs_of(work: WorkingSize, offsets: Sequence[Offset]) -> Costs:
     features = np.empty((len(offsets), len(work), 5), dtype=np.float32)
     for index, offset in enumerate(offsets):
         features[index], known = work.copied(offset, work.rows, work.columns)
-        data[index] = np.where(known, 0, UNKNOWN)
+        data[index] = np.where(known, 0, UNKNOWN) + MIRRORING * offset.mirrored
         data[index] += MEETING * _misfit(work, offset, border)
     gradient = np.sqrt(np.square(features[..., 3:]).sum(axis=2))  # (L, n)
     return Costs(data, features, 1 / (1 + gradient / MASKED))

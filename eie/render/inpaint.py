@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eie.errors import MissingModelError, UsageError
+from eie.pictures import Picture
 from eie.render.anchored import Progress
 from eie.render.diffusion import known_of
 from eie.render.filling import SamplingDecoder, fill_sites
-from eie.render.pictures import Picture
 from eie.render.sampling import (
     generators_of,
     reporting,

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from eie.elements import ElementSet, Source
 from eie.geometry import Transform, corners
+from eie.pictures import Mask, Picture, Plane, Window, blend, times, to_channels
 from eie.render.mattes import Matte, matte_of
-from eie.render.pictures import Mask, Picture, Plane, Window, blend, times, to_channels
 from eie.render.stamps import is_lattice, stamp_of
 
 TILE = 1024

@@ -5,9 +5,12 @@ The elements that touch a hole are continued into it, each pixel's share w_r(p) 
 harmonic interpolation from the border; and what is copied from an element j may stand where it is
 like those elements:
 
-    P(j at p) = Σ_r w_r(p) · s(r, j)
+    P(j at p) = a_j · Σ_r w_r(p) · s(r, j)
 
-with s the greater of their affinity and of how alike their colours and contrasts are.
+with s the greater of their affinity and of how alike their colours and contrasts are. Large
+surfaces go on behind what stood before them, and small things end: w_r is weighted by the root of
+r's extent, the area of all that is one thing with it, and a_j is less than 1 where that of j is
+small.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.render.working_size import Numbers, Offset, WorkingSize, beside, dilated, solved
+from eie.pictures import dilated
+from eie.render.working_size import Numbers, Offset, WorkingSize, beside, solved
 
 MISPLACED = 35.0
 """Cost, in levels, of copying a pixel to where nothing speaks for it."""
@@ -28,6 +32,13 @@ ALIKE = 14.0
 
 _LOOKS = 0.8
 """Likeness of elements that look the same, but of which nothing says that they are one thing."""
+
+_SMALL, _LARGE = 0.3, 0.2
+"""How much less likely a thing of no extent is copied, and the extent, as a share of the window,
+from which on a thing is copied as it comes."""
+
+_TRACE = 0.02
+"""Extent that is added to everything's: what is small counts for little, not for nothing."""
 
 _LIGHTNESS, _CONTRAST = 0.5, 0.5
 """Weights beside those of hue and colourfulness: light falls unevenly on one thing."""
@@ -85,12 +96,18 @@ def _likely(work: WorkingSize, layout: Layout) -> Numbers:
     count = int(patches.max()) + 1
     touching = np.unique(patches[ring])
     alike = _LOOKS * _alike_looks(work, patches, count)[touching]  # (R, P)
+    share = _shares(work, patches, ring, touching)  # (n, R)
+    whole = np.ones(count)
     if layout.affinity is not None:
         both = np.maximum(layout.affinity, layout.affinity.T)
         alike = np.maximum(alike, both[touching])
+        pixels = np.bincount(patches[work.known], minlength=count)
+        extent = (both @ pixels) / max(1, pixels.sum())  # (P,)
+        share *= np.sqrt(extent[touching] + _TRACE)
+        share /= share.sum(axis=1, keepdims=True) + 1e-9
+        whole -= _SMALL * (1 - extent / _LARGE).clip(0)
     alike[np.arange(len(touching)), touching] = 1
-    share = _shares(work, patches, ring, touching)  # (n, R)
-    return np.asarray((share @ alike).clip(0, 1), dtype=np.float32)
+    return np.asarray((share @ alike * whole).clip(0, 1), dtype=np.float32)
 
 
 def _shares(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eie.elements import ElementSet
+from eie.pictures import Picture, to_channels
 from eie.render.embedded import element_inputs, embedded
-from eie.render.pictures import Picture, to_channels
 
 if TYPE_CHECKING:
     from eie.render.anchored import Scene

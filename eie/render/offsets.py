@@ -15,7 +15,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from eie.render.working_size import Indices, Numbers, Offset, WorkingSize, dilated
+from eie.pictures import dilated
+from eie.render.working_size import Indices, Numbers, Offset, WorkingSize
 
 PEAKS = 40
 """How many offsets the statistics give."""

@@ -7,9 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eie.render.blending import copied, correction, enlarged_correction, softened_cuts
-from eie.render.pictures import Mask, Picture
+from eie.pictures import Mask, Picture
+from eie.render.blending import copied, correction, enlarged_correction, softened_cuts, sources
 from eie.render.working_size import Indices, Numbers, Offset, reduced_by
+
+BEYOND = 8
+"""Pixels at the size of blending for which a picture's edge goes on beyond it; what is farther out
+is not there to be copied."""
 
 
 class Pieces(NamedTuple):
@@ -83,10 +87,14 @@ class PaddedWindow(NamedTuple):
             pieces: of the full size.
             continued: (H / step, W / step, C), shown where nothing known is copied.
         """
-        what = pieces.label, pieces.offsets, pieces.hole
-        copy = copied(self.pixels, *what).astype(np.float32)
-        lost = ~copied(self.known[..., None], *what)[:, 0]
-        rows, columns = (place[lost] // step for place in np.nonzero(pieces.hole))
+        copy = copied(self.pixels, pieces.label, pieces.offsets, pieces.hole).astype(np.float32)
+        height, width = self.known.shape
+        place = np.nonzero(pieces.hole)
+        y, x = sources(pieces.label, pieces.offsets, *place)
+        inside_y, inside_x = y.clip(0, height - 1), x.clip(0, width - 1)
+        far = np.maximum(abs(y - inside_y), abs(x - inside_x)) > BEYOND * step
+        lost = far | ~self.known[inside_y, inside_x]
+        rows, columns = (of[lost] // step for of in place)
         copy[lost] = continued[rows, columns]
         return copy
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from eie.elements import Source
 from eie.geometry import Transform
+from eie.pictures import Mask, Picture, Plane, Window, split_alpha, times
 from eie.render.mattes import Matte
-from eie.render.pictures import Mask, Picture, Plane, Window, split_alpha, times
 
 _KERNEL_RADIUS = 3
 """Radius of the Lanczos kernel, in the coarser one of source and canvas pixels."""

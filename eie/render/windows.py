@@ -13,8 +13,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.render.anchored import Scene
-from eie.render.pictures import Mask, Picture, Window, split_alpha, to_channels
+from eie.pictures import Mask, Picture, Window, split_alpha, to_channels
+from eie.render.anchored import Scene, kept_patches
 
 Values = TypeVar("Values", np.uint8, np.int16, np.float32)
 
@@ -136,23 +136,17 @@ def view_of(scene: Scene, window: Window, working_size: int, multiple: int) -> V
     """
     size = working_shape(window.height, window.width, working_size)
     known = ~scene.hole[window.slices]
-    covered = known | _at_home(scene, window)
+    at_home = kept_patches(scene.elements)[scene.elements.sources[0].label_map[window.slices]]
+    colour, _ = split_alpha(scene.picture[window.slices])
+    photo = reduced(to_channels(colour, 3), size)
     padding = [(0, -side % multiple) for side in size]
     return View(
         window=window,
-        photo=_photo(scene, window, size, padding),
+        photo=np.pad(photo, [*padding, (0, 0)], mode="edge"),
         known=np.pad(_wholly(known, size), padding, constant_values=True),
-        covered=np.pad(_wholly(covered, size), padding, constant_values=True),
+        covered=np.pad(_wholly(known | at_home, size), padding, constant_values=True),
         size=size,
     )
-
-
-def _photo(
-    scene: Scene, window: Window, size: tuple[int, int], padding: list[tuple[int, int]]
-) -> Picture:
-    """(H, W, 3) uint8, a window of a scene's picture at a size, padded by repeating its edge."""
-    colour, _ = split_alpha(scene.picture[window.slices])
-    return np.pad(reduced(to_channels(colour, 3), size), [*padding, (0, 0)], mode="edge")
 
 
 def _site(
@@ -193,16 +187,6 @@ def working_shape(height: int, width: int, working_size: int) -> tuple[int, int]
     """Height and width at which the longer one is at most `working_size`."""
     factor = min(1.0, working_size / max(height, width))
     return max(1, round(height * factor)), max(1, round(width * factor))
-
-
-def _at_home(scene: Scene, window: Window) -> Mask:
-    """(h, w) bool, pixels of source 0 whose element stands where it was."""
-    elements = scene.elements
-    source = elements.sources[0]
-    kept = np.zeros(source.patches, dtype=bool)
-    kept[elements.table.patch[elements.untouched]] = True
-    at_home: Mask = kept[source.label_map[window.slices]]
-    return at_home
 
 
 def reduced(picture: NDArray[Values], size: tuple[int, int]) -> NDArray[Values]:

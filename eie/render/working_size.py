@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.render.pictures import Mask
+from eie.pictures import Mask, dilated
 
 Colours = NDArray[np.float32]
 """(H, W, 3) float32 RGB in [0, 255]."""
@@ -134,9 +134,9 @@ def reduced_by(
     if step == 1:
         return planes.astype(np.float32), known, hole
     size = (hole.shape[0] // step, hole.shape[1] // step)
-    share = _averaged(known.astype(np.float32)[..., None], size)
-    mean = _averaged(np.where(known[..., None], planes, 0).astype(np.float32), size)
-    touched = _averaged(hole.astype(np.float32)[..., None], size)[..., 0] > 0
+    share = _resized(known.astype(np.float32)[..., None], size)
+    mean = _resized(np.where(known[..., None], planes, 0).astype(np.float32), size)
+    touched = _resized(hole.astype(np.float32)[..., None], size)[..., 0] > 0
     mean /= np.maximum(share, np.float32(1e-6))
     return mean, share[..., 0] > 0.999, touched
 
@@ -155,27 +155,18 @@ def _continued(weighted: Numbers, share: Numbers) -> Numbers:
     if share.min() > 0.5 or max(height, width) == 1:
         return mean
     half = (-(-height // 2), -(-width // 2))
-    smooth = _resized(
-        _continued(_averaged(weighted, half), _averaged(share, half)), (height, width)
-    )
+    smooth = _resized(_continued(_resized(weighted, half), _resized(share, half)), (height, width))
     sure = np.minimum(2 * share, 1)
     return np.asarray(mean * sure + smooth * (1 - sure), dtype=np.float32)
 
 
-def _averaged(planes: Numbers, size: tuple[int, int]) -> Numbers:
-    """(h, w, C) ⇒ (H, W, C), smaller, each pixel a mean."""
-    import cv2
-
-    small = cv2.resize(planes, size[::-1], interpolation=cv2.INTER_AREA)
-    return np.asarray(small, dtype=np.float32).reshape(*size, planes.shape[2])
-
-
 def _resized(planes: Numbers, size: tuple[int, int]) -> Numbers:
-    """(h, w, C) ⇒ (H, W, C), larger, interpolated."""
+    """(h, w, C) ⇒ (H, W, C), each pixel a mean if that is smaller, and interpolated if not."""
     import cv2
 
-    large = cv2.resize(planes, size[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.asarray(large, dtype=np.float32).reshape(*size, planes.shape[2])
+    kernel = cv2.INTER_AREA if size < planes.shape[:2] else cv2.INTER_LINEAR
+    resized = cv2.resize(planes, size[::-1], interpolation=kernel)
+    return np.asarray(resized, dtype=np.float32).reshape(*size, planes.shape[2])
 
 
 def neighbours(hole: Mask) -> tuple[Indices, Indices, Indices]:
@@ -219,17 +210,3 @@ def solved(
     values = np.concatenate([-weight, -weight, diagonal])
     matrix = csc_array((values, (rows, columns)), shape=(len(pixels), len(pixels)))
     return np.asarray(splu(matrix).solve(wanted), dtype=np.float32)
-
-
-def dilated(mask: Mask, pixels: int) -> Mask:
-    """(H, W) bool, what is at most that far from a mask (a disc of that radius, rounded up)."""
-    import cv2
-
-    if not pixels or not mask.any():
-        return mask
-    if pixels > 5:  # a large disc would be slow
-        far = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        return np.asarray(far <= pixels)
-    side = 2 * pixels + 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), disc) > 0)

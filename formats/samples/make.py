@@ -3,6 +3,7 @@
 `good/VERSION-NAME.h5` is written once per released version of the format and then kept, so that
 later readers are tested against it; run this script only when the version changes. `bad/NAME.h5`
 breaks one rule of `element-file.md` each; `bad/messages.json` says which, and what a reader says.
+`rewritten/NAME.h5` are what other programs make of a file: read, with a note.
 
 The photos are scikit-image's `chelsea` (the cat) and `rocket`, both CC0, scaled down.
 """
@@ -164,6 +165,27 @@ def put_label_map(values: np.ndarray) -> Callable[[h5py.File], None]:
     )
 
 
+def sealed(change: Callable[[h5py.File], None]) -> Callable[[Path], None]:
+    """A change of a file that goes on saying that eie has written all of it."""
+
+    def rewrite(path: Path) -> None:
+        change_file(path, change)
+        while (end := int.from_bytes(path.read_bytes()[28:36], "little")) != length_told(path):
+            change_file(path, lambda file: file.attrs.modify("bytes", np.int64(end)))
+
+    return rewrite
+
+
+def change_file(path: Path, change: Callable[[h5py.File], None]) -> None:
+    with h5py.File(path, "r+", libver=("v108", "latest")) as file:
+        change(file)
+
+
+def length_told(path: Path) -> int:
+    with h5py.File(path) as file:
+        return int(file.attrs["bytes"])
+
+
 def recreate(node: str, **options: Any) -> Callable[[h5py.File], None]:
     """Replace an array by one that h5py is told how to make."""
 
@@ -215,18 +237,29 @@ def gigantic_shape(file: h5py.File) -> None:
 
 
 def missing_chunks(file: h5py.File) -> None:
+    recreate_pixels(file, chunks=(8, 6, 1))
+
+
+def recreate_pixels(file: h5py.File, **options: Any) -> None:
+    """An array of the pixels' shape without values."""
     del file["sources/0/pixels"]
-    hdf5.new_dataset(file["sources/0"], "pixels", (8, 6, 1), SOURCE_ARRAYS["pixels"])
+    file.create_dataset("sources/0/pixels", (8, 6, 1), "u1", **options)
+
+
+def missing_values(file: h5py.File) -> None:
+    recreate_pixels(file)
 
 
 def oversized_chunk(file: h5py.File) -> None:
-    missing_chunks(file)
+    recreate_pixels(file, chunks=(8, 6, 1), compression=1, fletcher32=True)
     file["sources/0/pixels"].id.write_direct_chunk((0, 0, 0), bytes(10_000))
 
 
 def huge_chunks(file: h5py.File) -> None:
-    recreate("sources/0/pixels", data=np.zeros((600, 600, 1), np.uint8), chunks=(600, 600, 1),
-             compression=9, fletcher32=True)(file)  # fmt: skip
+    del file["sources/0/pixels"]
+    file.create_dataset(
+        "sources/0/pixels", (9000, 9000, 1), "u1", chunks=(9000, 9000, 1), compression=9
+    )
 
 
 def too_many_chunks(file: h5py.File) -> None:
@@ -279,14 +312,12 @@ CHANGED: dict[str, tuple[str, str, Callable[[h5py.File], None]]] = {
     "external-link": ("E02", "a link into another file is not allowed", external_link),
     "external-storage": ("E03", "values stored in another file", external_storage),
     "virtual-dataset": ("E03", "a virtual array is not allowed", virtual_dataset),
-    "contiguous": ("E04", "the values are not in chunks", recreate("elements/box")),
     "unknown-filter": ("E04", "HDF5 filter 32000 is not allowed", recreate(
         "elements/box", chunks=(2, 4), compression="lzf", fletcher32=True)),
-    "no-checksum": ("E04", "carry no checksum", recreate(
-        "elements/box", chunks=(2, 4), compression=1)),
-    "huge-chunks": ("E05", "a chunk holds 360000 bytes, allowed are 262144", huge_chunks),
+    "huge-chunks": ("E05", "a chunk holds 81000000 bytes, allowed are 67108864", huge_chunks),
     "too-many-chunks": ("E05", "100000000 chunks, allowed are 16384", too_many_chunks),
     "missing-chunks": ("E05", "0 of 1 chunks are stored", missing_chunks),
+    "missing-values": ("E05", "0 of 48 bytes are stored", missing_values),
     "oversized-chunk": ("E05", "a stored chunk is larger", oversized_chunk),
     "wrong-type": ("E06", "the type is not uint16", recreate(
         "sources/0/label_map", dtype="<i4", chunks=(8, 6), fletcher32=True)),
@@ -317,18 +348,18 @@ CHANGED: dict[str, tuple[str, str, Callable[[h5py.File], None]]] = {
     "five-channels": ("E33", "the shape is (8, 6, 5)", lambda file: put(
         file, "/sources/0/pixels", np.zeros((8, 6, 5), np.uint8), SOURCE_ARRAYS["pixels"])),
     "affinity-mismatch": ("E34", "does not fit 2 patches", lambda file: put(
-        file, "/sources/0/affinity", np.zeros((3, 3), np.float16), SOURCE_ARRAYS["affinity"])),
+        file, "/sources/0/affinity", np.zeros((3, 3), np.uint8), SOURCE_ARRAYS["affinity"])),
     "embeddings-without-encoder": ("E35", "it is missing", lambda file: put(
         file, "/sources/0/embeddings", np.zeros((2, 3), np.float32), SOURCE_ARRAYS["embeddings"])),
     "objects-mismatch": ("E37", "does not fit scores of 2 patches", lambda file: put_objects(
-        file, np.zeros((9, 3), np.uint8), np.zeros((3, 2), np.float16))),
+        file, np.zeros((9, 3), np.uint8), np.zeros((3, 2), np.float32))),
     "objects-without-scores": ("E37", "it is missing", lambda file: put(
         file, "/sources/0/object_chances", np.zeros((6, 2), np.uint8),
         SOURCE_ARRAYS["object_chances"])),
     "object-chance-eight": ("E37", "a chance is above 7", lambda file: put_objects(
-        file, np.full((6, 2), 8, np.uint8), np.zeros((3, 2), np.float16))),
+        file, np.full((6, 2), 8, np.uint8), np.zeros((3, 2), np.float32))),
     "object-score-nan": ("E37", "a score is not in [0, 1]", lambda file: put_objects(
-        file, np.zeros((6, 2), np.uint8), np.full((3, 2), np.nan, np.float16))),
+        file, np.zeros((6, 2), np.uint8), np.full((3, 2), np.nan, np.float32))),
     "column-lengths": ("E40", "shape (3,) instead of (2,)", put_column("z", [0, 0, 0])),
     "duplicate-id": ("E41", "ids must be unique", put_column("id", [1, 1])),
     "unknown-source": ("E42", "source is not in the file", put_column("source", [0, 1])),
@@ -353,20 +384,61 @@ CHANGED: dict[str, tuple[str, str, Callable[[h5py.File], None]]] = {
 }  # fmt: skip
 
 
+def big(file: h5py.File) -> None:
+    """More of the same patches, so that arrays are in chunks."""
+    for node, plan in (("label_map", "label_map"), ("pixels", "pixels")):
+        values = file[f"sources/0/{node}"][()]
+        values = np.repeat(np.repeat(values, 90, axis=0), 120, axis=1)  # (720, 720, …)
+        put(file, f"/sources/0/{node}", values, SOURCE_ARRAYS[plan])
+    for node in ("sources/0/home_box", "elements/home_box", "elements/box"):
+        put(file, f"/{node}", file[node][()] * [120, 90, 120, 90], HOME_BOX)
+    file.attrs["canvas"] = np.array([720, 720])
+
+
+def unsealed_array(file: h5py.File) -> None:
+    del file["elements/box"].attrs["crc32"]
+
+
+# name: (rule, what the reader says, the change to the minimal file, which stays sealed)
+SEALED: dict[str, tuple[str, str, Callable[[h5py.File], None]]] = {
+    "contiguous": ("E04", "the values are not in chunks", recreate(
+        "sources/0/pixels", data=np.zeros((80, 60, 1), np.uint8))),
+    "no-checksum": ("E04", "carry no checksum", recreate(
+        "elements/box", chunks=(2, 4), compression=1)),
+    "large-chunks": ("E05", "a chunk holds 518400 bytes, allowed are 262144", lambda file: (
+        big(file), recreate("sources/0/pixels", chunks=(720, 720, 1), compression=9,
+                            fletcher32=True)(file))),
+    "unsealed-array": ("E13", "a checksum does not fit", unsealed_array),
+    "moved-array": ("E13", "a checksum does not fit", lambda file: (
+        file["elements"].move("patch", "p"), file["elements"].move("id", "patch"),
+        file["elements"].move("p", "id"))),
+}  # fmt: skip
+
+
 def truncated(data: bytes) -> bytes:
     return data[: len(data) * 2 // 3]
 
 
 def flipped_bit(data: bytes) -> bytes:
-    """One bit of the packed pixels."""
-    with h5py.File.in_memory(data) as file:
-        at = file["sources/0/pixels"].id.get_chunk_info(0).byte_offset + 5
+    """One bit of the pixels."""
+    at = whole_at(data, "sources/0/pixels") + 5
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
 
 
-def old_superblock(_: bytes) -> bytes:
-    with h5py.File.in_memory(libver="earliest") as file:
-        return hdf5.image(file)
+def whole_at(data: bytes, node: str) -> int:
+    """Where the values of an array that is in no chunks begin."""
+    with h5py.File.in_memory(data) as file:
+        return int(file[node].id.get_offset())
+
+
+def swapped_chunks(_: bytes) -> bytes:
+    """Two chunks of a label map, exchanged in their index, which HDF5 1.8 has no checksum for."""
+    labels = np.repeat(np.repeat([[0, 1], [2, 3]], 256, axis=0), 256, axis=1)
+    data = dump(ElementSet.from_source(Source.from_label_map(labels)))
+    with h5py.File.in_memory(data) as file:
+        places = [file["sources/0/label_map"].id.get_chunk_info(n).byte_offset for n in (0, 3)]
+    one, other = (place.to_bytes(8, "little") for place in places)
+    return data.replace(one, b"x" * 8).replace(other, one).replace(b"x" * 8, other)
 
 
 # name: (rule, what the reader says, the bytes made of those of the minimal file)
@@ -374,9 +446,38 @@ REWRITTEN: dict[str, tuple[str, str, Callable[[bytes], bytes]]] = {
     "empty": ("E01", "the file is empty", lambda _: b""),
     "text": ("E01", "not an HDF5 file", lambda _: b"An element file is made by `eie decompose`.\n"),
     "user-block": ("E01", "not an HDF5 file", lambda data: bytes(512) + data),
-    "old-superblock": ("E01", "a version without checksums", old_superblock),
     "truncated": ("E12", "truncated", truncated),
     "flipped-bit": ("E12", "/sources/0/pixels", flipped_bit),
+    "swapped-chunks": ("E13", "the index of its chunks is damaged", swapped_chunks),
+}
+
+
+# What other programs make of a file --------------------------------------------------------------
+
+
+def anew(data: bytes, libver: str, **options: Any) -> bytes:
+    """A file written anew, node by node, as copying programs do."""
+    with h5py.File.in_memory(data) as old, h5py.File.in_memory(libver=libver) as new:
+        new.attrs.update(old.attrs)
+
+        def copy(name: str, node: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(node, h5py.Group):
+                made: h5py.Group | h5py.Dataset = new.create_group(name)
+            else:
+                wanted = options if node.size else {}
+                made = new.create_dataset(name, data=node[()], **wanted)
+            for attribute, value in node.attrs.items():
+                made.attrs[attribute] = value
+
+        old.visititems(copy)
+        return hdf5.image(new)
+
+
+ANEW: dict[str, dict[str, Any]] = {
+    "old-superblock": {"libver": "earliest", "chunks": True, "fletcher32": True},
+    "contiguous": {"libver": "earliest"},
+    "gzip": {"libver": "earliest", "chunks": True, "compression": "gzip"},
+    "latest": {"libver": "latest", "chunks": True, "shuffle": True, "compression": 9},
 }
 
 
@@ -393,19 +494,31 @@ def write_bad(folder: Path) -> None:
     base = dump(minimal())
     for name, (_, _, rewrite) in REWRITTEN.items():
         (folder / f"{name}.h5").write_bytes(rewrite(base))
-    for name, (_, _, change) in CHANGED.items():
+    for name, (_, _, change) in {**CHANGED, **SEALED}.items():
         path = folder / f"{name}.h5"
         path.write_bytes(base)
-        with h5py.File(path, "r+", libver=("v110", "v110")) as file:
-            change(file)
+        if name in SEALED:
+            sealed(change)(path)
+        else:
+            change_file(path, lambda file: file.attrs.pop("bytes"))
+            change_file(path, change)
     messages = {
         f"{name}.h5": {"rule": rule, "message": message}
-        for name, (rule, message, _) in sorted({**REWRITTEN, **CHANGED}.items())
+        for name, (rule, message, _) in sorted({**REWRITTEN, **CHANGED, **SEALED}.items())
     }
     (folder / "messages.json").write_text(json.dumps(messages, indent=2) + "\n")
+
+
+def write_rewritten(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    data = dump(edited())
+    for name, how in ANEW.items():
+        (folder / f"{name}.h5").write_bytes(anew(data, **how))
 
 
 if __name__ == "__main__":
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
     write_good(target / "good")
     write_bad(target / "bad")
+    write_rewritten(target / "rewritten")

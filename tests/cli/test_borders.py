@@ -70,11 +70,11 @@ def test_outputs_are_refused_before_the_work(run, file, tmp_path, monkeypatch):
         ("render", file, "-o", nowhere),
     ):
         result = run(*words)
-        assert result.code == 5 and "No such file" in result.err
+        assert result.code == 2 and "No such file" in result.err
     assert "is a folder" in run("edit", file, "--delete", "1", "-o", f"{tmp_path}/x/").err
     monkeypatch.setattr("eie.train.autoencoder.read_training_images", work)
     result = run("train", "autoencoder", tmp_path, "-o", tmp_path / "p.png")
-    assert result.code == 5 and "not a folder" in result.err
+    assert result.code == 2 and "not a folder" in result.err
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS takes UTF-8 names only")
@@ -203,3 +203,27 @@ def test_the_lowest_opencv_keeps_what_is_deleted_to_itself():
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     [needed] = [line for line in project["dependencies"] if line.startswith("opencv")]
     assert tuple(map(int, needed.partition(">=")[2].split(".")[:2])) >= (4, 10)
+
+
+def test_no_file_is_written_over_by_another_kind(run, file, tmp_path, element_bytes):
+    picture = encoded(Image.fromarray(scene(64, 48)), "PNG")
+    for name in ("p.png", "p", "p.h5"):
+        (tmp_path / name).write_bytes(picture)
+        result = run("decompose", tmp_path / name, "--segmenter", "slic", "-o", tmp_path / name)
+        assert result.code == 2 and (tmp_path / name).read_bytes() == picture
+    (tmp_path / "notes.txt").write_text("dear diary")
+    for words in (
+        ("render", file, "--format", "png", "-o", file),
+        ("show", file, "--format", "png", "-o", file),
+        ("render", file, "--format", "png", "-o", tmp_path / "notes.txt"),
+        ("edit", file, "--delete", "1", "-o", tmp_path / "notes.txt"),
+        ("edit", file, "--delete", "1", "-o", tmp_path / "a.json"),
+        ("decompose", tmp_path / "p.png", "-o", tmp_path / "p.tif.zip"),
+    ):
+        result = run(*words)
+        assert result.code == 2 and result.err.count("\n") == 1
+    assert file.read_bytes() == element_bytes
+    assert (tmp_path / "notes.txt").read_text() == "dear diary"
+    (tmp_path / "empty.h5").touch()
+    for name in ("empty.h5", "new.hdf5", "none"):
+        assert run("edit", file, "--delete", "1", "-o", tmp_path / name).code == 0

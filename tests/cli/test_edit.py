@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 import eie
 from eie.cli import main
 from eie.cli.edit import USAGE, Step, split_steps
+from eie.edit import forget_undone, select
 from eie.errors import UsageError
 from eie.files import atomic
 
@@ -60,7 +62,7 @@ def test_equals_sign_and_double_dash():
     assert split_steps(["--", "--delete", "3"]) == ([], ["--", "--delete", "3"])
 
 
-@pytest.mark.parametrize("words", [["--move", "12"], ["--delete"], ["--undo=2"], ["--swap=1"]])
+@pytest.mark.parametrize("words", [["--move", "12"], ["--delete"], ["--look=2"], ["--swap=1"]])
 def test_too_few_arguments(words):
     with pytest.raises(UsageError, match=f"usage: {words[0].partition('=')[0]}"):
         split_steps(words)
@@ -86,7 +88,9 @@ def test_undo_and_reset(run, file, element_bytes):
     run("edit", file, "--reset")
     assert eie.load(file).untouched.all()
     run("edit", file, "--undo", "--undo", "--undo")
-    assert file.read_bytes() == element_bytes
+    loaded = eie.load(file)
+    assert len(loaded.undone) == 3
+    assert eie.dump(forget_undone(loaded)) == element_bytes
 
 
 def test_script_of_one_file_plays_on_another(run, file, tmp_path, element_bytes):
@@ -200,7 +204,6 @@ def _edit_and_die(file, at: int) -> None:
 
 
 def test_a_mask_takes_just_what_is_white(run, photo, tmp_path):
-    from PIL import Image
 
     with Image.open(photo) as picture:
         width, height = picture.size
@@ -231,3 +234,108 @@ def test_stderr_tells_what_each_step_took(run, file, element_bytes):
     failed = run("edit", file, "--move", "3", "4,4", "--delete", "9999")
     assert failed.code == 2
     assert len(failed.err.splitlines()) == 1
+
+
+def test_selections_mean_the_picture_as_the_command_began(run, file, tmp_path):
+    white = np.zeros((427, 640), np.uint8)
+    white[150:250, 280:360] = 255
+    Image.fromarray(white).save(tmp_path / "cup.png")
+    mask = f"mask:{tmp_path / 'cup.png'}"
+    script = tmp_path / "both.json"
+    entries = [
+        {"operation": "move", "selection": "mask:cup.png", "shift": "+200,0"},
+        {"operation": "scale", "selection": "mask:cup.png", "factor": "1.5"},
+    ]
+    script.write_text(json.dumps({"format": "eie-edits", "version": 1, "operations": entries}))
+    typed, played, looked = (tmp_path / name for name in ("typed.h5", "played.h5", "looked.h5"))
+    for words in (
+        ("--move", mask, "+200,0", "--scale", mask, "1.5", "-o", typed),
+        ("--script", script, "-o", played),
+        ("--move", mask, "+200,0", "--look", "--delete", "@480,200", "-o", looked),
+    ):
+        assert run("edit", file, *words).code == 0
+    assert len(history(looked)) == 2 and "look" not in history(looked)[1]
+    elements = eie.load(typed)
+    taken = np.isin(elements.table.id, select(elements, "group:last"))
+    box = elements.table.box[taken]
+    left, right = (box[:, 0] - box[:, 2] / 2).min(), (box[:, 0] + box[:, 2] / 2).max()
+    assert (left, right) == (520 - 60, 520 + 60)
+    assert eie.load(played).table.equals(elements.table)
+    assert history(played) == [
+        {"operation": "move", "selection": mask, "shift": "+200,0"},
+        {"operation": "scale", "selection": mask, "factor": "1.5", "look": "before"},
+    ]
+    replayed = tmp_path / "replayed.json"
+    replayed.write_bytes(run("info", typed, "--script").out)
+    run("edit", typed, "--undo", "2", "--script", replayed)
+    assert eie.load(typed).table.equals(elements.table)
+
+
+def test_numbers_of_undo_and_redo(run, file):
+    run("edit", file, "--delete", "2", "--move", "3", "1,1", "--delete", "4")
+    whole = file.read_bytes()
+    assert run("edit", file, "--undo", "2").code == 0
+    assert [entry["selection"] for entry in history(file)] == ["2"]
+    assert run("edit", file, "--redo=1").code == 0
+    assert run("edit", file, "--redo").code == 0
+    assert file.read_bytes() == whole
+    for words, message in (
+        (("--redo",), "cannot redo 1: no edits were undone"),
+        (("--undo", "0"), "'0' is no number of edits"),
+        (("--undo", "4"), "cannot undo 4: 3 edits"),
+    ):
+        result = run("edit", file, *words)
+        assert result.code == 2 and message in result.err
+
+
+def test_names_for_what_was_taken_and_made(run, file, tmp_path):
+    words = ("--copy", "3,5", "9,0", "--as", "twin", "--flip", "group:twin", "h")
+    result = run("edit", file, *words, "--verbose")
+    elements = eie.load(file)
+    made = tuple(elements.groups["twin"])
+    assert len(made) == 2 and elements.table.flip[np.isin(elements.table.id, made)].any()
+    assert f": {made[0]}-{made[1]}\n" in result.err
+    copy = tmp_path / "again.json"
+    copy.write_bytes(run("info", file, "--script").out)
+    run("edit", file, "--reset", "--script", copy)
+    assert len(eie.load(file).groups["twin"]) == 2
+    pasted = run("edit", file, "--paste", f"{file}:group:twin", "90,90", "--as", "guests")
+    assert pasted.code == 0
+    groups = eie.load(file).groups
+    assert groups["guests"] == groups["twin-2"] and len(groups["guests"]) == 2
+
+
+def test_a_dry_run_writes_nothing(run, file, element_bytes):
+    result = run("edit", file, "--delete", "1-3", "--dry-run")
+    assert (result.code, result.out) == (0, b"")
+    assert re.search(r"^would have deleted 3 elements, .*: 1-3$", result.err, re.MULTILINE)
+    assert result.err.endswith("nothing is written\n")
+    assert run("edit", "--dry-run", "--delete", "1", stdin=element_bytes).out == b""
+    assert file.read_bytes() == element_bytes
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--delte", "3"), "there is no --delte (did you mean --delete?)"),
+        (("--tolerence", "3"), "did you mean --tolerance?"),
+        (("--scale", "3", "1,5"), "write 1.5 for one factor, 1.0,5.0 for two"),
+        (("--as", "a b!"), "cannot be a group's name"),
+        (("--delete", "1", "more.h5"), "one file at a time: more.h5 is left over"),
+    ],
+)
+def test_slips_are_told(run, file, element_bytes, words, message):
+    result = run("edit", file, *words)
+    assert result.code == 2 and message in result.err
+    assert file.read_bytes() == element_bytes
+
+
+def test_two_factors_are_two_numbers(run, file):
+    assert run("edit", file, "--scale", "3", "1.0,2.0", "--scale", "4", "100%,50%").code == 0
+
+
+def test_a_photo_is_to_be_decomposed_first(run, photo):
+    for command in ("edit", "render", "info"):
+        result = run(command, photo, *(("--delete", "1") if command == "edit" else ()))
+        assert result.code == 3
+        assert f"is a picture, not an element file (eie decompose {photo}" in result.err

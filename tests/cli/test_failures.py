@@ -55,16 +55,16 @@ def test_damaged_element_files(run, tmp_path, element_bytes, damage, command):
     assert file.read_bytes() == damage(element_bytes)
 
 
-def test_damaged_photos(run, tmp_path, photo):
+def test_damaged_photos(run, tmp_path, photo, element_bytes):
     picture = tmp_path / "photo.png"
     old = tmp_path / "old.h5"
-    old.write_bytes(b"something")
+    old.write_bytes(element_bytes)
     rocket = photo.read_bytes()
     for content in (b"", b"dear diary", rocket[: len(rocket) // 2]):
         picture.write_bytes(content)
         result = run("decompose", picture, "--segmenter", "slic", "-o", old)
         assert_plain(result, 3, "photo.png")
-        assert old.read_bytes() == b"something"
+        assert old.read_bytes() == element_bytes
     assert_plain(run("decompose", tmp_path, "-o", old), 3)
 
 
@@ -89,9 +89,9 @@ def test_missing_input(run, tmp_path, monkeypatch, command):
 
 def test_unwritable_places(run, file, photo, tmp_path):
     nowhere = tmp_path / "no" / "such" / "folder"
-    assert_plain(run("edit", file, "--delete", "1", "-o", nowhere / "a.h5"), 5, "a.h5")
+    assert_plain(run("edit", file, "--delete", "1", "-o", nowhere / "a.h5"), 2, "a.h5")
     assert_plain(run("render", file, "-o", tmp_path), 2)
-    assert run("render", file, "-o", nowhere / "a.png").code == 5
+    assert run("render", file, "-o", nowhere / "a.png").code == 2
     file.chmod(0o444)
     if os.geteuid():  # root may write everything
         assert_plain(run("edit", file, "--delete", "1"), 5, "photo.h5")

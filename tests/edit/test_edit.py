@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from eie.edit import (
     Appearance,
@@ -29,14 +31,18 @@ from eie.edit import (
     Swap,
     To,
     edit,
+    forget_undone,
     read_script,
+    redo,
     reset,
     script_of,
+    select,
     undo,
 )
 from eie.elements import ElementSet, validate
 from eie.errors import UsageError
 from eie.files import dump, load
+from eie.geometry import common_box
 
 PASTED = "a file of the session"
 
@@ -132,7 +138,7 @@ def test_there_and_back_is_where_it_began(
     quilt: ElementSet, other_file: str, wanted: list[Operation], shift: str
 ) -> None:
     last = apply_possible(quilt, wanted, other_file)[-1]
-    edited = edit(last, [Copy("0-23", "1,1"), Group("these", "all-3")])
+    edited = edit(edit(last, [Copy("0-23", "1,1")]), [Group("these", "all-3")])
     x, y = (part.removeprefix("+") for part in shift.split(","))
     way_back = ",".join(n.removeprefix("-") if n[0] == "-" else f"-{n}" for n in (x, y))
     moved = edit(edited, [Move("group:these", shift)])
@@ -168,7 +174,7 @@ def test_what_is_recorded_is_what_was_typed(quilt: ElementSet) -> None:
     edited = edit(quilt, [Move("object@15,15", "+5%,0"), Drag("15,15", "20,20")])
     assert [step.operation for step in edited.history] == [
         {"operation": "move", "selection": "object@15,15", "shift": "+5%,0"},
-        {"operation": "drag", "start": "15,15", "end": "20,20"},
+        {"operation": "drag", "start": "15,15", "end": "20,20", "look": "before"},
     ]
 
 
@@ -181,8 +187,8 @@ def test_a_tolerance_is_recorded_with_the_objects_it_shaped(quilt: ElementSet) -
             "selection": "object@15,15~0.05+object@1,1~0.2",
             "shift": "+5,0",
         },
-        {"operation": "delete", "selection": "3"},
-        {"operation": "drag", "start": "25,15~0.05", "end": "26,15"},
+        {"operation": "delete", "selection": "3", "look": "before"},
+        {"operation": "drag", "start": "25,15~0.05", "end": "26,15", "look": "before"},
     ]
     assert_same(edit(quilt, read_script(json.dumps(script_of(edited)))), edited)
     with pytest.raises(UsageError, match="tolerance"):
@@ -202,3 +208,109 @@ def test_columns_that_do_not_change_are_shared(quilt: ElementSet) -> None:
     moved = edit(quilt, [Move("0", "1,1")])
     assert moved.table.z is quilt.table.z
     assert moved.history[0].table is quilt.table
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_undone_and_done_again(quilt: ElementSet, turns: int) -> None:
+    steps = [
+        [Move("@5,5", "+10,0"), Scale("@5,5", "1.5"), Delete("box:30,0,60,40")],
+        [Copy("3", "5,5"), Group("twin", "group:last"), Move("group:twin", "1,0"), Reset()],
+        [Delete("@15,5"), Move("@5,5", "1,1")],
+    ]
+    edited = quilt
+    for step in steps:
+        edited = edit(edited, step)
+    back = undo(edited, turns + 1, redoable=True)
+    assert_same(redo(back, turns + 1), edited)
+    assert len(back.undone) == turns + 1 and not redo(back, turns + 1).undone
+    assert_same(redo(undo(redo(back), redoable=True), turns + 1), edited)
+    assert edit(back, [Delete("0")]).undone == ()
+    assert undo(edited, turns + 1).undone == ()
+    with pytest.raises(UsageError, match="cannot redo"):
+        redo(back, turns + 2)
+
+
+def test_what_was_taken_last_has_a_name(quilt: ElementSet) -> None:
+    moved = edit(quilt, [Move("3,5", "1,0")])
+    assert select(moved, "group:last").tolist() == [3, 5]
+    steps = [Copy("3,5", "1,0"), Group("twin", "group:last"), Move("group:twin", "1,1")]
+    copied = edit(quilt, steps)
+    assert copied.groups["twin"] == (24, 25) == tuple(select(copied, "group:last").tolist())
+    played = edit(quilt, read_script(json.dumps(script_of(copied))))
+    assert_same(played, copied)
+    assert select(edit(copied, [Group("last", "0")]), "group:last").tolist() == [0]
+    deleted = edit(quilt, [Delete("3,5"), Group("gone", "group:last")])
+    restored = edit(deleted, [Restore("group:gone")]).table
+    assert restored.equals(quilt.table)
+    for nothing in ([], [Move("3", "0,0")]):
+        with pytest.raises(UsageError, match="what the last operation made or changed"):
+            edit(quilt, [*nothing, Delete("group:last")])
+
+
+def test_a_script_of_commands_looks_when_they_began(quilt: ElementSet) -> None:
+    edited = edit(edit(quilt, [Move("@5,5", "+10,0"), Scale("@5,5", "2")]), [Delete("@5,5+@15,5")])
+    script = script_of(edited)
+    assert [entry["operation"] for entry in script["operations"]] == [
+        "move", "scale", "look", "delete",
+    ]  # fmt: skip
+    assert_same(edit(quilt, read_script(json.dumps(script))), edited)
+
+
+def test_a_mask_means_what_it_was_drawn_on(quilt: ElementSet, tmp_path: Path) -> None:
+    white = np.zeros(quilt.canvas, dtype=np.uint8)
+    white[3:17, 3:17] = 255
+    Image.fromarray(white).save(tmp_path / "m.png")
+    mask = f"mask:{tmp_path / 'm.png'}"
+    edited = edit(quilt, [Move(mask, "+20,0"), Scale(mask, "1.5")])
+    parts = select(edit(quilt, [Group("a", mask)]), "group:a")
+    rows = np.isin(edited.table.id, parts)
+    assert np.array_equal(common_box(edited.table.box[rows]), [30, 10, 21, 21])
+    assert select(edited, "group:last").tolist() == sorted(parts.tolist())
+    # The same where the first operation cut nothing, and the mask only later does.
+    late = edit(quilt, [Move("0-3", "+20,0"), Scale(mask, "1.5")])
+    taken = np.isin(late.table.id, select(late, "group:last"))
+    assert set(np.unique(late.table.id[taken])) == set(parts.tolist())
+    script = json.loads(json.dumps(script_of(edited)))
+    assert_same(edit(quilt, read_script(json.dumps(script))), edited)
+    script["operations"] = [{**entry, "selection": "mask:m.png"} for entry in script["operations"]]
+    beside = read_script(json.dumps(script), folder=tmp_path)
+    assert edit(quilt, beside).table.equals(edited.table)
+
+
+@settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(commands=st.lists(st.lists(operations, min_size=1, max_size=4), max_size=3), steps=st.data())
+def test_commands_of_several_operations_are_undone_redone_and_replayed(
+    quilt: ElementSet, other_file: str, drawn_mask: str, commands: list, steps: st.DataObject
+) -> None:
+    edited = quilt
+    for command in commands:
+        named = [replace(o, file=other_file) if isinstance(o, Paste) else o for o in command]
+        named += [Group("made", "group:last"), Scale(drawn_mask, "1.1"), Move("group:last", "1,0")]
+        for wanted in (named, named[:2], named[:1], named[-2:]):
+            try:
+                edited = edit(edited, wanted)
+                break
+            except UsageError:
+                continue
+    validate(edited)
+    assert_same(load(dump(edited)), edited)
+    replayed = edit(quilt, read_script(json.dumps(script_of(edited))))
+    assert_same(replayed, edited)
+    if edited.history:
+        count = steps.draw(st.integers(1, len(edited.history)))
+        back = undo(edited, count, redoable=True)
+        validate(back)
+        again = redo(load(dump(back)), count)
+        assert_same(again, edited)
+        assert dump(again) == dump(edited)
+        assert dump(forget_undone(back)) == dump(undo(edited, count))
+
+
+@pytest.fixture(scope="session")
+def drawn_mask(quilt: ElementSet, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A mask that crosses elements."""
+    white = np.zeros(quilt.canvas, dtype=np.uint8)
+    white[3:17, 13:37] = 255
+    path = tmp_path_factory.mktemp("mask") / "m.png"
+    Image.fromarray(white).save(path)
+    return f"mask:{path}"

@@ -18,6 +18,7 @@ from eie.edit import (
     Flip,
     Front,
     Group,
+    Look,
     Move,
     Operation,
     Paste,
@@ -290,9 +291,20 @@ def test_the_file_ends_where_a_selection_begins(text: str, file: str, selection:
     assert Paste.parse([text, "1,1"]) == Paste(file, selection, "1,1")
 
 
-def test_selections_mean_the_set_of_that_moment(quilt: ElementSet) -> None:
-    edited = edit(quilt, [Move("0", "+10,0"), Delete("@15,5"), Delete("@15,5")])
+def test_selections_mean_the_picture_that_was_looked_at(quilt: ElementSet) -> None:
+    edited = edit(quilt, [Move("0", "+10,0"), Delete("@15,5")])
+    assert select(edited, "all").tolist() == [0, *range(2, 24)]
+    with pytest.raises(UsageError, match="when the command began"):
+        edit(edited, [Delete("@35,5"), Move("@35,5", "1,0")])
+
+
+def test_after_a_look_selections_mean_the_set_of_that_moment(quilt: ElementSet) -> None:
+    edited = edit(quilt, [Move("0", "+10,0"), Look(), Delete("@15,5"), Look(), Delete("@15,5")])
     assert select(edited, "all").tolist() == list(range(2, 24))
+    one_by_one = quilt
+    for operation in (Move("0", "+10,0"), Delete("@15,5"), Delete("@15,5")):
+        one_by_one = edit(one_by_one, [operation])
+    assert one_by_one.table.equals(edited.table)
 
 
 @pytest.mark.parametrize(

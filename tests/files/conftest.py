@@ -30,10 +30,10 @@ def make_set() -> Callable[..., ElementSet]:
         source = Source.from_label_map(
             rows * patches + columns,
             pixels=rng.integers(0, 256, (height, width, 3), dtype=np.uint8),
-            affinity=rng.random((count, count)).astype(np.float16).astype(np.float32),
+            affinity=rng.integers(0, 256, (count, count)).astype(np.float32) / np.float32(255),
             objects=ObjectMasks(
                 rng.integers(0, SURE + 1, (CANDIDATES, count, count), dtype=np.uint8),
-                rng.random((CANDIDATES, count)).astype(np.float16).astype(np.float32),
+                rng.random((CANDIDATES, count), dtype=np.float32),
             ),
             embeddings=Embeddings(
                 rng.normal(size=(count, 8)).astype(np.float32), "tiny", "0123abcd" * 8
@@ -62,11 +62,13 @@ def _differences(one: ElementSet, other: ElementSet) -> list[str]:
         found.append("order of groups")
     if not one.table.equals(other.table):
         found.append("table")
-    if len(one.sources) != len(other.sources) or len(one.history) != len(other.history):
+    counts = [(len(e.sources), len(e.history), len(e.undone)) for e in (one, other)]
+    if counts[0] != counts[1]:
         return [*found, "number of sources or steps"]
     for index, (a, b) in enumerate(zip(one.sources, other.sources, strict=True)):
         found += [f"source {index}: {name}" for name in _source_differences(a, b)]
-    for step, (a, b) in enumerate(zip(one.history, other.history, strict=True)):
+    mine, yours = ((*e.history, *e.undone) for e in (one, other))
+    for step, (a, b) in enumerate(zip(mine, yours, strict=True)):
         same = a.operation == b.operation and a.groups == b.groups and a.sources == b.sources
         if not same or not a.table.equals(b.table):
             found.append(f"step {step}")

@@ -68,7 +68,7 @@ def test_a_symbolic_link_stays_and_its_file_is_replaced(tmp_path: Path, target: 
 def test_a_circle_of_links_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
-    with pytest.raises(ResourceError, match="cannot be written"):
+    with pytest.raises(UsageError, match="cannot be written"):
         write(tmp_path / "a")
 
 
@@ -117,9 +117,9 @@ def test_a_full_device_is_reported() -> None:
 
 def test_places_where_nobody_can_write(tmp_path: Path) -> None:
     for place in ("/proc/photo.h5", str(tmp_path / "no" / "photo.h5"), "a\0b"):
-        with pytest.raises(ResourceError, match="cannot be written"):
+        with pytest.raises(UsageError, match="cannot be written"):
             write(Path(place))
-    with pytest.raises(ResourceError, match="is a folder"):
+    with pytest.raises(UsageError, match="is a folder"):
         write(tmp_path)
 
 
@@ -266,7 +266,7 @@ def test_what_cannot_be_written_is_found_out_before(
     tmp_path: Path, name: str, message: str
 ) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(ResourceError, match=message):
+    with pytest.raises(UsageError, match=message):
         check_output(tmp_path / name)
     for fine in ("file", "new", os.fsdecode(b"caf\xe9")):
         check_output(tmp_path / fine)
@@ -287,6 +287,6 @@ def test_a_folder_for_results_is_looked_at_before(tmp_path: Path) -> None:
     for fine in ("", "new", "a/b/c"):
         check_folder(tmp_path / fine)
     for name in ("file", "file/a/b"):
-        with pytest.raises(ResourceError, match=r"not a folder|Not a directory"):
+        with pytest.raises(UsageError, match=r"not a folder|Not a directory"):
             check_folder(tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

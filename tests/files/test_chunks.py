@@ -9,7 +9,8 @@ from h5py import h5z
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eie.files import chunks
+from eie.errors import BadInputError
+from eie.files import chunks, hdf5
 
 FILTERS = [h5z.FILTER_DEFLATE, h5z.FILTER_FLETCHER32]
 
@@ -115,3 +116,13 @@ def test_a_chunk_may_skip_deflate() -> None:
 def test_steps_are_refused() -> None:
     with pytest.raises(ValueError, match="step"):
         chunks.read(stored(pack(bytes(90_000))), (slice(0, 10, 2), slice(0, 10)))
+
+
+def test_chunks_that_are_far_larger_than_their_values_are_refused() -> None:
+    """[E05] unpacking them would take hours."""
+    file = h5py.File.in_memory()
+    options = {"chunks": (1, 1 << 22), "maxshape": (None, None), "compression": 9}
+    file.create_dataset("a", data=np.zeros((40, 1), "u1"), **options)
+    folder = hdf5.Folder(file, "stranger.h5", hdf5.Packing.FOREIGN)
+    with pytest.raises(BadInputError, match="167772160 bytes are in chunks, of 40 bytes"):
+        folder.array("a", hdf5.Array(np.dtype("u1"), (None, None), 1000))

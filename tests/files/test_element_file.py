@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,8 +25,9 @@ from eie.elements import (
     ObjectMasks,
     Source,
 )
-from eie.errors import BadInputError, ResourceError, UsageError
+from eie.errors import BadInputError, UsageError
 from eie.files import StoredPixels, dump, hdf5, load, save
+from eie.files.element_file import open_source
 
 MakeSet = Callable[..., ElementSet]
 
@@ -49,10 +51,10 @@ def sources(draw: st.DrawFn) -> Source:
     noise = np.random.default_rng(draw(st.integers(0, 99)))
     optional = {
         "pixels": noise.integers(0, 256, (height, width, channels), dtype=np.uint8),
-        "affinity": noise.random((count, count)).astype(np.float16).astype(np.float32),
+        "affinity": noise.integers(0, 256, (count, count)).astype(np.float32) / np.float32(255),
         "objects": ObjectMasks(
             noise.integers(0, SURE + 1, (CANDIDATES, count, count), dtype=np.uint8),
-            noise.random((CANDIDATES, count)).astype(np.float16).astype(np.float32),
+            noise.random((CANDIDATES, count), dtype=np.float32),
         ),
         "embeddings": Embeddings(
             noise.normal(size=(count, draw(st.integers(0, 3)))).astype(np.float32), "tiny", "ab"
@@ -119,6 +121,7 @@ def element_sets(draw: st.DrawFn) -> ElementSet:
         table=table,
         groups=MappingProxyType(grouped),
         history=tuple(history),
+        undone=tuple(history[draw(st.integers(0, len(history))) :]),
         prompt=draw(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"))),
         decomposition=draw(st.dictionaries(st.text(max_size=4), JSON, max_size=3)),
     )
@@ -127,7 +130,7 @@ def element_sets(draw: st.DrawFn) -> ElementSet:
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(elements=element_sets())
 def test_any_set_comes_back_as_it_was(elements: ElementSet, differences) -> None:
-    """[E36] blobs too; and by [E09], writing what was read gives the same bytes."""
+    """[E36] blobs too, [E70] what was undone; by [E09], what was read is written as it was."""
     data = dump(elements)
     back = load(data)
     assert differences(back, elements) == []
@@ -241,6 +244,38 @@ def test_a_newer_minor_version_may_not_point_elsewhere(make_set: MakeSet) -> Non
         load(put_version(dump(make_set()), "1.7", add))
 
 
+def test_affinity_is_kept_to_the_next_of_255_steps(make_set: MakeSet) -> None:
+    """[E34]"""
+    source = make_set().sources[0]
+    fine = np.random.default_rng(1).random((16, 16), dtype=np.float32)
+    data = dump(replace(make_set(), sources=(replace(source, affinity=fine),)))
+    kept = load(data).sources[0].affinity
+    assert np.abs(kept - fine).max() <= 0.5 / 255 + 1e-7
+    assert dump(load(data)) == data
+
+
+def test_a_file_says_how_long_it_is_and_seals_its_arrays(make_set: MakeSet) -> None:
+    """[E13]"""
+    data = dump(make_set())
+    root = open_source(data, None)
+    assert root.packing is hdf5.Packing.SEALED
+    assert root.number("bytes") == root.end == len(data)
+    with h5py.File.in_memory(data) as file:
+        arrays: list[h5py.Dataset] = []
+        file.visititems(lambda _, node: arrays.append(node) if hasattr(node, "shape") else None)
+        assert all("crc32" in array.attrs for array in arrays if array.size)
+        small = file["elements/id"]
+        assert small.attrs["crc32"] == zlib.crc32(b"/elements/id" + small[()].tobytes())
+        pixels = file["sources/0/pixels"]
+        at = pixels.id.get_chunk_info(0)
+        row = np.array([*at.chunk_offset, at.byte_offset, at.size, at.filter_mask], dtype="<u8")
+        assert pixels.attrs["crc32"] == zlib.crc32(b"/sources/0/pixels" + row.tobytes())
+
+
+def test_what_follows_a_file_does_not_matter(make_set: MakeSet, differences) -> None:
+    assert open_source(dump(make_set()) + b"more", None).packing is hdf5.Packing.SEALED
+
+
 @pytest.mark.parametrize("name", ["object_chances", "object_scores"])
 def test_chances_and_scores_of_objects_come_together(make_set: MakeSet, name: str) -> None:
     """[E37]"""
@@ -299,7 +334,7 @@ def test_inconsistent_sets_are_not_written(make_set: MakeSet, tmp_path: Path) ->
 def test_places_that_cannot_be_written(make_set: MakeSet, tmp_path: Path, place: str) -> None:
     save(make_set(), tmp_path / "photo.h5")
     before = (tmp_path / "photo.h5").read_bytes()
-    with pytest.raises(ResourceError) as caught:
+    with pytest.raises(UsageError) as caught:
         save(make_set(seed=1), tmp_path / place)
     assert str(tmp_path) in str(caught.value)
     assert (tmp_path / "photo.h5").read_bytes() == before

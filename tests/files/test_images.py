@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from eie.errors import BadInputError, ResourceError, UsageError
+from eie.errors import BadInputError, UsageError
 from eie.files import Photo, encode_photo, photo_format, read_photo, write_photo
 from eie.files.images import CHANNELS
 
@@ -285,7 +285,7 @@ def test_a_failed_write_leaves_the_old_photo(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"old")
     with pytest.raises(UsageError):
         write_photo(Photo(noise(4)), tmp_path / "a.jpg")
-    with pytest.raises(ResourceError):
+    with pytest.raises(UsageError):
         write_photo(Photo(noise(3)), tmp_path / "no" / "a.jpg")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
 

@@ -18,11 +18,11 @@ from eie.elements import Canvas, ElementSet, Source
 from eie.errors import UsageError
 from eie.files.images import Photo, write_photo
 from eie.geometry import corners
+from eie.pictures import bounds
 from eie.render import Rendering
 from eie.render import render as render_by
 from eie.render.anchored import DILATION, EDGES, Edge, compose, dilation_of, stage
 from eie.render.layers import layers_of
-from eie.render.pictures import bounds
 
 from .conftest import CHANNELS, blocks, copied, cutout, make_set, moved, noise, scaled, with_rows
 

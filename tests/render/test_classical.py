@@ -12,6 +12,7 @@ from numpy.testing import assert_array_equal
 from eie.errors import UsageError
 from eie.render import ClassicalDecoder
 from eie.render.anchored import stage
+from eie.render.classical import told_apart
 from eie.render.windows import separate_holes
 
 from .conftest import CHANNELS, blocks, make_set, moved, noise, with_rows
@@ -154,6 +155,12 @@ def test_a_fill_has_the_grain_of_its_surroundings():
     assert 5 < detail < 7
 
 
+def test_a_hole_wider_than_what_is_known_shows_no_stripes():
+    photo = np.ascontiguousarray(skimage.data.astronaut()[:240, :320])
+    _, fill = filled(with_box(photo, 0, 30, 240, 320))
+    assert np.abs(np.diff(fill[:, 200:].astype(int), axis=0)).mean() < 1
+
+
 def test_variations_differ_and_a_seed_is_one_of_them():
     photo = np.ascontiguousarray(skimage.data.astronaut()[:240, :240])
     scene = stage(with_box(photo, 120, 20, 180, 90))
@@ -169,6 +176,17 @@ def test_where_there_are_no_others_there_are_fewer_variations():
     only = ClassicalDecoder().fill_variations(scene, 4)
     assert len(only) == 1
     assert_array_equal(ClassicalDecoder(seed=5).fill(scene), only[0])
+
+
+def test_fills_are_told_apart_by_structure_and_not_by_grain():
+    rng = np.random.default_rng(0)
+    grass, other = (rng.normal(120, 12, (96, 120, 3)).clip(0, 255).astype(np.uint8) for _ in "ab")
+    hole = np.zeros((96, 120), dtype=bool)
+    hole[16:80, 20:100] = True
+    path = grass.copy()
+    path[40:56] //= 2
+    assert not told_apart(grass, np.where(hole[..., None], other, grass), hole)
+    assert told_apart(grass, np.where(hole[..., None], path, grass), hole)
 
 
 def test_a_negative_seed_is_refused():

@@ -18,10 +18,10 @@ from eie.edit import Delete
 from eie.encode import encode
 from eie.errors import MissingModelError, UsageError
 from eie.evaluate.metrics import psnr
+from eie.pictures import Window
 from eie.render import ClassicalDecoder, DiffusionDecoder, InpaintDecoder, render, stage, variations
 from eie.render.diffusion import guesses, known_of
 from eie.render.filling import changed
-from eie.render.pictures import Window
 from eie.render.windows import view_of
 from tests.random_diffusion import (
     EMBEDDING,
@@ -78,7 +78,8 @@ def test_same_seed_same_bytes(tiny) -> None:
 def test_every_variation_has_a_guess_of_its_own(tmp_path) -> None:
     """Of a model that corrects and, at temperature 0, hardly adds noise."""
     model = save_random_tiny_model(tmp_path / "model", guess_deviation=0.05)
-    elements = with_rows(make_set(noise(128, 128, 3), blocks(128, 128, 3, 3)), [4], visible=False)
+    photo = np.ascontiguousarray(data.astronaut()[112:240, 20:148])
+    elements = with_rows(make_set(photo, blocks(128, 128, 3, 3)), [4], visible=False)
     decoder = fast(str(model), temperature=0.0, seed=2)
     made = [r.photo.pixels for r in variations(elements, 2, decoder=decoder)]
     plain = ClassicalDecoder(seed=2).fill_variations(stage(elements), 2)
@@ -198,7 +199,7 @@ def test_a_guess_keeps_its_detail_beyond_the_working_size() -> None:
 
 
 def scene_window(scene):
-    from eie.render.pictures import Window
+    from eie.pictures import Window
 
     return Window.of(scene.source)
 

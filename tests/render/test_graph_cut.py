@@ -58,6 +58,15 @@ def test_the_offset_that_continues_stripes_is_chosen():
     assert set(labelling.used()) == {Offset(12, 0)}
 
 
+def test_the_mirror_image_is_taken_only_where_it_is_better():
+    colour, hole = striped()
+    work = WorkingSize.of(colour, ~hole, hole)
+    straight, mirrored = Offset(12, 0), Offset(12, 31, True)  # both show the same stripes
+    for offsets in ([mirrored, straight], [straight, mirrored]):
+        labelling = coarse_labelling(work, offsets, costs_of(work, offsets))
+        assert set(labelling.used()) == {straight}
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_expansions_never_raise_the_energy_and_copy_what_is_known(seed):
     rng = np.random.default_rng(seed)

@@ -7,8 +7,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from eie.elements import Source
+from eie.pictures import blend, split_alpha, to_channels
 from eie.render.layers import layers_of, paint
-from eie.render.pictures import blend, split_alpha, to_channels
 
 from .conftest import blocks, copied, make_set, moved, noise, scaled, with_rows
 

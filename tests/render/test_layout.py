@@ -49,9 +49,31 @@ def test_affinity_tells_that_something_far_away_is_the_same():
     assert_allclose(misplacement(work, Layout(layout.patches, None), 1, [bottle])[0, place], apart)
 
 
+def test_a_wall_goes_on_farther_than_a_small_thing_beside_the_hole():
+    colour = np.full((40, 80, 3), 220, np.float32)
+    patches = np.zeros((40, 80), dtype=int)
+    hole = np.zeros((40, 80), dtype=bool)
+    hole[10:30, 30:50] = True
+    colour[14:26, 50:58], patches[14:26, 50:58] = (20, 160, 60), 1  # a bottle, to its right
+    work = WorkingSize.of(colour, ~hole, hole)
+    wall, bottle = Offset(0, -25), Offset(0, 6)
+    layouts = (Layout(patches, np.eye(2, dtype=np.float32)), Layout(patches, None))
+    place = work.position[20, 47]  # nearer to the bottle than to the wall
+    known, unknown = (misplacement(work, each, 1, [wall, bottle])[:, place] for each in layouts)
+    assert known[0] < known[1]
+    assert unknown[0] > unknown[1]
+
+
 def test_a_layout_is_taken_at_the_middle_of_each_pixel_and_goes_on_beyond_its_end():
     affinity = np.random.default_rng(0).random((99, 99), dtype=np.float32)
     reduced = Layout(np.arange(7)[None].repeat(5, axis=0) * 10, affinity).reduced(2, 3, 5)
     assert reduced.patches.tolist() == [[0, 1, 2, 3, 3]] * 3  # of 10, 30, 50 and 60
     there = [10, 30, 50, 60]
     assert_allclose(reduced.affinity, affinity[np.ix_(there, there)])
+
+
+def test_where_nothing_is_known_wholly_all_costs_are_finite():
+    hole = np.ones((8, 12), dtype=bool)
+    work = WorkingSize.of(np.zeros((8, 12, 3), np.float32), ~hole, hole)
+    layout = Layout(np.zeros((8, 12), dtype=int), np.ones((1, 1), np.float32))
+    assert np.isfinite(misplacement(work, layout, 1, [Offset(0, 0)])).all()

@@ -10,11 +10,11 @@ from numpy.testing import assert_array_equal
 
 from eie.elements import Source
 from eie.errors import UsageError
+from eie.pictures import Window
 from eie.render import layers, mattes, render
 from eie.render.anchored import stage
 from eie.render.layers import layers_of, usual_dilation
-from eie.render.mattes import matte_of, solved_alpha
-from eie.render.pictures import Window
+from eie.render.mattes import matte_of
 
 from .conftest import CHANNELS, blocks, copied, make_set, moved, noise, scaled, with_rows
 
@@ -215,17 +215,6 @@ def test_tiny_photos_have_mattes(size):
     if len(elements) > 1:
         assert render(moved(elements, 1, 1, 0)).photo.pixels.shape == (*size, 3)
         assert render(scaled(elements, 1, 0.5, 2.3)).photo.pixels.shape == (*size, 3)
-
-
-def test_alpha_follows_colours_that_are_mixed():
-    """Levin et al.: α is exact where both sides are of one colour each."""
-    alpha = np.clip((np.arange(40) - 14) / 12, 0, 1)[None].repeat(20, axis=0).astype(np.float32)
-    colour = alpha[..., None] * np.float32([0.9, 0.2, 0.1]) + (1 - alpha[..., None]) * 0.3
-    unknown = (alpha > 0) & (alpha < 1)
-    found = solved_alpha(
-        colour.astype(np.float32), alpha == 1, unknown, np.full_like(alpha, 0.5), alpha * 0 + 1e-6
-    )
-    assert abs(found - alpha).max() < 0.01
 
 
 def test_the_usual_dilation_grows_with_the_photo():

@@ -10,7 +10,6 @@ from eie.render.working_size import (
     Offset,
     WorkingSize,
     continued,
-    dilated,
     neighbours,
     reduced_by,
 )
@@ -75,14 +74,3 @@ def test_what_is_continued_stays_between_what_is_known(size):
     made = continued(np.where(known[..., None], planes, 255), known)
     assert_allclose(made[known], planes[known], rtol=1e-5)
     assert made.min() >= planes[known].min() - 0.01 and made.max() <= planes[known].max() + 0.01
-
-
-def test_a_dilation_is_a_disc():
-    mask = np.zeros((21, 21), dtype=bool)
-    mask[10, 10] = True
-    grown = dilated(mask, 4)
-    assert grown[10, 6] and grown[6, 10] and not grown[10, 5] and not grown[6, 6]
-    assert_array_equal(dilated(mask, 0), mask)
-    wide = dilated(mask, 8)
-    assert wide[10, 2] and not wide[10, 1] and not wide[3, 3]
-    assert not dilated(np.zeros((5, 5), dtype=bool), 9).any()

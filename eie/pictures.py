@@ -1,4 +1,4 @@
-"""Pictures as arrays: windows of them, their channels, and one over another."""
+"""Pictures and masks as arrays: windows of them, their channels, and one over another."""
 
 from __future__ import annotations
 
@@ -144,3 +144,17 @@ def straight(planes: Picture) -> Picture:
     share = np.maximum(alpha, 1) / np.float32(255)
     colour = np.rint((planes[:, :-1] / share).clip(0, 255)).astype(np.uint8)
     return np.concatenate([colour, alpha], axis=1)
+
+
+def dilated(mask: Mask, pixels: int) -> Mask:
+    """(H, W) bool, what is at most that far from a mask (a disc of that radius, rounded up)."""
+    import cv2
+
+    if not pixels or not mask.any():
+        return mask
+    if pixels > 5:  # a large disc would be slow
+        far = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        return np.asarray(far <= pixels)
+    side = 2 * pixels + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), disc) > 0)
