@@ -31,6 +31,8 @@ class ContentEncoder(FolderModel):
         unshuffle: whether the first downsampling is a pixel unshuffle.
         luma, chroma, shape: lengths of the linear code's parts, all 0 for none; the code must
             then be as long as the embedding.
+        patch_luma, patch_chroma: components that the code's luma and chroma choose axes of; 0 for
+            as many as the code has.
     """
 
     def __init__(
@@ -44,6 +46,8 @@ class ContentEncoder(FolderModel):
         luma: int = 0,
         chroma: int = 0,
         shape: int = 0,
+        patch_luma: int = 0,
+        patch_chroma: int = 0,
     ) -> None:
         super().__init__()
         self._configure(locals())
@@ -59,19 +63,22 @@ class ContentEncoder(FolderModel):
             layers_per_block=layers_per_block,
             norm_num_groups=norm_num_groups,
         )
-        self.linear = MaskedPCA(patch_size, luma, chroma, shape) if luma + chroma + shape else None
+        self.linear = (
+            MaskedPCA(patch_size, luma, chroma, shape, patch_luma, patch_chroma)
+            if luma + chroma + shape
+            else None
+        )
         if self.linear is not None:
             if self.linear.length != embedding_dim:
                 raise ValueError("luma + 2·chroma + shape must equal embedding_dim")
             for parameter in self.convolutions.conv_out.parameters():
                 nn.init.zeros_(parameter)
 
-    def forward(self, patches: Tensor, linear_code: Tensor | None = None) -> Tensor:
+    def forward(self, patches: Tensor) -> Tensor:
         """Embed patches.
 
         Args:
             patches: (N, 4, S, S) masked RGB and mask, in [0, 1].
-            linear_code: (N, D) the patches' linear code if it is at hand; training keeps it.
 
         Returns:
             (N, D) embeddings.
@@ -83,4 +90,9 @@ class ContentEncoder(FolderModel):
         embedding = features.flatten(1).float()  # (N, D/cells, S/16, S/16) ⇒ (N, D)
         if self.linear is None:
             return embedding
-        return STEP * embedding + (self.linear(patches) if linear_code is None else linear_code)
+        embedding = STEP * embedding
+        colours = self.linear.length - self.config.shape
+        # Colours are coded within the shape that a decoder will see.
+        shape = self.linear.shape_code(patches) + embedding[:, colours:]  # (N, shape)
+        colour = self.linear.colour_code(patches, shape) + embedding[:, :colours]
+        return torch.cat([colour, shape], dim=1)

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from eie.models.folder_model import FolderModel
 from eie.models.local_attention import FeedForward, LocalAttention, nearest_elements
-from eie.models.masked_pca import to_rgb
+from eie.models.masked_pca import MaskedPCA, to_rgb
 from eie.models.placement import TILE, place
 
 GRID = 4
@@ -43,7 +43,8 @@ class LightDecoder(FolderModel):
         patch_size: side S of the decoded patches, in samples.
         luma, chroma, shape: as the encoder's linear code; all 0 decodes patches from tokens alone.
         patch_luma, patch_chroma, patch_shape: components of decoded patches, at least as many as
-            the code has; what it does not hold, tokens tell. 0 for as many.
+            the code has; what it does not hold, tokens tell. 0 for as many. The first two are the
+            encoder's, too.
         token_dim, self_layers: of the element tokens.
         trunk_dim, cross_layers: of the trunk at 1/4 resolution.
         heads: of all attention.
@@ -196,12 +197,13 @@ class PatchHead(nn.Module):
         patch: tuple[int, int, int],
     ) -> None:
         super().__init__()
-        self.code = (code[0], code[1], code[1], code[2]) if any(code) else None
-        if self.code is None:
+        coded = any(code)
+        if not coded:
             code = (embedding_dim // 2, embedding_dim // 8, embedding_dim // 4)
         luma, chroma, shape = (most or own for most, own in zip(patch, code, strict=True))
         if luma < code[0] or chroma < code[1] or shape < code[2]:
             raise ValueError("patches must have at least the components that the code has")
+        self.code = MaskedPCA(patch_size, *code, luma, chroma) if coded else None
         self.patch_size, self.lengths = patch_size, (luma, chroma, chroma, shape)
         samples = patch_size * patch_size
         self.correction = nn.Linear(token_dim, sum(self.lengths))
@@ -218,18 +220,13 @@ class PatchHead(nn.Module):
 
     def forward(self, embeddings: Tensor, tokens: Tensor) -> Tensor:
         """(B, N, D), (B, N, T) ⇒ (B, N, 4, S, S) RGB and signed distance in samples, float32."""
-        correction = self.correction(tokens).float()  # (B, N, K)
-        if self.code is not None:
-            correction = STEP * correction
-        parts = list(correction.split(self.lengths, dim=-1))  # 4 × (B, N, ·)
+        parts = self.correction(tokens).float()  # (B, N, K)
         with torch.autocast(tokens.device.type, enabled=False):
             if self.code is not None:
-                codes = embeddings.float().split(self.code, dim=-1)
-                parts = [
-                    part + F.pad(code, (0, part.shape[-1] - code.shape[-1]))
-                    for part, code in zip(parts, codes, strict=True)
-                ]
-            luma, blue, red, shape = parts
+                held = self.code.components(embeddings.flatten(0, 1))  # (B·N, K of the code)
+                held = F.pad(held, (0, parts.shape[-1] - held.shape[-1]))  # (B·N, K)
+                parts = STEP * parts + held.unflatten(0, parts.shape[:2])
+            luma, blue, red, shape = parts.split(self.lengths, dim=-1)  # 4 × (B, N, ·)
             planes = torch.stack(
                 [
                     luma @ self.luma_basis.mT,

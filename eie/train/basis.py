@@ -49,10 +49,11 @@ def fit_bases(encoder: ContentEncoder, decoder: LightDecoder, patches: Tensor) -
     shape = masked_pca(away, near, head.shape_basis.shape[1], SHAPE_NOISE)
     with torch.no_grad():
         for name, value in (
-            ("luma_basis", luma[:, : config.luma]), ("chroma_basis", chroma[:, : config.chroma]),
+            ("luma_basis", luma), ("chroma_basis", chroma),
             ("shape_basis", shape[:, : config.shape]), ("shape_mean", mean),
         ):  # fmt: skip
             getattr(linear, name).copy_(value)
+            getattr(head.code, name).copy_(value)
         head.luma_basis.copy_(luma)
         head.chroma_basis.copy_(chroma)
         head.shape_basis.copy_(shape * DISTANCE_UNIT)

@@ -36,6 +36,8 @@ class ElementAutoencoder(nn.Module):
             "luma": config.luma,
             "chroma": config.chroma,
             "shape": config.shape,
+            "patch_luma": config.patch_luma,
+            "patch_chroma": config.patch_chroma,
         }
         self.encoder = ContentEncoder(
             **code,
@@ -46,8 +48,6 @@ class ElementAutoencoder(nn.Module):
         )
         self.decoder = LightDecoder(
             **code,
-            patch_luma=config.patch_luma,
-            patch_chroma=config.patch_chroma,
             patch_shape=config.patch_shape,
             token_dim=config.token_dim,
             self_layers=config.self_layers,
@@ -84,7 +84,7 @@ class EncoderStage:
         if fit and settings.start:
             load_fitting(autoencoder, settings.start)
         if fit and settings.basis_patches and not has_code(autoencoder.encoder):
-            patches = _some_patches(photos, settings.basis_patches)
+            patches = _some_patches(photos, settings.basis_patches, settings.basis_photo)
             fit_bases(autoencoder.encoder, autoencoder.decoder, patches)
         self.model = autoencoder.to(memory_format=torch.channels_last)
 
@@ -122,15 +122,15 @@ def has_code(encoder: ContentEncoder) -> bool:
     return encoder.linear is None or all(bool(part.any()) for part in encoder.linear.buffers())
 
 
-def _some_patches(photos: DecomposedPhotos, count: int) -> Tensor:
-    """(≤ count, 4, S, S) uint8 patches of photos spread over the data set."""
+def _some_patches(photos: DecomposedPhotos, count: int, most: int) -> Tensor:
+    """(≤ count, 4, S, S) uint8 patches, at most `most` of a photo, spread over the data set."""
     patches: list[Tensor] = []
     total = 0
-    order = np.random.default_rng(0).permutation(len(photos))
-    for index in order:
-        found = torch.from_numpy(photos[int(index)].patches)
-        patches.append(found)
-        total += len(found)
+    generator = np.random.default_rng(0)
+    for index in generator.permutation(len(photos)):
+        found = photos[int(index)].patches
+        patches.append(torch.from_numpy(found[generator.permutation(len(found))[:most]]))
+        total += len(patches[-1])
         if total >= count:
             break
     return torch.cat(patches)[:count]

@@ -189,16 +189,16 @@ class EncoderConfig:
 PAPER = EncoderConfig()
 TINY = EncoderConfig(
     patch_size=32,
-    block_out_channels=(32, 64, 96, 128),
+    block_out_channels=(32, 48, 64, 96),
     layers_per_block=1,
     # 8 channels a group at the least: with 1, as 32 groups would leave, the mean colour of a patch
     # is normalised away, and on CPUs the norm costs ten times as much.
     norm_num_groups=4,
     unshuffle=True,
-    luma=80,
-    chroma=8,
-    shape=32,
-    patch_luma=160,
+    luma=90,
+    chroma=7,
+    shape=24,
+    patch_luma=192,
     patch_chroma=24,
     patch_shape=64,
     token_dim=192,
@@ -226,6 +226,7 @@ class EncoderSettings:
     rate: highest learning rate.
     basis_rate: highest learning rate of the patch bases, which start at the closed-form optimum.
     basis_patches: patches that the closed-form start is fitted to; 0 for a random start.
+    basis_photo: at most so many of them are of one photo.
     start: weights (safetensors) to start from, as far as their tensors fit; the closed form is
         fitted if they have not all of a linear code.
     """
@@ -233,12 +234,13 @@ class EncoderSettings:
     model: EncoderConfig = TINY
     crops: CropSettings = ENCODER_CROPS
     loop: LoopSettings = LoopSettings(
-        steps=1000, warmup=40, ema_decay=0.998, log_every=10, save_every=100
+        steps=1600, warmup=40, ema_decay=0.998, log_every=10, save_every=100
     )
     segmenter: str = "tiny"
     rate: float = 1e-3
     basis_rate: float = 4e-5
-    basis_patches: int = 6_000
+    basis_patches: int = 14_000
+    basis_photo: int = 40
     start: Path | None = None
 
 

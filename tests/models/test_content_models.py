@@ -7,6 +7,7 @@ from eie.errors import MissingModelError
 from eie.models.content import load_content_encoder, load_light_decoder, save_content_model
 from eie.models.content_encoder import ContentEncoder
 from eie.models.light_decoder import LightDecoder, PatchHead
+from tests.models.test_masked_pca import smooth_basis
 
 CODE = {"embedding_dim": 32, "patch_size": 16}
 SMALL = {"token_dim": 16, "self_layers": 2, "trunk_dim": 16, "cross_layers": 2, "heads": 2}
@@ -83,7 +84,7 @@ def test_padding_elements_change_nothing() -> None:
 def test_components_beyond_the_code_add_nothing_until_tokens_tell_them() -> None:
     code = (16, 4, 8)
     narrow = PatchHead(32, 16, 8, code, (0, 0, 0))
-    wide = PatchHead(32, 16, 8, code, (24, 6, 12))
+    wide = PatchHead(32, 16, 8, code, (0, 0, 12))
     with torch.no_grad():
         for name in ("luma_basis", "chroma_basis", "shape_basis"):
             basis = getattr(narrow, name)
@@ -96,6 +97,27 @@ def test_components_beyond_the_code_add_nothing_until_tokens_tell_them() -> None
         assert not torch.allclose(wide(embeddings, tokens), expected, atol=1e-2)
     with pytest.raises(ValueError, match="at least the components"):
         PatchHead(32, 16, 8, code, (8, 4, 8))
+
+
+def test_a_decoder_finds_the_axes_that_an_encoder_coded_by() -> None:
+    y, x = torch.meshgrid(torch.arange(16.0), torch.arange(16.0), indexing="ij")
+    basis = smooth_basis(16, 24)
+    encoder = random_encoder(luma=16, chroma=4, shape=8, patch_luma=24, patch_chroma=6)
+    head = PatchHead(32, 16, 16, (16, 4, 8), (24, 6, 8))
+    masks = torch.stack([x < 8, y < 8, x + y < 16]).float()  # (3, 16, 16)
+    spread = basis[:, :8] / basis[:, :8].norm(dim=0)
+    with torch.no_grad():
+        for code in (encoder.linear, head.code):
+            code.luma_basis.copy_(basis)
+            code.chroma_basis.copy_(basis[:, :6])
+            code.shape_basis.copy_(spread)
+        head.luma_basis.copy_(basis)
+        head.chroma_basis.copy_(basis[:, :6])
+        grey = 0.45 + (torch.randn(3, 12) @ basis[:, :12].mT).view(3, 1, 16, 16)
+        patches = torch.cat([grey.expand(-1, 3, -1, -1) * masks[:, None], masks[:, None]], dim=1)
+        decoded = head(encoder(patches)[None], torch.zeros(1, 3, 16))[0]
+    error = ((decoded[:, :3] - grey) * masks[:, None]).norm() / (grey * masks[:, None]).norm()
+    assert error < 0.05
 
 
 def test_the_trunk_adds_nothing_where_no_element_is() -> None:

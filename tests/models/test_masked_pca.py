@@ -10,6 +10,7 @@ from eie.models.masked_pca import (
     SHAPE_NOISE,
     border_weight,
     posterior_mean,
+    principal_axes,
     signed_distance,
     to_luma_chroma,
     to_rgb,
@@ -50,6 +51,59 @@ def test_missing_samples_do_not_cost_the_basis_its_directions() -> None:
     found = masked_pca(code @ truth.mT, mask, 3, noise=1e-3, rounds=12)
     onto = torch.linalg.qr(found).Q
     assert (truth - onto @ (onto.mT @ truth)).norm() < 0.05 * truth.norm()
+
+
+def smooth_basis(side: int, components: int) -> torch.Tensor:
+    """(side², components) products of cosines, slow ones first and larger."""
+    order = sorted((u * u + v * v, u, v) for u in range(8) for v in range(8))[:components]
+    place = torch.pi * (torch.arange(side) + 0.5) / side
+    columns = [
+        torch.outer(torch.cos(v * place), torch.cos(u * place)).flatten() / (1 + square)
+        for square, u, v in order
+    ]
+    return torch.stack(columns, dim=1) / side
+
+
+def cells(mask: torch.Tensor) -> torch.Tensor:
+    """(N, S, S) ⇒ (N, S/2, S/2) means of cells of 2×2."""
+    return torch.nn.functional.avg_pool2d(mask, 2)
+
+
+def test_principal_axes_hold_nearly_all_that_eigenvectors_do() -> None:
+    basis, mask = smooth_basis(16, 40), discs(20, 16)
+    axes = principal_axes(cells(mask), basis, 12)
+    assert torch.allclose(axes.mT @ axes, torch.eye(12).expand(20, -1, -1), atol=1e-4)
+    gram = basis.mT @ (mask.flatten(1)[..., None] * basis)  # (20, 40, 40)
+    best = torch.linalg.eigvalsh(gram)[:, -12:].sum(dim=1)
+    held = (axes.mT @ gram @ axes).diagonal(dim1=1, dim2=2).sum(dim=1)
+    first = gram.diagonal(dim1=1, dim2=2)[:, :12].sum(dim=1)
+    assert (held > 0.995 * best).all() and (held > first).all()
+
+
+def test_principal_axes_hardly_move_with_the_mask() -> None:
+    basis, mask = smooth_basis(16, 40), cells(discs(5, 16))
+    axes = principal_axes(mask, basis, 12)
+    moved = principal_axes((mask + 1e-4 * torch.rand_like(mask)).clamp(max=1), basis, 12)
+    assert (moved - axes).abs().max() < 0.02
+
+
+def test_all_components_need_no_axes() -> None:
+    axes = principal_axes(torch.rand(2, 4, 4), smooth_basis(8, 10), 10)
+    assert torch.equal(axes, torch.eye(10).expand(2, -1, -1))
+
+
+def test_numbers_go_further_within_the_shape() -> None:
+    basis, mask = smooth_basis(16, 40), discs(200, 16)
+    torch.manual_seed(4)
+    planes = (basis @ torch.randn(200, 40, 1)) * mask.flatten(1)[..., None]
+
+    def error(code_basis: torch.Tensor, axes: torch.Tensor | None) -> torch.Tensor:
+        code = posterior_mean(planes, mask.flatten(1), code_basis, 1e-7, axes)
+        decoded = code_basis @ (code if axes is None else axes @ code)
+        return ((decoded - planes) * mask.flatten(1)[..., None]).square().sum()
+
+    adapted = error(basis, principal_axes(cells(mask), basis, 12))
+    assert adapted < 0.85 * error(basis[:, :12], None)
 
 
 def discs(count: int, side: int) -> torch.Tensor:
