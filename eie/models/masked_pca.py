@@ -189,10 +189,19 @@ def principal_axes(mask: Tensor, basis: Tensor, count: int) -> Tensor:
     cells = basis.view(rows, 2, columns, 2, components).transpose(1, 2).flatten(2, 3)
     products = (cells.mT @ cells).flatten(0, 1).flatten(1)  # (S·S/4, K·K)
     gram = (mask.flatten(1) @ products).unflatten(1, (components, components))  # (N, K, K)
-    axes = gram[:, :, :count]
+    axes = _aligned(gram[:, :, :count])
     for _ in range(AXES_ROUNDS - 1):
         axes = gram @ _orthonormal(axes)
-    return _orthonormal(axes)
+    return _orthonormal(axes)[:, :, :count]
+
+
+def _aligned(columns: Tensor) -> Tensor:
+    """(N, K, C) with columns of 0 up to a multiple of 16.
+
+    Matrix products round by where a matrix begins in memory: a code must not depend on how many
+    other patches are coded with it.
+    """
+    return F.pad(columns, (0, -columns.shape[2] % 16))
 
 
 def _orthonormal(columns: Tensor) -> Tensor:
@@ -269,8 +278,10 @@ def posterior_mean(
     gram = basis.new_zeros(len(mask), components, components)
     gram[:, row, column] = half
     seen = ((planes * mask[..., None]).mT @ basis).mT  # (N, K, R)
+    numbers = components
     if axes is not None:
         gram[:, column, row] = half
+        numbers, axes = axes.shape[2], _aligned(axes)
         gram, seen = axes.mT @ gram @ axes, axes.mT @ seen
     gram.diagonal(dim1=1, dim2=2).add_(noise)
-    return torch.cholesky_solve(seen, torch.linalg.cholesky(gram))
+    return torch.cholesky_solve(seen, torch.linalg.cholesky(gram))[:, :numbers]
