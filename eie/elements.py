@@ -206,6 +206,9 @@ class ElementTable:
         )
 
 
+STATE = tuple(column.name for column in fields(ElementTable) if column.name != "id")
+"""Columns that tell what an element is like; the other one tells which it is."""
+
 Groups = Mapping[str, tuple[int, ...]]
 """Element ids by group name."""
 

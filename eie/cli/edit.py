@@ -94,24 +94,22 @@ def changes_of(
         UsageError: an argument cannot be read.
         BadInputError: a script cannot.
     """
+    applied = partial(edit, report=report, ids=ids, **typed(tolerance=tolerance, intent=intent))
     changes: list[Change] = []
-    row: list[Operation] = []
-    settings = typed(tolerance=tolerance, intent=intent)
+    row: list[Operation] | None = None  # operations that more may follow
     for step in steps:
-        if step.name in (UNDO, REDO, SCRIPT):
-            row = []
-            if step.name != SCRIPT:
-                back = partial(undo, redoable=True) if step.name == UNDO else redo
-                changes.append(partial(back, steps=_count_of(step)))
-                continue
-            row_of_script = _script(step.arguments[0])
-            changes.append(
-                partial(edit, operations=row_of_script, report=report, ids=ids, **settings)
-            )
-            continue
-        if not row:
-            changes.append(partial(edit, operations=row, report=report, ids=ids, **settings))
-        row.append(_operation_of(step))
+        if step.name in COUNTED:
+            back = partial(undo, redoable=True) if step.name == UNDO else redo
+            changes.append(partial(back, steps=_count_of(step)))
+            row = None
+        elif step.name == SCRIPT:
+            changes.append(partial(applied, operations=_script(step.arguments[0])))
+            row = None
+        else:
+            if row is None:
+                row = []
+                changes.append(partial(applied, operations=row))
+            row.append(_operation_of(step))
     return changes
 
 

@@ -38,6 +38,11 @@ def is_stream(name: str | None) -> bool:
     return name is None or name == STREAM
 
 
+def _is_nameless(output: str) -> bool:
+    """Whether an output is a stream or a device, whose name tells no kind of file."""
+    return output == STREAM or is_no_file(Path(output))
+
+
 def refuse_terminal(output: str | None) -> None:
     """Stop before the work if its binary result would land on a terminal or cannot be written.
 
@@ -63,7 +68,7 @@ def refuse_other_kind(output: str | None) -> None:
     Raises:
         UsageError: it would.
     """
-    if output is None or output == STREAM or is_no_file(Path(output)):
+    if output is None or _is_nameless(output):
         return
     suffix = Path(output).suffix.lower()
     if suffix in PICTURES:
@@ -88,7 +93,7 @@ def refuse_element_file(output: str | None) -> None:
     Raises:
         UsageError: it would.
     """
-    if output is None or output == STREAM or is_no_file(Path(output)):
+    if output is None or _is_nameless(output):
         return
     if (head := _head(output)) and picture_kind(head) is None:
         what = "an element file" if head.startswith(HDF5) else "something else"
@@ -184,8 +189,7 @@ def picture_format(output: str | None, format: str | None) -> str:
     if format is not None:
         chosen = photo_format(f"picture.{format}")
     else:
-        nameless = output is None or output == STREAM or is_no_file(Path(output))
-        chosen = "PNG" if nameless or output is None else photo_format(output)
+        chosen = "PNG" if output is None or _is_nameless(output) else photo_format(output)
     refuse_terminal(output)
     refuse_element_file(output)
     return chosen

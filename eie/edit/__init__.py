@@ -241,7 +241,7 @@ def _recorded(
     first = _first(elements) if later else None
     try:
         elements = operation.parted(elements, first)
-        if first is not None and operation.looks_here:
+        if first is not None:
             operation.look(elements, first)
         changed = operation.apply(elements)
         if told is not None:

@@ -14,7 +14,7 @@ import numpy as np
 from eie.edit.parting import part
 from eie.edit.picking import Rows
 from eie.edit.selection import Selection, parse_selection
-from eie.elements import Edit, ElementSet
+from eie.elements import STATE, Edit, ElementSet
 from eie.errors import UsageError
 
 
@@ -43,8 +43,6 @@ class Operation(ABC):
     name: ClassVar[str]
     done: ClassVar[str] = ""
     """What it did to the elements it took, as in "deleted"."""
-    looks_here: ClassVar[bool] = True
-    """Whether its selections are of the set that it is applied to."""
     parts_things: ClassVar[bool] = False
     """Whether a thing is torn by it that is not taken whole."""
 
@@ -200,9 +198,7 @@ def picture_before(elements: ElementSet, first: int) -> ElementSet:
     there = before.id[at] == table.id if len(before) else np.zeros(len(table), dtype=bool)
     rows = np.flatnonzero(there)
     was = before.take(at[rows])
-    shown = {
-        name: getattr(was, name) for name in ("source", "patch", "box", "z", "visible", "flip")
-    }
+    shown = {name: getattr(was, name) for name in STATE}
     table = table.set(np.arange(len(table)), visible=False).set(rows, **shown)
     return replace(elements, table=table)
 

@@ -336,7 +336,6 @@ class Paste(Operation):
     """
 
     name = "paste"
-    looks_here = False
     done = "pasted"
     file: str = argument("OTHER.h5", _parse_file)
     selection: str = argument("SEL", parse_selection)
@@ -357,6 +356,9 @@ class Paste(Operation):
     def parted(self, elements: ElementSet, first: int | None = None) -> ElementSet:  # noqa: ARG002
         """The set as it is: what is selected lies in the other file."""
         return elements
+
+    def look(self, elements: ElementSet, first: int) -> None:
+        """What is selected lies in the other file, so nothing is looked up."""
 
     def apply(self, elements: ElementSet) -> ElementSet:
         from eie.files import load  # h5py is slow to import and wanted by no other operation

@@ -66,7 +66,7 @@ from eie.edit.objects import Extent, object_at
 from eie.edit.picking import RowMask, Rows, areas, row_at, rows_on_canvas
 from eie.edit.reader import Reader
 from eie.edit.units import Point, read_length, read_point
-from eie.elements import Canvas, ElementSet, ElementTable
+from eie.elements import STATE, Canvas, ElementSet, ElementTable
 from eie.errors import UsageError
 from eie.files.masks import fitted, load_mask
 
@@ -446,7 +446,7 @@ def _differing(before: ElementTable, after: ElementTable) -> tuple[int, ...]:
     where = {element: row for row, element in enumerate(before.id.tolist())}
     was = before.take(np.array([where[element] for element in after.id.tolist()]))
     other = np.zeros(len(after), dtype=bool)
-    for name in ("source", "patch", "box", "z", "visible", "flip"):
+    for name in STATE:
         differ = getattr(was, name) != getattr(after, name)
         other |= differ.reshape(len(after), -1).any(axis=1)
     return tuple(after.id[other].tolist())

@@ -90,9 +90,5 @@ class ContentEncoder(FolderModel):
         embedding = features.flatten(1).float()  # (N, D/cells, S/16, S/16) ⇒ (N, D)
         if self.linear is None:
             return embedding
-        embedding = STEP * embedding
-        colours = self.linear.length - self.config.shape
-        # Colours are coded within the shape that a decoder will see.
-        shape = self.linear.shape_code(patches) + embedding[:, colours:]  # (N, shape)
-        colour = self.linear.colour_code(patches, shape) + embedding[:, :colours]
-        return torch.cat([colour, shape], dim=1)
+        coded: Tensor = self.linear(patches, STEP * embedding)
+        return coded

@@ -112,10 +112,24 @@ class MaskedPCA(nn.Module):
     def length(self) -> int:
         return sum(self.lengths)
 
-    def forward(self, patches: Tensor) -> Tensor:
-        """(N, 4, S, S) masked RGB and mask, in [0, 1] ⇒ (N, length) float32 codes."""
+    def forward(self, patches: Tensor, added: Tensor | None = None) -> Tensor:
+        """Code patches.
+
+        Args:
+            patches: (N, 4, S, S) masked RGB and mask, in [0, 1].
+            added: (N, length) added to the code; colours are coded within the shape that a decoder
+                will see, this included. None for nothing.
+
+        Returns:
+            (N, length) float32.
+        """
         shape = self.shape_code(patches)
-        return torch.cat([self.colour_code(patches, shape), shape], dim=1)
+        if added is None:
+            return torch.cat([self.colour_code(patches, shape), shape], dim=1)
+        colours = self.length - self.lengths[-1]
+        shape = shape + added[:, colours:]
+        colour = self.colour_code(patches, shape) + added[:, :colours]
+        return torch.cat([colour, shape], dim=1)
 
     def shape_code(self, patches: Tensor) -> Tensor:
         """(N, 4, S, S) ⇒ (N, shape) float32 code of the mask."""
