@@ -52,6 +52,14 @@ FOREIGN = "another program has written it anew, so damage cannot be told"
 
 ROOT_NAMES = ("sources", "elements", "groups", "history", "undone")
 
+FOLDER_ARRAYS: dict[str, dict[str, hdf5.Array]] = {
+    "": {"groups": BYTES},
+    "/elements": ELEMENT_ARRAYS,
+    "/history": HISTORY_ARRAYS,
+    "/undone": HISTORY_ARRAYS,
+}
+"""The arrays of each group that is no source, by its path."""
+
 
 def load(source: Path | str | bytes | BinaryIO, *, origin: str | None = None) -> ElementSet:
     """Read an element file.
@@ -157,14 +165,8 @@ def known_folders(root: hdf5.Folder) -> Iterator[hdf5.Folder]:
 
 def known_arrays(root: hdf5.Folder) -> Iterator[tuple[hdf5.Folder, str, hdf5.Array]]:
     """The arrays that the format knows, as far as they are there, and what they must look like."""
-    known = {
-        "": {"groups": BYTES},
-        "/elements": ELEMENT_ARRAYS,
-        "/history": HISTORY_ARRAYS,
-        "/undone": HISTORY_ARRAYS,
-    }
     for folder in known_folders(root):
-        arrays = known.get(folder.path, SOURCE_ARRAYS if folder.path != "/sources" else {})
+        arrays = FOLDER_ARRAYS.get(folder.path, SOURCE_ARRAYS if folder.path != "/sources" else {})
         yield from ((folder, name, arrays[name]) for name in folder.names() if name in arrays)
 
 

@@ -13,7 +13,7 @@ import h5py
 from eie.elements import ElementSet, Source
 from eie.errors import BadInputError
 from eie.files import element_file, hdf5
-from eie.files.layout import BYTES_ATTRIBUTE, ELEMENT_ARRAYS, HISTORY_ARRAYS, SOURCE_ARRAYS
+from eie.files.layout import BYTES_ATTRIBUTE, SOURCE_ARRAYS
 from eie.files.pixels import StoredPixels
 
 ROOT_ATTRIBUTES = (
@@ -194,10 +194,8 @@ def _history_notes(elements: ElementSet) -> Iterator[Finding]:
 def _unknown(root: hdf5.Folder) -> Iterator[Finding]:
     """Notes on what a reader passes over and a writer does not keep."""
     known: dict[str, Container[str]] = {
+        **element_file.FOLDER_ARRAYS,
         "": element_file.ROOT_NAMES,
-        "/elements": ELEMENT_ARRAYS,
-        "/history": HISTORY_ARRAYS,
-        "/undone": HISTORY_ARRAYS,
     }
     unknown = [f"attribute {name}" for name in root.group.attrs if name not in ROOT_ATTRIBUTES]
     for folder in element_file.known_folders(root):
