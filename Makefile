@@ -3,6 +3,7 @@
 # make test-lowest the same with the lowest versions of all dependencies that pyproject.toml allows
 # make check       linters and types
 # make bench       the benchmarks, into build/bench/*.json
+# make graphs      make the ONNX graphs of the bundled networks anew
 # make help-pages  regenerate COMMANDS.md from the commands' own help
 
 PYTHON ?= python3.11
@@ -18,7 +19,7 @@ MOVED := box:436,110,475,410
 REMOVED := box:165,110,208,400-@150,300
 DEMO := build/demo
 
-.PHONY: demo test test-slow test-lowest check bench help-pages clean
+.PHONY: demo test test-slow test-lowest check bench graphs help-pages clean
 
 demo: $(RUNTIME)
 	@mkdir -p $(DEMO)
@@ -45,6 +46,9 @@ check: $(DEVELOPMENT)
 
 bench: $(DEVELOPMENT)
 	$(BIN)/python -m benchmarks --output build/bench
+
+graphs: $(DEVELOPMENT)
+	$(BIN)/python -m eie.models.export
 
 help-pages: $(RUNTIME)
 	$(BIN)/python -m eie.cli.reference > COMMANDS.md

@@ -104,11 +104,12 @@ def nearness(likeness: NDArray[np.float64], touching: NDArray[np.bool_]) -> NDAr
         likeness: (P, P) in [0, 1], symmetric.
         touching: (P, P) bool, symmetric.
     """
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import dijkstra
-
+    # Floyd and Warshall's way, in logarithms; SciPy's takes longer to be imported than this to run.
     step = -np.log(0.98 * np.clip(likeness, 1e-3, 1))  # (P, P) > 0
-    way = dijkstra(csr_array(np.where(touching, step, 0)), directed=False)
+    way = np.where(touching | touching.T, step, np.inf)
+    np.fill_diagonal(way, 0)
+    for by in range(len(way)):
+        np.minimum(way, way[:, by, None] + way[by], out=way)
     near: NDArray[np.float64] = np.exp(-way / 2)
     return near
 

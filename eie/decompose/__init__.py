@@ -133,26 +133,40 @@ def _by_sam(
     """Label map (H, W), element affinity (K, K) and objects by the paper's SAM-SLIC."""
     from eie.decompose.affinity import voted_objects
     from eie.decompose.objects import MOST_ELEMENTS, object_masks
-    from eie.models.tiny_sam import TinySam
 
-    sam = segmenter.sam
-    few = elements <= MOST_ELEMENTS
-    light = isinstance(sam, TinySam)
+    few, heads = elements <= MOST_ELEMENTS, _object_heads(segmenter)
+    ambiguous = few and heads is None and _tells_candidates(segmenter.sam)
     cut = elements_by_sam(
         photo,
         segmenter,
         elements,
         beta,
         progress,
-        with_features=few and light and sam.object_heads is not None,
-        with_candidates=few and not light and sam.mask_decoder.num_mask_tokens > CANDIDATES,
+        with_features=few and heads is not None,
+        with_candidates=ambiguous,
     )
     objects = (
-        object_masks(sam.object_heads, cut.logits, cut.labels, cut.affinity)
+        object_masks(heads, cut.logits, cut.labels, cut.affinity)
         if cut.logits.features
         else voted_objects(cut.logits, cut.labels, cut.queries)
     )
     return cut.labels, cut.affinity, objects
+
+
+def _object_heads(segmenter: Segmenter) -> Any:
+    """What :func:`eie.decompose.objects.object_masks` asks, None if the segmenter has none."""
+    from eie.models.tiny_graphs import TinyGraphs
+
+    sam = segmenter.sam
+    if isinstance(sam, TinyGraphs):
+        return sam if sam.tells_objects else None
+    return getattr(sam, "object_heads", None)
+
+
+def _tells_candidates(sam: Any) -> bool:
+    """Whether it has three masks for an ambiguous point, as Segment Anything's models have."""
+    decoder = getattr(sam, "mask_decoder", None)
+    return decoder is not None and decoder.num_mask_tokens > CANDIDATES
 
 
 class CutPhoto(NamedTuple):

@@ -16,9 +16,12 @@ from numpy.typing import NDArray
 from eie.decompose.frame import Frame
 from eie.decompose.pixels import to_rgb
 from eie.elements import CANDIDATES, ObjectMasks
+from eie.models.finite import finite
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from eie.models.tiny_graphs import TinyGraphs
 
 Progress = Callable[[int, int], None]
 """Called with (queries done, all queries)."""
@@ -31,6 +34,9 @@ _PYRAMID_STEP = 32
 
 _PROMPTS_SHARING = 512
 """Prompts given at a time to a decoder that shares the image among its prompts."""
+
+_MOST_LOGIT = 80.0
+"""e to this is still a float32."""
 
 _AFFINITY_CELLS = 128
 """Element affinity is measured at no more than this many logits along the longer side."""
@@ -46,8 +52,8 @@ class MaskLogits:
         low: side of the decoder's whole output; h ≤ low and w ≤ low.
         frame: the photo's place in the model's input.
         points: (N, 2) query points, (x, y) in photo pixels, pixel column j covers [j, j + 1).
-        features: (1, C, h, w) each, of several strides: mean colours at the finest, then what the
-            image encoder and the recogniser see; empty if they were not wanted.
+        features: (1, C, h, w) float32 each, of several strides: mean colours at the finest, then
+            what the image encoder and the recogniser see; empty if they were not wanted.
         candidates: (N, 3, h', w') bool, the masks of an ambiguous point at the cells that element
             affinity is measured at, and their estimated IoU (N, 3); None if they were not wanted.
     """
@@ -56,7 +62,7 @@ class MaskLogits:
     low: int
     frame: Frame
     points: NDArray[np.float64]
-    features: tuple[Tensor, ...] = ()
+    features: tuple[NDArray[np.float32], ...] = ()
     candidates: tuple[NDArray[np.bool_], NDArray[np.float32]] | None = None
 
 
@@ -76,7 +82,7 @@ def mask_logits(
 
     Args:
         sam: segment_anything `Sam` in evaluation mode, or one of its build
-            (:func:`eie.models.tiny_sam.build_tiny_sam`).
+            (:func:`eie.models.tiny_sam.build_tiny_sam`), or that one's graphs.
         photo: (H, W, C) uint8 in [0, 255], C = 1 to 4.
         points: (N, 2) (x, y) in pixels, pixel column j covers [j, j + 1).
         progress: told after every batch of queries.
@@ -84,17 +90,18 @@ def mask_logits(
             :class:`eie.models.tiny_sam.TinySam`.
         with_candidates: keep the masks of an ambiguous point, too; of a Sam that has three.
     """
-    import torch
+    from eie.models.tiny_graphs import TinyGraphs
 
-    from eie.models.finite import finite
+    if isinstance(sam, TinyGraphs):
+        return _logits_of_graphs(sam, photo, points, progress, with_features)
+    import torch
 
     height, width = photo.shape[:2]
     frame = Frame(height, width, sam.image_encoder.img_size)
     low = _output_side(sam)
     rows, columns = frame.vertical(low).shape[1], frame.horizontal(low).shape[1]
-    size = 4 * len(points) * rows * columns
-    dtype = np.float32 if size <= _FULL_PRECISION_BYTES else np.float16
-    values = np.empty((len(points), rows, columns), dtype=dtype)
+    values = _room_for_logits(len(points), rows, columns)
+    dtype = values.dtype
     step = _cell_step(rows, columns)
     masks: list[NDArray[np.bool_]] = []
     scores: list[NDArray[np.float32]] = []
@@ -118,6 +125,36 @@ def mask_logits(
     return MaskLogits(values, low, frame, points, features, candidates)
 
 
+def _logits_of_graphs(
+    tiny: TinyGraphs,
+    photo: NDArray[np.uint8],
+    points: NDArray[np.float64],
+    progress: Progress | None,
+    with_features: bool,
+) -> MaskLogits:
+    """:func:`mask_logits` of the bundled segmenter."""
+    from eie.models.tiny_graphs import EMBEDDING_LEVEL, IMG_SIZE, MASK_STRIDE
+
+    frame = Frame(photo.shape[0], photo.shape[1], IMG_SIZE)
+    low = IMG_SIZE // MASK_STRIDE
+    rows, columns = frame.vertical(low).shape[1], frame.horizontal(low).shape[1]
+    levels = tiny.levels(model_input(photo, frame), recognised=with_features)
+    embedding, place = levels[EMBEDDING_LEVEL], frame.to_input(points)
+    values = _room_for_logits(len(points), rows, columns)
+    for start in range(0, len(points), _PROMPTS_SHARING):
+        some = slice(start, start + _PROMPTS_SHARING)
+        values[some] = tiny.masks(embedding, place[some])[:, :rows, :columns]
+        if progress:
+            progress(min(some.stop, len(points)), len(points))
+    return MaskLogits(values, low, frame, points, levels if with_features else ())
+
+
+def _room_for_logits(count: int, rows: int, columns: int) -> NDArray[np.floating]:
+    """(count, rows, columns), in half precision if there are many."""
+    full = 4 * count * rows * columns <= _FULL_PRECISION_BYTES
+    return np.empty((count, rows, columns), dtype=np.float32 if full else np.float16)
+
+
 def model_input(photo: NDArray[np.uint8], frame: Frame) -> NDArray[np.uint8]:
     """The photo with its longer side at img_size, resized as segment_anything does.
 
@@ -132,7 +169,7 @@ def model_input(photo: NDArray[np.uint8], frame: Frame) -> NDArray[np.uint8]:
 
 def _embed(
     sam: Any, photo: NDArray[np.uint8], frame: Frame, with_features: bool
-) -> tuple[Tensor, tuple[Tensor, ...]]:
+) -> tuple[Tensor, tuple[NDArray[np.float32], ...]]:
     """(1, C, h, w) image embedding plus the dense embedding that stands for "no mask given", and
     the features that an object head reads, if they are wanted."""
     import torch
@@ -148,10 +185,11 @@ def _embed(
         padded = padded[..., :rows, :columns]  # (1, 3, ≤ rows, ≤ columns)
     padded = padded.to(dtype, memory_format=torch.channels_last)
     encoder = sam.image_encoder
-    features: tuple[Tensor, ...] = ()
+    features: tuple[NDArray[np.float32], ...] = ()
     if with_features:
         levels = encoder.levels(padded)
-        embedding, features = levels[-1], (*levels, *sam.recognised(padded))
+        seen = (*levels, *sam.recognised(padded))
+        embedding, features = levels[-1], tuple(level.float().cpu().numpy() for level in seen)
     else:
         embedding = encode_image(encoder, padded)  # (1, C, h, w)
     no_mask = sam.prompt_encoder.no_mask_embed.weight[:, :, None, None]
@@ -216,16 +254,20 @@ def element_affinity(
         (K, K) float32 in [0, 1]; entry (n, k) is the mean of sigmoid(s(m, n)) over the pixels m of
         element k, s of element n's query.
     """
-    import torch
-
     step = _cell_step(*logits.values.shape[1:])
-    inside = members(labels, len(queries), logits, step)  # (K, M) sparse
+    inside = members(labels, len(queries), logits, step)
     affinity = np.empty((len(queries), len(queries)), dtype=np.float32)
     for start in range(0, len(queries), 64):
         some = logits.values[queries[start : start + 64], ::step, ::step]  # (B, h', w')
-        probability = torch.from_numpy(some).float().sigmoid_().flatten(1)  # (B, M)
-        affinity[start : start + 64] = (inside @ probability.T.contiguous().numpy()).T
+        probability = _sigmoid(some.reshape(len(some), -1).T)  # (M, B)
+        affinity[start : start + 64] = inside.means(probability).T
     return affinity
+
+
+def _sigmoid(logits: NDArray[np.floating]) -> NDArray[np.float32]:
+    odds = np.exp(np.clip(logits, -_MOST_LOGIT, _MOST_LOGIT, dtype=np.float32))
+    chance: NDArray[np.float32] = odds / (1 + odds)
+    return chance
 
 
 def voted_objects(
@@ -241,7 +283,7 @@ def voted_objects(
     masks, scores = masks[queries], scores[queries]  # (K, 3, h', w'), (K, 3)
     inside = members(labels, len(queries), logits, _cell_step(*logits.values.shape[1:]))
     votes = [  # (K, K) shares each
-        (inside @ masks[:, index].reshape(len(queries), -1).T.astype(np.float32)).T
+        inside.means(masks[:, index].reshape(len(queries), -1).T.astype(np.float32)).T
         for index in range(CANDIDATES)
     ]
     return ObjectMasks.of(np.stack(votes), scores.T)
@@ -252,13 +294,37 @@ def _cell_step(rows: int, columns: int) -> int:
     return -(-max(rows, columns) // _AFFINITY_CELLS)
 
 
-def members(labels: NDArray[np.integer], count: int, logits: MaskLogits, step: int) -> Any:
-    """(K, M) sparse: which of every step-th logits lie in an element; rows sum to 1.
+@dataclass(frozen=True, eq=False)
+class Members:
+    """Which cells of a grid each of K elements has: at least one.
+
+    cells: (S,) indices of cells, those of an element together, in order of elements.
+    starts: (K,) where those of each element start.
+    """
+
+    cells: NDArray[np.intp]
+    starts: NDArray[np.intp]
+
+    def means(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
+        """(M, C) values of all cells ⇒ (K, C) means over each element's."""
+        return self.means_of(values[self.cells])
+
+    def means_of(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
+        """(S, C) values in the order of `cells` ⇒ (K, C)."""
+        total = np.add.reduceat(values, self.starts)  # (K, C)
+        return (total / self.counts[:, None]).astype(np.float32)
+
+    @property
+    def counts(self) -> NDArray[np.intp]:
+        """(K,) cells of each element."""
+        return np.diff(self.starts, append=len(self.cells))
+
+
+def members(labels: NDArray[np.integer], count: int, logits: MaskLogits, step: int) -> Members:
+    """Which of every step-th logits, in reading order, lie in an element.
 
     An element that none of them lies in has the one nearest to its first pixel.
     """
-    from scipy.sparse import csr_array
-
     nearest_row = logits.frame.vertical(logits.low).argmax(axis=1)  # (H,) logit of each pixel
     nearest_column = logits.frame.horizontal(logits.low).argmax(axis=1)  # (W,)
     rows, columns = (_middles(nearest, step) for nearest in (nearest_row, nearest_column))
@@ -272,9 +338,8 @@ def members(labels: NDArray[np.integer], count: int, logits: MaskLogits, step: i
         row, column = np.divmod(first[missed], labels.shape[1])
         near = nearest_row[row] // step * width + nearest_column[column] // step
         element, cell = np.append(element, missed), np.append(cell, near)
-    weight = (1 / np.bincount(element, minlength=count))[element].astype(np.float32)
-    size = width * -(-logits.values.shape[1] // step)
-    return csr_array((weight, (element, cell)), shape=(count, size))
+    order = np.argsort(element, kind="stable")
+    return Members(cell[order], np.searchsorted(element[order], np.arange(count)))
 
 
 def _middles(nearest: NDArray[np.intp], step: int) -> NDArray[np.intp]:

@@ -51,8 +51,6 @@ def assign(
     Returns:
         (H, W) int32, index of the winning query; the first one on a tie.
     """
-    import torch
-
     low = low or max(logits.shape[1:])
     side = min(max(8, max(frame.height, frame.width) // 64), 64)
     rows = _Axis.cut(frame.vertical(low), side)
@@ -79,17 +77,19 @@ def assign(
         contender = query[first[some, None] + rank]  # (T, K)
 
         nearby = windows[contender, rows.support[i, None], columns.support[j, None]]
-        nearby = torch.from_numpy(nearby.astype(np.float32)).flatten(1, 2)  # (T, K·sv, su)
-        strips = nearby @ torch.from_numpy(columns.weights[j]).transpose(1, 2)  # (T, K·sv, tw)
-        strips = strips.view(len(some), most, rows.reach, -1).permute(0, 2, 3, 1)  # (T, sv, tw, K)
-        score = torch.from_numpy(rows.weights[i]) @ strips.flatten(2)  # (T, th, tw·K)
+        nearby = nearby.astype(np.float32).reshape(len(some), -1, columns.reach)  # (T, K·sv, su)
+        strips = nearby @ columns.weights[j].mT  # (T, K·sv, tw)
+        strips = strips.reshape(len(some), most, rows.reach, -1)  # (T, K, sv, tw)
+        strips = strips.transpose(0, 2, 3, 1)  # (T, sv, tw, K)
+        score = rows.weights[i] @ strips.reshape(len(some), rows.reach, -1)  # (T, th, tw·K)
 
         dy = rows.middles[i][:, :, None] - y[contender][:, None]  # (T, th, K)
         dx = columns.middles[j][:, :, None] - x[contender][:, None]  # (T, tw, K)
-        dy2, dx2 = torch.from_numpy(dy).square_(), torch.from_numpy(dx).square_()
-        far = (dy2[:, :, None] + dx2[:, None]).sqrt_()  # (T, th, tw, K)
-        score = score.view(far.shape).sub_(far, alpha=float(weight))
-        winner = score.flatten(1, 2).numpy().argmax(axis=2)  # (T, th·tw)
+        far = np.square(dy)[:, :, None] + np.square(dx)[:, None]  # (T, th, tw, K)
+        np.sqrt(far, out=far)
+        far *= weight
+        np.subtract(score.reshape(far.shape), far, out=far)
+        winner = far.reshape(len(some), -1, most).argmax(axis=2)  # (T, th·tw)
         owner = np.take_along_axis(contender, winner, axis=1)
         place = rows.pixels[i][:, :, None], columns.pixels[j][:, None]
         labels[place] = owner.reshape(far.shape[:3])

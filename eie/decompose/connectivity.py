@@ -46,10 +46,7 @@ def connect(
         (H, W) int32 label map in which every value 0..K-1 is one 4-connected piece, and (K,) the
         label that each had in `labels`, increasing.
     """
-    from skimage.measure import label
-
-    pieces = label(labels, background=-1, connectivity=1)  # type: ignore[no-untyped-call]
-    pieces = pieces.astype(np.int32) - 1  # (H, W)
+    pieces = _pieces(labels)  # (H, W)
     first, area = _first_pixel_and_area(pieces)  # (P,), (P,)
     name = labels.ravel()[first].astype(np.intp)  # (P,) the label that a piece carries
     graph = _Graph(*_borders(pieces), count=len(area))
@@ -70,6 +67,42 @@ def connect(
     number = np.empty(len(home), dtype=np.int32)
     number[owners] = np.arange(len(owners), dtype=np.int32)
     return number[home][pieces], name[owners]
+
+
+def _pieces(labels: NDArray[np.integer]) -> NDArray[np.int32]:
+    """(H, W) int32: the 4-connected pieces of equal labels, numbered from 0 in reading order.
+
+    Rows are runs of equal labels, and runs that touch are one piece: there are far fewer runs than
+    pixels.
+    """
+    starts = np.ones(labels.shape, dtype=bool)
+    starts[:, 1:] = labels[:, 1:] != labels[:, :-1]
+    run = np.cumsum(starts, dtype=np.int32).reshape(labels.shape) - 1  # (H, W)
+    count = int(run[-1, -1]) + 1
+    joins = labels[1:] == labels[:-1]  # (H − 1, W)
+    # Along two runs that touch, the first pixel tells.
+    joins[:, 1:] &= starts[1:, 1:] | starts[:-1, 1:] | ~joins[:, :-1]
+    above, below = run[:-1][joins], run[1:][joins]
+    first = _first_connected(count, above, below)  # (runs,)
+    number = np.cumsum(first == np.arange(count), dtype=np.int32) - 1  # (runs,)
+    return number[first][run]
+
+
+def _first_connected(count: int, a: IntArray, b: IntArray) -> IntArray:
+    """(count,) the first of all nodes that each is connected with by edges from a to b, (E,) each.
+
+    Every node points to an earlier one of its component until all point to the first. (SciPy's
+    search takes longer to be imported than this to run.)
+    """
+    first = np.arange(count)
+    while len(a):
+        nearer, farther = np.minimum(first[a], first[b]), np.maximum(first[a], first[b])
+        np.minimum.at(first, farther, nearer)
+        while (first[first] != first).any():
+            first = first[first]
+        apart = first[a] != first[b]
+        a, b = a[apart], b[apart]
+    return first
 
 
 @dataclass(frozen=True, eq=False)

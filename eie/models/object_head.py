@@ -238,7 +238,7 @@ class ObjectHead(nn.Module):
         strict, loose = (((chance > limit) * share).sum(dim=1) for limit in (0.7, 0.3))
         stable = strict / loose.clamp(min=1e-6)  # (Q, 3)
         facts = torch.stack([total.log() / 3, sure, stable], dim=2)  # (Q, 3, 3)
-        which = torch.eye(CANDIDATES, device=query.device).expand(len(query), -1, -1)
+        which = torch.eye(CANDIDATES, device=query.device).expand(query.shape[0], -1, -1)
         every = query[:, None].expand(-1, CANDIDATES, -1)  # (Q, 3, D)
         estimated: Tensor = self.quality(torch.cat([every, mean, facts, which], dim=2))
         return estimated[..., 0]
@@ -274,26 +274,49 @@ class ObjectEnsemble(nn.Module):
         Returns:
             probabilities (N, N, 3) that an element is in a query's candidate, scores (N, 3).
         """
+        tokens, related = self.known(graph)  # (M, N, D), (N, N, R)
         every = torch.arange(len(graph.area), device=graph.area.device)
+        told = [
+            self.asked(tokens, graph.area, some, related[some])
+            for some in torch.split(every, block)
+        ]
+        chances, scores = zip(*told, strict=True)
+        return torch.cat(chances), torch.cat(scores)
+
+    def known(self, graph: ElementGraph) -> tuple[Tensor, Tensor]:
+        """What is known of elements before any is asked for: every head's tokens (M, N, D), and
+        the relations (N, N, R) of all pairs."""
+        every = torch.arange(graph.area.shape[0], device=graph.area.device)
         related = relations(graph, every)  # (N, N, R)
         graph = graph._replace(features=self.reduce(graph.features))
         heads = [cast(ObjectHead, head) for head in self.heads]
-        tokens = [head.tokens(graph, related) for head in heads]  # (N, D) each
-        chances, scores = [], []
-        for some in torch.split(every, block):
-            told = [
-                head.candidates(x, graph.area, some, related[some])
-                for head, x in zip(heads, tokens, strict=True)
-            ]
-            chance = torch.stack([made[-1].sigmoid() for made, _ in told])  # (M, Q, N, 3)
-            score = torch.stack([quality.sigmoid() for _, quality in told])  # (M, Q, 3)
-            weight = (SHARPNESS * score).softmax(dim=2)  # (M, Q, 3)
-            mean = torch.einsum("mqnc,mqc->qn", chance, weight) / len(told)  # (Q, N)
-            best = score.amax(dim=2).mean(dim=0)  # (Q,)
-            chances.append(torch.cat([mean[..., None], chance[0, ..., 1:]], dim=2))
-            others = torch.minimum(score[0, :, 1:], best[:, None])  # (Q, 2)
-            scores.append(torch.cat([best[:, None], others], dim=1))
-        return torch.cat(chances), torch.cat(scores)
+        return torch.stack([head.tokens(graph, related) for head in heads]), related
+
+    def asked(
+        self, tokens: Tensor, area: Tensor, queries: Tensor, related: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """:meth:`candidates` of queries (Q,), given what is :meth:`known`.
+
+        Args:
+            tokens: (M, N, D).
+            area: (N,) the elements' shares of the photo.
+            queries: (Q,) indices of elements.
+            related: (Q, N, R), the relations of the queries to all elements.
+        """
+        told = [
+            cast(ObjectHead, head).candidates(x, area, queries, related)
+            for head, x in zip(self.heads, tokens.unbind(0), strict=True)
+        ]
+        chance = torch.stack([made[-1].sigmoid() for made, _ in told])  # (M, Q, N, 3)
+        score = torch.stack([quality.sigmoid() for _, quality in told])  # (M, Q, 3)
+        weight = (SHARPNESS * score).softmax(dim=2)  # (M, Q, 3)
+        mean = torch.einsum("mqnc,mqc->qn", chance, weight) / len(told)  # (Q, N)
+        best = score.amax(dim=2).mean(dim=0)  # (Q,)
+        others = torch.minimum(score[0, :, 1:], best[:, None])  # (Q, 2)
+        return (
+            torch.cat([mean[..., None], chance[0, ..., 1:]], dim=2),
+            torch.cat([best[:, None], others], dim=1),
+        )
 
 
 def placed(geometry: Tensor) -> Tensor:
@@ -334,7 +357,7 @@ def relations(graph: ElementGraph, queries: Tensor) -> Tensor:
     length = way.norm(dim=2)  # (Q, N)
     at, size, near = graph.merged[:, queries]  # (Q, N) each
     alike, touching = likeness[queries], graph.touching[queries].float()  # (Q, N) each
-    same = queries[:, None] == torch.arange(len(area), device=area.device)  # (Q, N)
+    same = queries[:, None] == torch.arange(area.shape[0], device=area.device)  # (Q, N)
     return torch.stack(
         [
             affinity[queries].logit() / 4,

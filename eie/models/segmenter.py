@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from eie.errors import MissingModelError
 from eie.models.devices import choose_device, half_precision
 from eie.models.finite import check_weights
+from eie.models.graph import read_tensors
 from eie.models.hub import first_line
+from eie.models.tiny_graphs import OBJECT_HEADS, TinyGraphs, is_tiny
 from eie.models.weight_hash import file_hash
 
 if TYPE_CHECKING:
@@ -30,9 +32,6 @@ _PIXEL_MEAN, _PIXEL_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 SAFETENSORS = ".safetensors"
 _POSITIONS = "image_encoder.pos_embed"
 """A tensor that all of Segment Anything's sizes have, and the light build has not."""
-
-_OBJECT_HEADS = "object_heads."
-"""Before the names of the tensors that tell objects, in the light build only."""
 
 _WRAPPERS = ("model", "state_dict", "model_state_dict", "sam", "net", "ema")
 _PREFIXES = ("module.", "_orig_mod.", "model.", "sam.", "sam_model.")
@@ -60,7 +59,8 @@ class Segmenter:
     """A loaded segmenter.
 
     Attributes:
-        sam: segment_anything `Sam` in evaluation mode, on its device, in that device's precision.
+        sam: segment_anything `Sam` in evaluation mode, on its device, in that device's precision;
+            or the graphs of the bundled one.
         id: "tiny", "vit_b", "vit_l", "vit_h", or "vit_WIDTHxDEPTH" for other sizes.
         weight_hash: SHA-256 of the weight file, in hex.
     """
@@ -71,7 +71,21 @@ class Segmenter:
 
 
 def load_segmenter(spec: str | Path = TINY, device: str | None = None) -> Segmenter:
-    """Load a segmenter and put it on a device, in half precision if the device is fast in it.
+    """Load a segmenter.
+
+    One of the bundled one's build runs as graphs on the CPU, without PyTorch, unless another device
+    is named; others as :func:`load_sam`, which has the same arguments and errors.
+    """
+    path = TINY_WEIGHTS if spec == TINY else Path(spec)
+    if path.suffix == SAFETENSORS and device in (None, "cpu"):
+        tensors = read_tensors(path)
+        if tensors is not None and is_tiny(tensors):
+            return Segmenter(TinyGraphs(tensors), TINY, file_hash(path))
+    return load_sam(spec, device)
+
+
+def load_sam(spec: str | Path = TINY, device: str | None = None) -> Segmenter:
+    """Load a `Sam` and put it on a device, in half precision if the device is fast in it.
 
     Args:
         spec: "tiny", the path of a Segment Anything checkpoint (.pth or .safetensors; its size is
@@ -191,7 +205,7 @@ def _foreign(family: str | None, path: Path) -> MissingModelError:
 def _tiny(tensors: Mapping[str, Tensor], path: Path) -> Any:
     from eie.models.tiny_sam import build_tiny_sam
 
-    sam = build_tiny_sam(objects=any(name.startswith(_OBJECT_HEADS) for name in tensors))
+    sam = build_tiny_sam(objects=any(name.startswith(OBJECT_HEADS) for name in tensors))
     _fill(sam, tensors, path)
     return sam
 

@@ -20,14 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eie.models.lite0 import (
-    LITE0_PYRAMID,
-    LITE0_STAGES,
-    PIXEL_MEAN,
-    PIXEL_STD,
-    EfficientNetLite0,
-    load_imagenet_weights,
-)
+from eie.models.lite0 import EfficientNetLite0, load_imagenet_weights
+from eie.models.lite0_weights import LITE0_PYRAMID, LITE0_STAGES, PIXEL_MEAN, PIXEL_STD
 from eie.models.object_head import ObjectEnsemble
 from eie.models.sam_modeling import MLP, Attention, MaskDecoder, MLPBlock, PromptEncoder, Sam
 
@@ -36,9 +30,6 @@ LITE0_DEVIATION = (6.2, 8.1, 6.9, 5.6, 2.7)
 
 EMBEDDING_STRIDE = 4
 MASK_STRIDE = 2
-
-LEVEL_STRIDES = (4, 32, 16, 8, 4, 16, 32, 16, 32, 64)
-"""Of what :meth:`PyramidImageEncoder.levels` and :meth:`TinySam.recognised` give, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -299,7 +290,8 @@ class TinyMaskDecoder(MaskDecoder):
 
         upscaled = self.output_upscaling(image)  # (I, c, 2h, 2w)
         output = self.output_hypernetworks_mlps[0](hidden[:, 1])  # (P, c + 1)
-        shift, peak = output.float().view(images, -1, output.shape[1]).tensor_split([-1], dim=2)
+        output = output.float().view(images, -1, output.shape[1])  # (I, P/I, c + 1)
+        shift, peak = output[..., :-1], output[..., -1:]
         # Squares need more digits than bfloat16 has.
         with torch.autocast(upscaled.device.type, enabled=False):
             features = upscaled.float()  # (I, c, 2h, 2w)

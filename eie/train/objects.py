@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from eie.errors import UsageError
 from eie.models.object_head import ElementGraph, ObjectEnsemble, relations
-from eie.models.segmenter import load_segmenter
+from eie.models.segmenter import load_sam
 from eie.train.batch_cache import repeated
 from eie.train.images import Folder, TrainingImages, read_training_images
 from eie.train.loop import averaged_weights, claim, has_checkpoint, train
@@ -49,7 +49,7 @@ class ObjectStage:
         self, settings: ObjectSettings, images: TrainingImages, run: Path, fit: bool = True
     ) -> None:
         self.settings = settings
-        self.segmenter = load_segmenter(settings.segmenter, "cpu")
+        self.segmenter = load_sam(settings.segmenter, "cpu")
         draw = partial(draw_batch, self.segmenter, images, settings)
         self.batch = repeated(ObjectBatch, draw, run / "batches", settings.batches)
         torch.manual_seed(settings.loop.seed)
@@ -256,7 +256,7 @@ def save_weights(run: Path, path: Path, segmenter: str) -> None:
     """
     from safetensors.torch import save_file
 
-    sam = load_segmenter(segmenter, "cpu").sam
+    sam = load_sam(segmenter, "cpu").sam
     sam.object_heads = ObjectEnsemble()
     sam.object_heads.load_state_dict(averaged_weights(run))
     half = {name: tensor.half().contiguous() for name, tensor in sam.state_dict().items()}

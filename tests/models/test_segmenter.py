@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 import eie.models.segmenter as segmenter_module
 from eie.errors import MissingModelError, UsageError
 from eie.models.devices import choose_device, half_precision
-from eie.models.segmenter import load_segmenter
+from eie.models.segmenter import load_sam, load_segmenter
 from eie.models.tiny_sam import build_tiny_sam
 
 
@@ -70,7 +70,7 @@ def test_the_published_sizes_are_known(tmp_path: Path, name: str) -> None:
 def test_weights_of_the_tiny_build_are_read_from_safetensors(tmp_path: Path) -> None:
     tensors = build_tiny_sam().state_dict()
     save_file({n: t.half().contiguous() for n, t in tensors.items()}, tmp_path / "t.safetensors")
-    loaded = load_segmenter(tmp_path / "t.safetensors", "cpu")
+    loaded = load_sam(tmp_path / "t.safetensors", "cpu")
     assert loaded.id == "tiny"
     assert loaded.sam.mask_decoder.mask_tokens.weight.dtype == torch.float32
     name = "mask_decoder.mask_tokens.weight"

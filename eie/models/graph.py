@@ -1,0 +1,114 @@
+"""Networks as ONNX graphs, run by ONNX Runtime: what the bundled models need is no PyTorch.
+
+graphs/NAME.onnx    the arithmetic of a network, without weights
+graphs/index.json   which weights each graph takes, by name and shape
+
+The weights stay where training puts them, in safetensors files; :mod:`eie.models.export` makes the
+graphs from the networks. PyTorch takes a second to be imported, ONNX Runtime a fiftieth of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.errors import MissingModelError
+from eie.models.finite import finite
+
+GRAPHS = Path(__file__).parent / "graphs"
+INDEX = "index.json"
+
+Tensors = Mapping[str, NDArray[Any]]
+Shapes = Mapping[str, list[int]]
+
+_ERRORS = 3
+"""ONNX Runtime's severity from which on it writes to standard error."""
+
+
+class Graph:
+    """A network with its weights.
+
+    Args:
+        name: of the graph.
+        tensors: float16 or float32 weights, among others.
+        what: the network's name in messages.
+    """
+
+    def __init__(self, name: str, tensors: Tensors, what: str) -> None:
+        import onnxruntime
+
+        values = {
+            weight: onnxruntime.OrtValue.ortvalue_from_numpy(
+                np.array(tensors[weight], np.float32, order="C")
+            )
+            for weight in weights_of(name)
+        }
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _ERRORS
+        options.enable_cpu_mem_arena = False  # each network runs once or twice: memory goes back
+        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", 0))  # as PyTorch's
+        # Threads that look for work all the time take processor time from others.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_external_initializers(list(values), list(values.values()))
+        self.what = what
+        self._session = onnxruntime.InferenceSession(
+            GRAPHS / f"{name}.onnx", options, providers=["CPUExecutionProvider"]
+        )
+
+    def __call__(self, **inputs: NDArray[Any]) -> list[NDArray[np.float32]]:
+        """The outputs, in order.
+
+        Raises:
+            MissingModelError: one is not all finite numbers.
+        """
+        outputs: list[NDArray[np.float32]] = self._session.run(None, inputs)
+        for output in outputs:
+            finite(output, self.what)
+        return outputs
+
+
+@cache
+def index() -> Mapping[str, Shapes]:
+    """Shapes of the weights of all graphs and of the files that they are in, by name."""
+    content: dict[str, Shapes] = json.loads((GRAPHS / INDEX).read_bytes())
+    return content
+
+
+def weights_of(name: str) -> Shapes:
+    """Names and shapes of the weights that a graph takes."""
+    return index()[name]
+
+
+def is_known(name: str, tensors: Tensors) -> bool:
+    """Whether tensors are just those of a network that graphs were made of: names and shapes."""
+    return index()[name] == {weight: list(value.shape) for weight, value in tensors.items()}
+
+
+def read_tensors(path: Path) -> dict[str, NDArray[Any]] | None:
+    """The tensors of a safetensors file; None if NumPy can't hold them, or there is no such file.
+
+    Raises:
+        MissingModelError: one is not all finite numbers.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError, TypeError, ValueError, KeyError, AttributeError):
+        return None
+    for name, value in tensors.items():
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise MissingModelError(
+                f"its weights are not all finite numbers: {name}",
+                where=str(path),
+                hint="they are damaged, or the training that made them came apart",
+            )
+    return tensors
