@@ -6,14 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from eie.elements import ElementSet, Embeddings, Source
 
 if TYPE_CHECKING:
-    from eie.models.content import LoadedEncoder
+    from eie.models.content import PatchEncoder
 
 __all__ = ["encode"]
 
-BATCH = 128
+BATCH = 256
 """Patches encoded at a time. Batches are filled up to it: libraries choose their kernels, and with
 them the order of sums, by size, and a patch is to get the same embedding in whatever company."""
 
@@ -32,9 +34,9 @@ def encode(
         UsageError: a source has no pixels.
         MissingModelError: the model is not there, damaged, or of another kind.
     """
-    from eie.models.content import load_content_encoder
+    from eie.models.content import load_patch_encoder
 
-    encoder = load_content_encoder(model, device)
+    encoder = load_patch_encoder(model, device)
     sources = tuple(
         source
         if source.embeddings and source.embeddings.encoder_hash == encoder.weight_hash
@@ -44,16 +46,13 @@ def encode(
     return replace(elements, sources=sources)
 
 
-def _embed(source: Source, encoder: LoadedEncoder) -> Embeddings:
-    import torch
-    from torch.nn import functional as F
-
+def _embed(source: Source, encoder: PatchEncoder) -> Embeddings:
     from eie.encode.patches import cut_patches
 
-    model = encoder.model
-    patches = cut_patches(source, model.config.patch_size)  # (P, 4, S, S)
-    filled = F.pad(patches, (0, 0, 0, 0, 0, 0, 0, -len(patches) % BATCH))
-    with torch.inference_mode():
-        values = torch.cat([model(part.to(model.device)) for part in filled.split(BATCH)])
-    values = values[: len(patches)].float().cpu()
-    return Embeddings(values.numpy(), encoder.name, encoder.weight_hash)
+    size = encoder.patch_size
+    patches = cut_patches(source, size)  # (P, 4, S, S)
+    count = len(patches)
+    filled = np.zeros((count + -count % BATCH, 4, size, size), np.float32)
+    filled[:count] = patches
+    parts = [encoder.embed(filled[n : n + BATCH]) for n in range(0, len(filled), BATCH)]
+    return Embeddings(np.concatenate(parts)[:count], encoder.name, encoder.weight_hash)

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from eie.elements import Source
 from eie.errors import UsageError
@@ -37,7 +36,7 @@ def source_rgb(source: Source) -> np.ndarray:
     return pixels[:, :, :3]
 
 
-def cut_patches(source: Source, size: int) -> Tensor:
+def cut_patches(source: Source, size: int) -> NDArray[np.float32]:
     """Cut every patch of a source and resample it to `size`×`size`.
 
     Returns:
@@ -47,20 +46,20 @@ def cut_patches(source: Source, size: int) -> Tensor:
     pixels, label_map = source_rgb(source), source.label_map
     corner = np.round(source.home_box[:, :2] - source.home_box[:, 2:] / 2).astype(np.int64)
     extent = np.round(source.home_box[:, 2:]).astype(np.int64)
-    patches = torch.empty(source.patches, 4, size, size)
+    patches = np.empty((source.patches, 4, size, size), np.float32)
     for rows, side in _windows_of_like_size(extent):
         window = _masked_windows(pixels, label_map, rows, corner[rows], side)  # (n, 4, side, side)
         down = resample_matrix(extent[rows, 1], side, size)  # (n, size, side)
         across = resample_matrix(extent[rows, 0], side, size)  # (n, size, side)
         sample = down[:, None] @ window @ across[:, None].mT  # (n, 4, size, size)
         mask = sample[:, 3:]
-        sample[:, :3] /= mask.clamp_min(1e-4)
+        sample[:, :3] /= np.maximum(mask, np.float32(1e-4))
         sample[:, :3] *= mask > 1e-4
-        patches[torch.from_numpy(rows)] = sample
+        patches[rows] = sample
     return patches
 
 
-def resample_matrix(length: np.ndarray, window: int, size: int) -> Tensor:
+def resample_matrix(length: np.ndarray, window: int, size: int) -> NDArray[np.float32]:
     """Antialiased linear resampling of the first `length` samples of a window to `size` samples.
 
     Args:
@@ -69,13 +68,15 @@ def resample_matrix(length: np.ndarray, window: int, size: int) -> Tensor:
     Returns:
         (n, size, window) float32 whose rows sum to 1 and are zero from `length` on.
     """
-    extent = torch.from_numpy(np.asarray(length, dtype=np.float32))[:, None, None]  # (n, 1, 1)
-    centre = (torch.arange(size)[None, :, None] + 0.5) * extent / size - 0.5  # (n, size, 1)
-    position = torch.arange(window, dtype=torch.float32)[None, None, :]  # (1, 1, window)
-    reach = (extent / size).clamp_min(1.0)
-    weight = (1 - (position - centre).abs() / reach).clamp_min(0.0)  # (n, size, window)
-    weight = weight * (position < extent)
-    return weight / weight.sum(dim=2, keepdim=True)
+    extent = np.asarray(length, dtype=np.float32)[:, None, None]  # (n, 1, 1)
+    half = np.float32(0.5)
+    centre = (np.arange(size, dtype=np.float32)[:, None] + half) * extent / size - half
+    position = np.arange(window, dtype=np.float32)  # (window,)
+    reach = np.maximum(extent / size, 1)  # (n, 1, 1)
+    weight = np.maximum(1 - np.abs(position - centre) / reach, 0)  # (n, size, window)
+    weight *= position < extent
+    weight /= weight.sum(axis=2, keepdims=True)
+    return weight
 
 
 def _windows_of_like_size(extent: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
@@ -90,7 +91,7 @@ def _windows_of_like_size(extent: np.ndarray) -> Iterator[tuple[np.ndarray, int]
 
 def _masked_windows(
     pixels: np.ndarray, label_map: np.ndarray, labels: np.ndarray, corner: np.ndarray, side: int
-) -> Tensor:
+) -> NDArray[np.float32]:
     """(n, 4, side, side) float32 windows from `corner` (x, y) on: masked RGB in [0, 1] and mask."""
     height, width = label_map.shape
     step = np.arange(side)
@@ -102,4 +103,4 @@ def _masked_windows(
     window[:, :3] = np.moveaxis(pixels[y, x], 3, 1)  # (n, 3, side, side)
     window[:, :3] *= mask[:, None] / np.float32(255)
     window[:, 3] = mask
-    return torch.from_numpy(window)
+    return window

@@ -66,7 +66,7 @@ class Basis:
 
 def patches_of(source: Source) -> Patches:
     """The patches of a source, in the order of its labels."""
-    patches = cut_patches(source, SIDE).numpy()  # (P, 4, SIDE, SIDE)
+    patches = cut_patches(source, SIDE)  # (P, 4, SIDE, SIDE)
     return (patches * 255).round().astype(np.uint8)
 
 

@@ -7,14 +7,20 @@ MODEL/
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from eie.errors import MissingModelError
+from eie.models.content_graphs import load_encoder_graph
 from eie.models.devices import choose_device
 from eie.models.finite import check_weights, watched
-from eie.models.folder_model import WEIGHTS_FILE
+from eie.models.folders import WEIGHTS_FILE
 from eie.models.hub import HINT, first_line, model_folder
 from eie.models.weight_hash import file_hash
 
@@ -61,6 +67,52 @@ def load_content_encoder(model: str | Path = TINY, device: str | None = None) ->
 
     loaded, weights = _load(ContentEncoder, model, ENCODER_FOLDER, device)
     return LoadedEncoder(loaded, _name(model), weights)
+
+
+@dataclass(frozen=True, eq=False)
+class PatchEncoder:
+    """A content encoder as :func:`eie.encode.encode` takes it.
+
+    Attributes:
+        embed: (N, 4, S, S) float32 masked RGB and mask, in [0, 1] ⇒ (N, D) float32.
+        patch_size: side S of a patch.
+        name: of the model.
+        weight_hash: SHA-256 of its weights in hex.
+    """
+
+    embed: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    patch_size: int
+    name: str
+    weight_hash: str
+
+
+def load_patch_encoder(model: str | Path = TINY, device: str | None = None) -> PatchEncoder:
+    """Load a content encoder for use: arguments and errors as :func:`load_content_encoder`.
+
+    One of the bundled one's build runs as a graph on the CPU, without PyTorch, unless another
+    device is named.
+    """
+    folder = _graph_folder(model, ENCODER_FOLDER, device)
+    if folder is not None and (graph := load_encoder_graph(folder)) is not None:
+        weights = file_hash(folder / WEIGHTS_FILE)
+        return PatchEncoder(graph.embed, graph.patch_size, _name(model), weights)
+    loaded = load_content_encoder(model, device)
+    size = loaded.model.config.patch_size
+    return PatchEncoder(partial(_embed, loaded.model), size, loaded.name, loaded.weight_hash)
+
+
+def _embed(model: ContentEncoder, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+    import torch
+
+    with torch.inference_mode():
+        embeddings = model(torch.from_numpy(patches).to(model.device))
+    return embeddings.float().cpu().numpy()
+
+
+def _graph_folder(model: str | Path, subfolder: str, device: str | None) -> Path | None:
+    """Where a part of a model lies, if it may run as a graph: locally and on the CPU."""
+    folder = EMBEDDED / TINY if model == TINY else Path(model)
+    return folder / subfolder if device in (None, "cpu") else None
 
 
 def load_light_decoder(model: str | Path = TINY, device: str | None = None) -> LoadedDecoder:

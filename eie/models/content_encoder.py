@@ -83,12 +83,18 @@ class ContentEncoder(FolderModel):
         Returns:
             (N, D) embeddings.
         """
+        added = self.added(patches)  # (N, D)
+        if self.linear is None:
+            return added
+        coded: Tensor = self.linear(patches, added)
+        return coded
+
+    def added(self, patches: Tensor) -> Tensor:
+        """(N, 4, S, S) ⇒ (N, D): what the convolutions add to the linear code, if there is one;
+        else all."""
         image = patches * 2 - 1  # (N, 4, S, S)
         if self.config.unshuffle:
             image = nn.functional.pixel_unshuffle(image, 2)  # (N, 16, S/2, S/2)
         features = self.convolutions(image.contiguous(memory_format=torch.channels_last))
         embedding = features.flatten(1).float()  # (N, D/cells, S/16, S/16) ⇒ (N, D)
-        if self.linear is None:
-            return embedding
-        coded: Tensor = self.linear(patches, STEP * embedding)
-        return coded
+        return embedding if self.linear is None else STEP * embedding

@@ -16,6 +16,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from eie.models.content import EMBEDDED, ENCODER_FOLDER, TINY
+from eie.models.content_encoder import ContentEncoder
+from eie.models.content_graphs import ENCODER, ENCODER_WEIGHTS
 from eie.models.graph import GRAPHS, INDEX
 from eie.models.object_head import ElementGraph, ObjectEnsemble
 from eie.models.tiny_graphs import OBJECT_HEADS
@@ -97,11 +100,23 @@ class ObjectMasks(nn.Module):
         return self.object_heads.asked(tokens, area, queries, related)
 
 
+class AddedCode(nn.Module):
+    """The content encoder's convolutions: patches ⇒ what they add to the linear code."""
+
+    def __init__(self, encoder: ContentEncoder) -> None:
+        super().__init__()
+        self.convolutions = encoder.convolutions
+        self._added = encoder.added
+
+    def forward(self, patches: Tensor) -> Tensor:
+        return self._added(patches)
+
+
 def export(folder: Path) -> None:
     """Write all graphs and their index."""
     folder.mkdir(parents=True, exist_ok=True)
     index: dict[str, dict[str, list[int]]] = {}
-    for part in (_segmenter,):
+    for part in (_segmenter, _content, _arithmetic):
         for name, content, weights in part(index):
             (folder / f"{name}.onnx").write_bytes(content)
             index[name] = weights
@@ -143,6 +158,26 @@ def _segmenter(index: dict[str, dict[str, list[int]]]) -> Any:
     }
     free = {"tokens": (1,), "area": (0,), "queries": (0,), "related": (0, 1)}
     yield _traced("object_masks", ObjectMasks(heads), asked, free)
+
+
+def _content(index: dict[str, dict[str, list[int]]]) -> Any:
+    folder = EMBEDDED / TINY
+    encoder = ContentEncoder.from_folder(folder / ENCODER_FOLDER)
+    index[ENCODER_WEIGHTS] = _shapes(encoder)
+    patches = torch.rand(5, 4, encoder.config.patch_size, encoder.config.patch_size)
+    yield _traced(ENCODER, AddedCode(encoder), {"patches": patches}, {"patches": (0,)})
+
+
+class Product(nn.Module):
+    """Of two matrices."""
+
+    def forward(self, rows: Tensor, table: Tensor) -> Tensor:
+        return rows @ table
+
+
+def _arithmetic(_: dict[str, dict[str, list[int]]]) -> Any:
+    inputs = {"rows": torch.rand(5, 6), "table": torch.rand(6, 7)}
+    yield _traced("product", Product(), inputs, {"rows": (0, 1), "table": (0, 1)})
 
 
 def _shapes(network: nn.Module) -> dict[str, list[int]]:

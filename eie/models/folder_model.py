@@ -15,8 +15,7 @@ from typing import Any, Self
 import torch
 from torch import nn
 
-CONFIG_FILE = "config.json"
-WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
+from eie.models.folders import CONFIG_FILE, WEIGHTS_FILE
 
 
 class FolderModel(nn.Module):

@@ -74,6 +74,18 @@ class Graph:
         return outputs
 
 
+def product(rows: NDArray[np.float32], table: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, Q), (Q, P) ⇒ (N, P), each row as if it were alone with any other."""
+    alone = len(rows) == 1  # one row goes another way, and rounds otherwise
+    (values,) = _product()(rows=np.repeat(rows, 2, axis=0) if alone else rows, table=table)
+    return values[:1] if alone else values
+
+
+@cache
+def _product() -> Graph:
+    return Graph("product", {}, "a matrix product")
+
+
 @cache
 def index() -> Mapping[str, Shapes]:
     """Shapes of the weights of all graphs and of the files that they are in, by name."""

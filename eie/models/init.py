@@ -45,7 +45,7 @@ def init_model(
         ResourceError: `output` cannot be written.
     """
     from eie.models.element_model import element_model_folder
-    from eie.models.folder_model import WEIGHTS_FILE
+    from eie.models.folders import WEIGHTS_FILE
     from eie.models.hub import model_folder
     from eie.models.weight_hash import file_hash
 

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eie.models.folder_model import FolderModel
+from eie.models.linear_code import to_rgb
 from eie.models.local_attention import FeedForward, LocalAttention, nearest_elements
-from eie.models.masked_pca import MaskedPCA, to_rgb
+from eie.models.masked_pca import MaskedPCA
 from eie.models.placement import TILE, place
 
 GRID = 4

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from eie.models.content_encoder import ContentEncoder
 from eie.models.light_decoder import LightDecoder
-from eie.models.masked_pca import (
+from eie.models.linear_code import (
     DISTANCE_UNIT,
     SHAPE_NOISE,
     border_weight,

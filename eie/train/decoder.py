@@ -31,7 +31,7 @@ from eie.models.diffusion import save_diffusion_model
 from eie.models.element_attention import ElementAttention
 from eie.models.element_model import element_model_folder
 from eie.models.feature_distance import FeatureDistance, load_feature_distance
-from eie.models.folder_model import WEIGHTS_FILE
+from eie.models.folders import WEIGHTS_FILE
 from eie.models.text import ReadText
 from eie.models.weight_hash import file_hash
 from eie.train.batch_cache import repeated

@@ -94,7 +94,7 @@ class DecomposedPhotos:
         pixels = _working_photo(self.files[index], self.settings)
         elements = decompose(pixels, segmenter=self.segmenter, elements=self._elements(index))
         source: Source = elements.sources[0]
-        patches = cut_patches(source, self.patch_size).mul(255).round().byte().numpy()
+        patches = cut_patches(source, self.patch_size)  # (P, 4, S, S)
         path.parent.mkdir(parents=True, exist_ok=True)
         with write_atomically(path) as file:
             np.savez(
@@ -102,7 +102,7 @@ class DecomposedPhotos:
                 pixels=pixels,
                 label_map=source.label_map,
                 box=source.home_box,
-                patches=patches,
+                patches=np.round(patches * 255).astype(np.uint8),
             )
 
 

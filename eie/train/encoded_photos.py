@@ -112,7 +112,7 @@ class EncodedPhotos:
         patches = cut_patches(source, encoder.config.patch_size)  # (P, 4, S, S)
         box = torch.from_numpy(source.home_box).float()[None]
         with torch.inference_mode():
-            embeddings = encoder(patches)  # (P, D)
+            embeddings = encoder(torch.from_numpy(patches))  # (P, D)
             present = torch.ones(1, len(embeddings), dtype=torch.bool)
             light = decoder(embeddings[None], box, present, label_map.shape)[0]  # (3, H, W)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -122,7 +122,7 @@ class EncodedPhotos:
                 pixels=pixels,
                 label_map=source.label_map,
                 box=source.home_box,
-                patches=patches.mul(255).round().byte().numpy(),
+                patches=np.round(patches * 255).astype(np.uint8),
                 embeddings=embeddings.numpy(),
                 light=light.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy(),
             )

@@ -7,7 +7,7 @@ from eie.errors import MissingModelError
 from eie.models.content import load_content_encoder, load_light_decoder, save_content_model
 from eie.models.content_encoder import ContentEncoder
 from eie.models.light_decoder import LightDecoder, PatchHead
-from tests.models.test_masked_pca import smooth_basis
+from tests.models.test_linear_code import smooth_basis
 
 CODE = {"embedding_dim": 32, "patch_size": 16}
 SMALL = {"token_dim": 16, "self_layers": 2, "trunk_dim": 16, "cross_layers": 2, "heads": 2}

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import torch
 
-from eie.models.masked_pca import (
+from eie.models.linear_code import (
     DISTANCE_LIMIT,
     FAR_WEIGHT,
     SHAPE_NOISE,
