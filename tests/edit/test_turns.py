@@ -266,6 +266,6 @@ def test_the_account_tells_the_angle_and_what_is_wrong(quilt: ElementSet) -> Non
 
 
 def test_what_leans_too_far_is_refused(quilt: ElementSet) -> None:
-    turned = edit(quilt, [Rotate("0", "45")])
-    with pytest.raises(UsageError, match=r"element 0 would"):
-        edit(turned, [Scale("0", "90000,0.001")])
+    turned = edit(quilt, [Rotate("0", "60")])
+    with pytest.raises(UsageError, match=r"element 0 would lie or reach farther"):
+        edit(turned, [Scale("0", "150000,0.01")])
