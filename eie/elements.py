@@ -8,7 +8,8 @@ changes the table and never what a source shows, so every edit can be taken back
 patches (:mod:`eie.edit.parting`). Everything here is an immutable value: operations return a
 changed copy (`dataclasses.replace`).
 
-Boxes are (cx, cy, w, h) in pixels; :mod:`eie.geometry` states the coordinate frame.
+Boxes are (cx, cy, w, h) in pixels; :mod:`eie.geometry` states the coordinate frame, and how boxes
+are turned.
 """
 
 from __future__ import annotations
@@ -22,7 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.errors import BadInputError
-from eie.geometry import Boxes, Transform, patch_boxes, transform_between
+from eie.geometry import (
+    Boxes,
+    Transform,
+    boxes_around,
+    frames,
+    patch_boxes,
+    shared,
+    transform_between,
+)
 
 MAX_ELEMENTS = 65_535
 """Most elements of a table and most patches of a source; a label map then fits uint16."""
@@ -147,6 +156,10 @@ class ElementTable:
         z: (N,) int32, larger is nearer to the viewer; ties: see :attr:`ElementSet.paint_order`.
         visible: (N,) bool, False once deleted.
         flip: (N, 2) bool, mirrored (left-right, top-bottom) within its box.
+        angle: (N,) float64 in (−180, 180], degrees by which the box, and what it shows, is turned
+            about its centre, clockwise as seen.
+        shear: (N,) float64, by how much it leans before it is turned; only what was turned and
+            then scaled unevenly does.
     """
 
     id: NDArray[np.int32]
@@ -156,6 +169,8 @@ class ElementTable:
     z: NDArray[np.int32]
     visible: NDArray[np.bool_]
     flip: NDArray[np.bool_]
+    angle: NDArray[np.float64]
+    shear: NDArray[np.float64]
 
     def __post_init__(self) -> None:
         for column in fields(self):
@@ -176,7 +191,25 @@ class ElementTable:
             z=np.zeros(count, dtype=np.int32),
             visible=np.ones(count, dtype=bool),
             flip=np.zeros((count, 2), dtype=bool),
+            angle=np.zeros(count),
+            shear=np.zeros(count),
         )
+
+    @property
+    def turned(self) -> NDArray[np.bool_]:
+        """(N,) bool, whose boxes do not stand upright."""
+        turned: NDArray[np.bool_] = (self.angle != 0) | (self.shear != 0)
+        return turned
+
+    @property
+    def frame(self) -> NDArray[np.float64]:
+        """(N, 2, 2) the frames of the boxes, see :mod:`eie.geometry`."""
+        return frames(self.angle, self.shear)
+
+    @property
+    def upright_box(self) -> Boxes:
+        """(N, 4) the smallest upright boxes around the elements' boxes, turned as they are."""
+        return boxes_around(self.box, self.angle, self.shear)
 
     def take(self, rows: NDArray[Any]) -> ElementTable:
         """The rows chosen by an index or boolean array, in its order."""
@@ -282,9 +315,12 @@ class ElementSet:
 
     @property
     def untouched(self) -> NDArray[np.bool_]:
-        """(N,) bool: visible elements of source 0 that stand unflipped and unscaled at home."""
+        """(N,) bool: visible elements of source 0 that stand as they were at home."""
         table = self.table
-        away = (table.box != self.home_box).any(axis=1) | table.flip.any(axis=1)
+        away = (table.box != self.home_box).any(axis=1) | (table.shear != 0)
+        # Mirrored both ways is turned by half.
+        both = table.flip.all(axis=1) & (table.angle == 180)
+        away |= (table.flip.any(axis=1) | (table.angle != 0)) & ~both
         untouched: NDArray[np.bool_] = (table.source == 0) & table.visible & ~away
         return untouched
 
@@ -297,7 +333,21 @@ class ElementSet:
         """The map of the element in `row` from pixels of its source to pixels of the canvas."""
         table = self.table
         home = self.sources[table.source[row]].home_box[table.patch[row]]
-        return transform_between(home, table.box[row], table.flip[row])
+        turn = float(table.angle[row]), float(table.shear[row])
+        return transform_between(home, table.box[row], table.flip[row], *turn)
+
+    def transforms(self, rows: Sequence[int] | NDArray[np.integer]) -> list[Transform]:
+        """The maps of several rows; elements of one source that were carried as one share one."""
+        found = [self.transform(int(row)) for row in rows]
+        if all(transform.upright for transform in found):
+            return found
+        home, at = self.home_box, np.asarray(rows)
+        for index in np.unique(self.table.source[at]).tolist():
+            own = np.flatnonzero(self.table.source[at] == index)
+            alike = shared([found[place] for place in own], home[at[own]])
+            for place, transform in zip(own.tolist(), alike, strict=True):
+                found[place] = transform
+        return found
 
     @property
     def next_id(self) -> int:
@@ -417,6 +467,10 @@ def _validate_table(table: ElementTable, sources: Sequence[Source], where: str) 
         raise BadInputError("a box is not finite", where=f"{where}/box")
     if (table.box[:, 2:] <= 0).any():
         raise BadInputError("a box has no size", where=f"{where}/box")
+    if not ((table.angle > -180) & (table.angle <= 180)).all():
+        raise BadInputError("an angle is not in (−180, 180]", where=f"{where}/angle")
+    if not np.isfinite(table.shear).all():
+        raise BadInputError("a shear is not finite", where=f"{where}/shear")
 
 
 def _validate_groups(groups: Groups, table: ElementTable, where: str) -> None:

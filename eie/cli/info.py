@@ -76,6 +76,8 @@ def element_rows(elements: ElementSet) -> Iterator[dict[str, Any]]:
             "z": int(table.z[row]),
             "visible": bool(table.visible[row]),
             "flip": table.flip[row].tolist(),
+            "angle": float(table.angle[row]),
+            "shear": float(table.shear[row]),
         }
 
 
@@ -115,6 +117,8 @@ def _state(row: dict[str, Any]) -> str:
         "deleted": not row["visible"],
         "moved": row["box"][:2] != row["home_box"][:2],
         "resized": row["box"][2:] != row["home_box"][2:],
+        f"turned by {row['angle']:g}°": row["angle"] != 0,
+        f"leaning by {row['shear']:.3g}": row["shear"] != 0,
         "flipped": any(row["flip"]),
         f"from source {row['source']}": row["source"] > 0,
     }

@@ -49,7 +49,8 @@ def account_of(
     elements, rows = taken
     share = float(_areas_on_canvas(elements, rows).sum()) / math.prod(elements.canvas)
     named = f": {spans(elements.table.id[rows])}" if ids else ""
-    yield f"{operation.done} {_counted(rows)}, {_place(elements, rows)}; {_percent(share)}{named}"
+    what = f"{operation.done} {_counted(rows)}{operation.manner}"
+    yield f"{what}, {_place(elements, rows)}; {_percent(share)}{named}"
     texts = [str(selection) for selection in operation.selections.values()]
     asked = any(text.startswith("all") for text in texts)
     signs = {sign for selection in operation.selections.values() for sign, _ in selection.terms}
@@ -104,8 +105,9 @@ def alike_neighbours(elements: ElementSet, rows: Rows) -> list[int]:
 
 def _lie_together(elements: ElementSet, others: Rows, rows: Rows) -> NDArray[np.bool_]:
     """(K,) bool, which of the others were carried from the photo as one of the rows was."""
-    places = {elements.transform(int(row)) for row in rows}
-    return np.array([elements.transform(int(row)) in places for row in others], dtype=bool)
+    transforms = elements.transforms(np.concatenate([rows, others]))
+    places = set(transforms[: len(rows)])
+    return np.array([there in places for there in transforms[len(rows) :]], dtype=bool)
 
 
 def _areas_on_canvas(elements: ElementSet, rows: Rows) -> NDArray[np.float64]:
@@ -123,7 +125,7 @@ def _areas_on_canvas(elements: ElementSet, rows: Rows) -> NDArray[np.float64]:
 
 
 def _place(elements: ElementSet, rows: Rows) -> str:
-    x, y, width, height = common_box(elements.table.box[rows])
+    x, y, width, height = common_box(elements.table.upright_box[rows])
     return f"{width:.0f}×{height:.0f} px around {x:.0f},{y:.0f}"
 
 

@@ -197,9 +197,8 @@ def instance_rows(elements: ElementSet, row: int, among: RowMask) -> Rows:
     rows = np.flatnonzero(among & (table.source == table.source[row]))
     copies = rows[(table.patch[rows] == table.patch[row]) & (rows != row)]
     transforms = [elements.transform(int(instance)) for instance in (row, *copies)]
-    scale = np.array([t.scale for t in transforms])  # (I, 2)
-    offset = np.array([t.offset for t in transforms])  # (I, 2)
-    expected = elements.home_box[rows, None, :2] * scale + offset  # (K, I, 2)
+    x, y = elements.home_box[rows, :2].T  # 2 × (K,)
+    expected = np.stack([np.stack(t.apply(x, y), axis=1) for t in transforms], axis=1)  # (K, I, 2)
     distance = np.linalg.norm(table.box[rows, None, :2] - expected, axis=2)  # (K, I)
     mine = distance.argmin(axis=1) == 0
     rows, distance = rows[mine], distance[mine, 0]

@@ -46,6 +46,11 @@ class Operation(ABC):
     parts_things: ClassVar[bool] = False
     """Whether a thing is torn by it that is not taken whole."""
 
+    @property
+    def manner(self) -> str:
+        """How it did so, as in " by 30°"."""
+        return ""
+
     def __post_init__(self) -> None:
         for field_ in fields(self):
             text = getattr(self, field_.name)

@@ -123,16 +123,14 @@ def _under(
     source = elements.sources[elements.table.source[row]]
     patch = int(elements.table.patch[row])
     window = _window(source, patch)
-    transform = elements.transform(row)
-    places, within = [], []
-    for span, scale, offset, limit in zip(
-        window, transform.scale[::-1], transform.offset[::-1], white.shape, strict=True
-    ):
-        place = np.floor(scale * (np.arange(span.start, span.stop) + 0.5) + offset)
-        places.append(np.clip(place, 0, limit - 1).astype(np.intp))
-        within.append((place >= 0) & (place < limit))
+    down, across = (np.arange(span.start, span.stop) + 0.5 for span in window)
+    x, y = elements.transform(row).apply(across[None], down[:, None])
+    column, line = np.floor(x), np.floor(y)  # (h, w), or (1, w) and (h, 1)
+    height, width = white.shape
+    within = (column >= 0) & (column < width) & (line >= 0) & (line < height)
+    column, line = column.clip(0, width - 1), line.clip(0, height - 1)
     own = source.label_map[window] == patch
-    return own, own & white[np.ix_(*places)] & np.logical_and.outer(*within)
+    return own, own & within & white[line.astype(np.intp), column.astype(np.intp)]
 
 
 def _parted(elements: ElementSet, inside: Mapping[Patch, NDArray[np.bool_]]) -> ElementSet:
@@ -247,6 +245,8 @@ def _box_of_part(shown: ElementTable, whole: Boxes, part: Boxes) -> Boxes:
     """
     scale = shown.box[:, 2:] / whole[:, 2:]
     way = np.where(shown.flip, -scale, scale) * (part[:, :2] - whole[:, :2])
+    if shown.turned.any():
+        way = (shown.frame @ way[:, :, None])[:, :, 0]
     return np.hstack([shown.box[:, :2] + way, scale * part[:, 2:]])
 
 

@@ -35,7 +35,7 @@ def row_at(elements: ElementSet, x: float, y: float, among: RowMask) -> int | No
     column = min(math.floor(x), elements.canvas.width - 1)
     line = min(math.floor(y), elements.canvas.height - 1)
     centre = np.array([column + 0.5, line + 0.5])
-    box = elements.table.box
+    box = elements.table.upright_box
     inside = among & (np.abs(centre - box[:, :2]) <= box[:, 2:] / 2).all(axis=1)
     order = elements.paint_order
     for row in order[inside[order]][::-1]:
@@ -52,10 +52,10 @@ def rows_on_canvas(elements: ElementSet, among: RowMask) -> NDArray[np.int32]:
     """
     height, width = elements.canvas
     front = np.full((height, width), -1, dtype=np.int32)  # (H, W)
-    order = elements.paint_order
+    order, edges = elements.paint_order, corners(elements.table.upright_box)
     for row in order[among[order]]:
         # A pixel belongs to the box that its centre lies in.
-        x0, y0, x1, y1 = np.ceil(corners(elements.table.box[row]) - 0.5)
+        x0, y0, x1, y1 = np.ceil(edges[row] - 0.5)
         left, right = (int(np.clip(edge, 0, width)) for edge in (x0, x1))
         top, bottom = (int(np.clip(edge, 0, height)) for edge in (y0, y1))
         shown = _shown(elements, row, (left, right), (top, bottom))
@@ -66,19 +66,23 @@ def rows_on_canvas(elements: ElementSet, among: RowMask) -> NDArray[np.int32]:
 def _shown(
     elements: ElementSet, row: int, columns: tuple[int, int], lines: tuple[int, int]
 ) -> NDArray[np.bool_]:
-    """Which pixels of a window of the canvas, inside its box, an element covers: (h, w) bool."""
+    """Which pixels of a window of the canvas an element covers: (h, w) bool.
+
+    Args:
+        columns, lines: of the window, within the upright box around the element's.
+    """
     table = elements.table
     source = elements.sources[table.source[row]]
-    transform = elements.transform(row)
     height, width = source.label_map.shape
-    there = [
-        np.clip((np.arange(*span) + 0.5 - offset) // scale, 0, limit - 1).astype(np.intp)
-        for span, scale, offset, limit in zip(
-            (columns, lines), transform.scale, transform.offset, (width, height), strict=True
-        )
-    ]
-    shown: NDArray[np.bool_] = source.label_map[np.ix_(there[1], there[0])] == table.patch[row]
-    return shown
+    x, y = elements.transform(row).inverse(
+        np.arange(*columns)[None] + 0.5, np.arange(*lines)[:, None] + 0.5
+    )  # (h, w), or (1, w) and (h, 1)
+    column = np.floor(x).clip(0, width - 1).astype(np.intp)
+    line = np.floor(y).clip(0, height - 1).astype(np.intp)
+    shown = source.label_map[line, column] == table.patch[row]
+    if table.turned[row]:
+        shown &= (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    return np.asarray(shown)
 
 
 def areas(labels: NDArray[np.integer], count: int) -> NDArray[np.int64]:

@@ -1,4 +1,5 @@
-"""Points, shifts and factors as they are typed: `120,80`, `+40,0`, `-5%,10.5%`, `1.5`, `150%,80%`.
+"""Points, shifts, factors and angles as they are typed: `120,80`, `+40,0`, `-5%,10.5%`, `1.5`,
+`150%,80%`, `-30`.
 
 A length is a decimal number in canvas pixels, or with `%` in hundredths of the canvas: of its width
 in x, of its height in y. The frame is that of :mod:`eie.geometry`.
@@ -14,12 +15,16 @@ from numpy.typing import NDArray
 
 from eie.edit.reader import Reader
 from eie.elements import Canvas
+from eie.geometry import normal_angle
 
 MAX_EXTENT = 1_000_000.0
 """Farthest coordinate and largest size, in pixels (and largest number that can be typed)."""
 
 _NUMBER = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))(%?)")
 _COMMA = re.compile(",")
+_DEGREES = re.compile("°")
+
+_FINEST_ANGLE = 2.0**-32
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,22 @@ def parse_factors(text: str) -> NDArray[np.float64]:
         factors.append(_read_factor(reader))
     reader.finish()
     return np.array([factors[0], factors[-1]])
+
+
+def parse_angle(text: str) -> float:
+    """Degrees, with `°` or without: in (−180, 180], a multiple of 2⁻³².
+
+    Raises:
+        UsageError: with the character at which the text stops being an angle.
+    """
+    reader = Reader(text, "angle", "write degrees, clockwise: for example 30 or -12.5")
+    angle = read_length(reader)
+    if angle.percent:
+        reader.position -= 1
+        reader.fail("an angle is in degrees, not in %")
+    reader.take(_DEGREES)
+    reader.finish()
+    return float(normal_angle(round(angle.value / _FINEST_ANGLE) * _FINEST_ANGLE))
 
 
 def _read_factor(reader: Reader) -> float:

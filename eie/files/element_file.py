@@ -39,6 +39,7 @@ from eie.files.layout import (
     HOME_BOX,
     MAX_SOURCES,
     SOURCE_ARRAYS,
+    TURNS,
     VERSION,
 )
 from eie.files.limits import MAX_PIXELS
@@ -187,6 +188,8 @@ def _write_elements(file: h5py.File, elements: ElementSet) -> None:
         _write_source(sources.create_group(str(index)), source)
     table = file.create_group("elements")
     for name, plan in COLUMNS.items():
+        if name in TURNS and not getattr(elements.table, name).any():
+            continue
         column = values.to_stored(name, [getattr(elements.table, name)])
         hdf5.write_array(table, name, column, plan)
     hdf5.write_array(table, "home_box", elements.home_box, HOME_BOX)
@@ -363,10 +366,13 @@ def _read_embeddings(folder: hdf5.Folder) -> Embeddings:
 
 
 def _read_table(folder: hdf5.Folder, newer: bool) -> ElementTable:
-    _known_names(folder, ELEMENT_ARRAYS, newer)
-    return ElementTable(
-        **{name: values.from_stored(folder, name, plan) for name, plan in COLUMNS.items()}
-    )
+    names = _known_names(folder, ELEMENT_ARRAYS, newer)
+    columns = {
+        name: values.from_stored(folder, name, plan)
+        for name, plan in COLUMNS.items()
+        if name in names or name not in TURNS
+    }
+    return ElementTable(**{name: np.zeros(len(columns["id"])) for name in TURNS} | columns)
 
 
 def _read_groups(root: hdf5.Folder) -> Groups:

@@ -2,7 +2,8 @@
 
 Step t keeps the state before operation t. A column that equals the one of the next state (of step
 t + 1, or the current table after the last step) is not stored again, and neither are equal groups:
-a move costs one column, and neighbouring boxes deflate to little.
+a move costs one column, and neighbouring boxes deflate to little. Where nothing was ever turned,
+angle and shear are left out.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from eie.elements import Edit, ElementTable, Groups
 from eie.files import hdf5, values
-from eie.files.layout import COLUMNS, HISTORY_ARRAYS
+from eie.files.layout import COLUMNS, HISTORY_ARRAYS, TURNS
 
 
 def write_history(
@@ -34,6 +35,8 @@ def write_history(
         ],
         dtype=np.uint8,
     )
+    turned = any(getattr(state, name).any() for state in tables for name in TURNS)
+    names = [name for name in COLUMNS if turned or name not in TURNS]
     lines = [
         None if dict(before) == dict(after) and list(before) == list(after) else before
         for before, after in pairwise(grouped)
@@ -43,9 +46,9 @@ def write_history(
         "sources": np.array([edit.sources for edit in history], dtype=np.int32),
         "rows": np.array([len(edit.table) for edit in history], dtype=np.int32),
         "groups": values.json_lines(lines),
-        "changed": changed,
+        "changed": np.ascontiguousarray(changed[:, : len(names)]),
     }
-    for index, name in enumerate(COLUMNS):
+    for index, name in enumerate(names):
         kept = [getattr(tables[step], name) for step in np.flatnonzero(changed[:, index])]
         arrays[name] = values.to_stored(name, kept)
     for name, array in arrays.items():
@@ -59,7 +62,7 @@ def read_history(folder: hdf5.Folder, table: ElementTable, groups: Groups) -> tu
     steps = len(operations)
     rows = _steps(folder, "rows", steps)
     sources = _steps(folder, "sources", steps)
-    changed = _steps(folder, "changed", steps) != 0
+    changed = _changed(folder, steps)
     if len(grouped) != steps:
         raise hdf5.refuse(
             f"{len(grouped)} lines for {steps} steps", folder.node("groups"), folder.origin
@@ -68,14 +71,16 @@ def read_history(folder: hdf5.Folder, table: ElementTable, groups: Groups) -> tu
         raise hdf5.refuse("a row count is negative", folder.node("rows"), folder.origin)
     columns = {
         name: _split(folder, name, np.where(changed[:, index], rows, 0))
-        for index, name in enumerate(COLUMNS)
+        for index, name in enumerate([*COLUMNS][: changed.shape[1]])
     }
     edits: list[Edit] = []
     for step in reversed(range(steps)):
         kept = {
-            name: columns[name][step] if changed[step, index] else getattr(table, name)
-            for index, name in enumerate(COLUMNS)
+            name: column[step] if changed[step, index] else getattr(table, name)
+            for index, (name, column) in enumerate(columns.items())
         }
+        for name in COLUMNS.keys() - columns.keys():
+            kept[name] = np.zeros(rows[step])
         if any(len(column) != rows[step] for column in kept.values()):
             raise hdf5.refuse(
                 f"columns of step {step} differ in length", folder.node("changed"), folder.origin
@@ -91,6 +96,20 @@ def _steps(folder: hdf5.Folder, name: str, steps: int) -> NDArray[Any]:
     """An array with one row per step."""
     plan = HISTORY_ARRAYS[name]
     return folder.array(name, replace(plan, shape=(steps, *plan.shape[1:])))
+
+
+def _changed(folder: hdf5.Folder, steps: int) -> NDArray[np.bool_]:
+    """(T, columns) bool, which columns differ from those of the next state; of turns or without."""
+    changed = _steps(folder, "changed", steps)
+    widths = (len(COLUMNS) - len(TURNS), len(COLUMNS))
+    if changed.shape[1] not in widths:
+        either = " or ".join(str((steps, width)) for width in widths)
+        raise hdf5.refuse(
+            f"the shape is {changed.shape} instead of {either}",
+            folder.node("changed"),
+            folder.origin,
+        )
+    return np.asarray(changed != 0)
 
 
 def _same(before: NDArray[Any], after: NDArray[Any]) -> bool:

@@ -55,11 +55,16 @@ COLUMNS = {
     "z": Array(I32, (None,), MAX_ELEMENTS),
     "visible": Array(U8, (None,), MAX_ELEMENTS),
     "flip": Array(U8, (None, 2), 2 * MAX_ELEMENTS),
+    "angle": Array(F64, (None,), MAX_ELEMENTS),
+    "shear": Array(F64, (None,), MAX_ELEMENTS),
 }
 """The columns of the element table, in the order that /history/changed uses."""
 
+TURNS = ("angle", "shear")
+"""The columns that a file has only if something is turned; the last ones."""
+
 ELEMENT_ARRAYS = {**COLUMNS, "home_box": HOME_BOX}
-"""/elements; all are always there."""
+"""/elements; all but :data:`TURNS` are always there."""
 
 STEPS = Array(I32, (None,), MAX_STEPS)
 
@@ -68,11 +73,11 @@ HISTORY_ARRAYS = {
     "sources": STEPS,
     "rows": STEPS,
     "groups": BYTES,
-    "changed": Array(U8, (None, len(COLUMNS)), MAX_STEPS * len(COLUMNS)),
+    "changed": Array(U8, (None, None), MAX_STEPS * len(COLUMNS)),
     # The columns of all steps, one after the other.
     **{
         name: replace(column, limit=MAX_HISTORY_ROWS * (column.limit // MAX_ELEMENTS))
         for name, column in COLUMNS.items()
     },
 }
-"""/history, and /undone; all are there if it is."""
+"""/history, and /undone; all but :data:`TURNS` are there if it is."""

@@ -104,6 +104,7 @@ def facts(source: Path | str | bytes | BinaryIO, *, origin: str | None = None) -
             "visible": int(table.visible.sum()),
             "deleted": int((~table.visible).sum()),
             "moved or resized": int((table.visible & away).sum()),
+            "turned": int((table.visible & table.turned).sum()),
             "flipped": int((table.visible & table.flip.any(axis=1)).sum()),
             "untouched": int(elements.untouched.sum()),
         },

@@ -23,6 +23,8 @@ from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from eie.models.frames import boxes_around, in_frame
+
 TEXT_ATTENTION = ".attn2.processor"
 """How diffusers' names of the text cross-attentions' processors end."""
 
@@ -44,6 +46,8 @@ class ElementContext:
         box: (B, N, 4) (cx, cy, w, h) in shares of the canvas; only for the geometry bias.
         aspect: canvas width divided by height; only for the geometry bias.
         masked: whether some are not present; without any, attention goes without a mask.
+        frame: (B, N, 2, 2) how boxes are turned, in pixels (:mod:`eie.models.frames`); None if all
+            are upright; only for the geometry bias.
         null_rows: rows of the U-Net's batch, before those B, that have the null set. All that they
             can read is the null token, whatever they ask, so that attention need not be computed.
     """
@@ -55,6 +59,7 @@ class ElementContext:
     box: Tensor
     aspect: float
     masked: bool = True
+    frame: Tensor | None = None
     null_rows: int = 0
 
 
@@ -185,7 +190,12 @@ class ElementAttention(ModelMixin, ConfigMixin):
         return self.to_token(torch.cat([embeddings, position], dim=-1))
 
     def forward(
-        self, embeddings: Tensor, box: Tensor, present: Tensor, aspect: float = 1.0
+        self,
+        embeddings: Tensor,
+        box: Tensor,
+        present: Tensor,
+        aspect: float = 1.0,
+        frame: Tensor | None = None,
     ) -> ElementContext:
         """Everything that does not change from one denoising step to the next.
 
@@ -197,9 +207,13 @@ class ElementAttention(ModelMixin, ConfigMixin):
             box: (B, N, 4) (cx, cy, w, h) in shares of the canvas's width and height.
             present: (B, N) bool; a row of False is the null set.
             aspect: canvas width divided by height.
+            frame: (B, N, 2, 2) how boxes are turned, in pixels; None if all are upright. Tokens
+                tell the upright boxes around them.
         """
         null = self.null_token.to(embeddings).expand(len(embeddings), 1, -1)  # (B, 1, T)
-        tokens = torch.cat([null, self.tokens(embeddings, box)], dim=1)  # (B, N + 1, T)
+        square = box.new_tensor([aspect, 1, aspect, 1])  # shares of the height
+        around = box if frame is None else boxes_around(box * square, frame) / square
+        tokens = torch.cat([null, self.tokens(embeddings, around)], dim=1)  # (B, N + 1, T)
         layers = {name: self._layer(name) for name in self.config.layer_sizes}
         pairs = {name: layer.keys_values(tokens) for name, layer in layers.items()}
         return ElementContext(
@@ -210,6 +224,7 @@ class ElementAttention(ModelMixin, ConfigMixin):
             box=box,
             aspect=aspect,
             masked=not bool(present.all()),
+            frame=frame,
         )
 
     def _layer(self, name: str) -> ElementLayer:
@@ -334,9 +349,17 @@ def _distances(queries: int, context: ElementContext) -> Tensor:
     height = queries // width
     x = (torch.arange(width, device=box.device) + 0.5) / width  # (w,)
     y = (torch.arange(height, device=box.device) + 0.5) / height  # (h,)
-    across = ((x[:, None] - box[:, None, :, 0]) / box[:, None, :, 2]).square()  # (B, w, N)
-    down = ((y[:, None] - box[:, None, :, 1]) / box[:, None, :, 3]).square()  # (B, h, N)
-    squared = torch.maximum(across[:, None], down[:, :, None]).flatten(1, 2)  # (B, Q, N)
+    across, down = (
+        x[:, None] - box[:, None, :, 0],
+        y[:, None] - box[:, None, :, 1],
+    )  # (B, w or h, N)
+    across, down = across[:, None], down[:, :, None]  # (B, 1, w, N), (B, h, 1, N)
+    if context.frame is not None:
+        wide, down = in_frame(context.frame[:, None, None], across * context.aspect, down)
+        across = wide / context.aspect  # 2 × (B, h, w, N)
+    across = (across / box[:, None, None, :, 2]).square()
+    down = (down / box[:, None, None, :, 3]).square()
+    squared = torch.maximum(across, down).flatten(1, 2)  # (B, Q, N)
     return F.pad(squared.clamp(max=FAR**2), (1, 0))
 
 

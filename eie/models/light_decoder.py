@@ -104,6 +104,7 @@ class LightDecoder(FolderModel):
         size: tuple[int, int],
         rank: Tensor | None = None,
         flip: Tensor | None = None,
+        frame: Tensor | None = None,
     ) -> Tensor:
         """Decode a batch of element sets.
 
@@ -115,11 +116,13 @@ class LightDecoder(FolderModel):
             rank: (B, N) whole numbers ≥ 0 without gaps, larger is nearer to the viewer; None if
                 the elements are all of one photo and stand side by side.
             flip: (B, N, 2) bool, mirrored (left-right, top-bottom); None for no mirroring.
+            frame: (B, N, 2, 2) how boxes are turned (:mod:`eie.models.frames`); None if all are
+                upright.
 
         Returns:
             (B, 3, height, width) RGB, about [0, 1], not clipped.
         """
-        return self.decode(embeddings, box, visible, size, rank, flip)[0]
+        return self.decode(embeddings, box, visible, size, rank, flip, frame)[0]
 
     def decode(
         self,
@@ -129,6 +132,7 @@ class LightDecoder(FolderModel):
         size: tuple[int, int],
         rank: Tensor | None = None,
         flip: Tensor | None = None,
+        frame: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """As :meth:`forward`, and where the elements are.
 
@@ -137,35 +141,39 @@ class LightDecoder(FolderModel):
             whether an element claims the pixel, so that it is drawn and not only continued.
         """
         padded = tuple(-(-length // TILE) * TILE for length in size)
-        tokens = self._tokens(embeddings, box, visible)  # (B, N, T)
+        tokens = self._tokens(embeddings, box, visible, frame)  # (B, N, T)
         patches = self.patch_head(embeddings, tokens)  # (B, N, 4, S, S)
         rank = torch.zeros_like(visible, dtype=torch.long) if rank is None else rank
         flip = visible.new_zeros(*visible.shape, 2) if flip is None else flip
-        canvas = place(patches, box.float(), visible, rank, flip, (padded[0], padded[1]))
+        canvas = place(patches, box.float(), visible, rank, flip, (padded[0], padded[1]), frame)
         claim = canvas[:, -1:].exp()  # (B, 1, H, W)
         # What is only continued was never there to learn from.
         drawn = (claim / CLAIMED).clamp(max=1)
-        refined = canvas[:, :3] + drawn * self._refinement(canvas, tokens, box, visible)
+        refined = canvas[:, :3] + drawn * self._refinement(canvas, tokens, box, visible, frame)
         covered = claim > CLAIMED  # (B, 1, H, W)
         return refined[..., : size[0], : size[1]], covered[..., : size[0], : size[1]]
 
-    def _tokens(self, embeddings: Tensor, box: Tensor, visible: Tensor) -> Tensor:
+    def _tokens(
+        self, embeddings: Tensor, box: Tensor, visible: Tensor, frame: Tensor | None
+    ) -> Tensor:
         """(B, N, D) embeddings ⇒ (B, N, T) tokens that know their neighbours."""
         sizes = (box[..., 2:] / 32).log()  # (B, N, 2)
         tokens: Tensor = self.to_token(torch.cat([embeddings, sizes], dim=-1))
-        near = nearest_elements(box, box, visible, self.config.neighbours)
+        near = nearest_elements(box, box, visible, self.config.neighbours, frame)
         for attention, feed_forward in zip(
             self.self_attention, self.self_feed_forward, strict=True
         ):
             tokens = feed_forward(attention(tokens, tokens, near))
         return tokens
 
-    def _refinement(self, canvas: Tensor, tokens: Tensor, box: Tensor, visible: Tensor) -> Tensor:
+    def _refinement(
+        self, canvas: Tensor, tokens: Tensor, box: Tensor, visible: Tensor, frame: Tensor | None
+    ) -> Tensor:
         """(B, 7, H, W) merged patches and their claim ⇒ (B, 3, H, W) what they lack."""
         batch, _, height, width = canvas.shape
         rows, columns = height // GRID, width // GRID
         queries = grid_boxes(rows, columns, canvas.device).expand(batch, -1, -1)  # (B, Q, 4)
-        near = nearest_elements(queries, box, visible, self.config.neighbours)
+        near = nearest_elements(queries, box, visible, self.config.neighbours, frame)
         level = canvas - canvas.new_tensor([0.5] * 6 + [0.0])[:, None, None]
         scaled = level * canvas.new_tensor([2.0] * 6 + [0.25])[:, None, None]
         inputs = F.pixel_unshuffle(scaled, GRID)  # (B, 7·16, rows, columns)

@@ -6,10 +6,13 @@ geometry enters only relative to the query: any canvas size and any number of el
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+
+from eie.models.frames import in_frame
 
 GEOMETRY_FEATURES = 6
 REFERENCE_SIZE = 32.0
@@ -34,7 +37,9 @@ class Neighbours:
     present: Tensor
 
 
-def nearest_elements(place: Tensor, box: Tensor, visible: Tensor, count: int) -> Neighbours:
+def nearest_elements(
+    place: Tensor, box: Tensor, visible: Tensor, count: int, frame: Tensor | None = None
+) -> Neighbours:
     """The nearest elements to each query, distance measured in sizes of the element.
 
     Args:
@@ -42,29 +47,36 @@ def nearest_elements(place: Tensor, box: Tensor, visible: Tensor, count: int) ->
         box: (B, N, 4) the elements' boxes in pixels.
         visible: (B, N) bool; others are never neighbours.
         count: K; fewer where there are fewer elements.
+        frame: (B, N, 2, 2) how the elements' boxes are turned; None if all are upright. Queries
+            lie to an element as if it were upright: what is turned as one sees itself as before.
     """
     batch, elements = visible.shape
     count = min(count, elements)
     distance = torch.zeros(batch, place.shape[1], elements, device=box.device)
-    for axis in (0, 1):
-        away = place[:, :, None, axis] - box[:, None, :, axis]  # (B, Q, N)
+    ways: Iterable[Tensor] = (place[:, :, None, a] - box[:, None, :, a] for a in (0, 1))
+    if frame is not None:
+        ways = in_frame(frame[:, None], *ways)
+    for axis, away in enumerate(ways):  # 2 × (B, Q, N)
         distance += (away / box[:, None, :, axis + 2]).square()
     distance = distance.masked_fill(~visible[:, None], torch.inf)
     nearest, element = distance.topk(count, dim=2, largest=False, sorted=False)  # (B, Q, K)
     image = torch.arange(batch, device=box.device)[:, None, None]
+    near = box[image, element]  # (B, Q, K, 4)
+    way = place[:, :, None, :2] - near[..., :2]  # (B, Q, K, 2)
+    if frame is not None:
+        way = torch.stack(in_frame(frame[image, element], way[..., 0], way[..., 1]), dim=-1)
     return Neighbours(
         element=element,
-        geometry=_relative(place[:, :, None], box[image, element]),
+        geometry=_relative(way, place[:, :, None, 2:], near[..., 2:]),
         present=nearest.isfinite(),
     )
 
 
-def _relative(query: Tensor, element: Tensor) -> Tensor:
-    """(…, 4) boxes of queries and elements, broadcast ⇒ (…, GEOMETRY_FEATURES)."""
-    size = element[..., 2:]
-    away = (query[..., :2] - element[..., :2]) / size
+def _relative(way: Tensor, query_size: Tensor, size: Tensor) -> Tensor:
+    """(…, 2) ways from elements to queries and their sizes ⇒ (…, GEOMETRY_FEATURES)."""
+    away = way / size
     away = away.sign() * away.abs().mul(2).log1p()  # far is far, near is fine-grained
-    ratio = (query[..., 2:] / size).log()
+    ratio = (query_size / size).log()
     return torch.cat([away, ratio, (size / REFERENCE_SIZE).log()], dim=-1)
 
 

@@ -238,6 +238,7 @@ class ImageElementsPipeline(DiffusionPipeline):
         box: Tensor,
         present: Tensor | None = None,
         *,
+        frame: Tensor | None = None,
         prompt: str = "",
         negative_prompt: str = "",
         picture: Tensor | None = None,
@@ -262,6 +263,8 @@ class ImageElementsPipeline(DiffusionPipeline):
             embeddings: (B, N, D).
             box: (B, N, 4) (cx, cy, w, h) in shares of the picture's width and height.
             present: (B, N) bool, False for padding; None for all.
+            frame: (B, N, 2, 2) how boxes are turned, in pixels (:mod:`eie.models.frames`); None if
+                all are upright.
             prompt, negative_prompt: what the pictures show, and what not.
             picture: (B, 3, H, W) RGB in [−1, 1], true where known and a guess elsewhere
                 (:func:`eie.models.conditioning.known_picture`); needed if `known` is given or the
@@ -297,7 +300,7 @@ class ImageElementsPipeline(DiffusionPipeline):
         if picture is not None:
             height, width = picture.shape[-2:]
         elements = self.encode_elements(
-            embeddings, box, present, width / height, guidance > 1, num_images
+            embeddings, box, present, width / height, guidance > 1, num_images, frame
         )
         batch = len(embeddings) * num_images
         text = self.encode_prompt(prompt, negative_prompt, guidance > 1, batch)
@@ -350,13 +353,18 @@ class ImageElementsPipeline(DiffusionPipeline):
         aspect: float,
         guided: bool,
         num_images: int = 1,
+        frame: Tensor | None = None,
     ) -> ElementContext:
         """Keys and values of all layers, of B sets; as many null sets before them if guided."""
         device, dtype = self._execution_device, self.element_attention.dtype
         if present is None:
             present = torch.ones(embeddings.shape[:2], dtype=torch.bool)
         context = self.element_attention(
-            embeddings.to(device, dtype), box.to(device), present.to(device), aspect
+            embeddings.to(device, dtype),
+            box.to(device),
+            present.to(device),
+            aspect,
+            None if frame is None else frame.to(device),
         )
         context = repeat_context(context, num_images)
         return replace(context, null_rows=len(context.present) if guided else 0)
@@ -517,4 +525,5 @@ def repeat_context(context: ElementContext, times: int) -> ElementContext:
         values={name: value.repeat_interleave(times, 0) for name, value in context.values.items()},
         present=context.present.repeat_interleave(times, 0),
         box=context.box.repeat_interleave(times, 0),
+        frame=None if context.frame is None else context.frame.repeat_interleave(times, 0),
     )

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from eie.models.frames import boxes_around, in_frame, is_turned
+
 TILE = 32
 """Side of a tile in pixels."""
 
@@ -32,6 +34,15 @@ a claim that is halved on the border and falls by 1 a pixel.
 
 SOFTNESS = 0.25
 """Share of the claims by which elements are blended a second time, softly."""
+
+FADING, SLOPE = 3.0, 2.0
+"""Pixels beyond a turned box where what is in it ends, and by how much its claim falls there a
+pixel. An upright one ends at once. The edges of a turned one would show as stairs, where the photo
+itself ends there.
+"""
+
+WARPED = 256
+"""Pairs that are warped at a time; bounds memory."""
 
 FAINT = 1e-5
 """Weight at which what surrounds a pixel counts as much as the elements that claim it."""
@@ -81,6 +92,7 @@ def place(
     rank: Tensor,
     flip: Tensor,
     size: tuple[int, int],
+    frame: Tensor | None = None,
 ) -> Tensor:
     """Merge patches on the canvas, each pixel a softmax over the elements that claim it.
 
@@ -94,6 +106,7 @@ def place(
         rank: (B, N) whole numbers ≥ 0, larger is nearer.
         flip: (B, N, 2) bool, mirrored (left-right, top-bottom) within its box.
         size: height and width of the canvas, multiples of TILE.
+        frame: (B, N, 2, 2) how boxes are turned; None if all are upright.
 
     Returns:
         (B, 2·C + 1, height, width): the values, continued smoothly where no element is; the same
@@ -101,23 +114,19 @@ def place(
         the logarithm of the claims' sum.
     """
     (batch, _, channels, side, _), (height, width) = patches.shape, size
-    pairs = overlapping_pairs(box, visible, height, width)
+    around = boxes_around(box, frame)
+    if frame is not None:
+        around = around + around.new_tensor([0, 0, 2, 2]) * FADING * is_turned(frame)[..., None]
+    pairs = overlapping_pairs(around, visible, height, width)
     geometry = box.flatten(0, 1)[pairs.element]  # (M, 4)
-    mirror = flip.flatten(0, 1)[pairs.element]  # (M, 2)
-    down, in_rows = _interpolation(pairs.top, geometry[:, 1], geometry[:, 3], mirror[:, 1], side)
-    across, in_columns = _interpolation(
-        pairs.left, geometry[:, 0], geometry[:, 2], mirror[:, 0], side
-    )
-    # Rows first and channels beside columns: plain matrix products, nothing is broadcast.
-    rows_first = patches.flatten(0, 1).transpose(1, 2).flatten(2)  # (B·N, S, (C + 1)·S)
-    own = rows_first.index_select(0, pairs.element)  # (M, S, (C + 1)·S)
-    placed = torch.bmm(down, own).view(-1, TILE * channels, side)  # (M, TILE·(C + 1), S)
-    placed = torch.bmm(placed, across.mT).view(-1, TILE, channels, TILE)  # (M, TILE, C + 1, TILE)
+    if frame is None:
+        placed, inside = _straight(patches, box, flip, pairs)
+    else:
+        placed, inside = _straight_or_warped(patches, box, flip, frame, pairs)
 
     scale = (geometry[:, 2] * geometry[:, 3]).sqrt() / side  # (M,) pixels a sample
     logit = placed[:, :, -1:] * scale[:, None, None, None]  # (M, TILE, 1, TILE)
     logit = LOGIT_LIMIT * torch.tanh(logit / LOGIT_LIMIT)
-    inside = in_rows[:, :, None, None] * in_columns[:, None, None, :]  # (M, TILE, 1, TILE)
     tiles = batch * (height // TILE) * (width // TILE)
     if rank.any():
         nearer = rank.flatten()[pairs.element][:, None, None, None].to(logit)  # (M, 1, 1, 1)
@@ -136,6 +145,85 @@ def place(
     return torch.cat(
         [continued(values, sharp), continued(softer, soft), torch.log(sharp + FAINT)], dim=1
     )
+
+
+def _straight(patches: Tensor, box: Tensor, flip: Tensor, pairs: Pairs) -> tuple[Tensor, Tensor]:
+    """Patches in upright boxes, resampled to tiles.
+
+    Returns:
+        (M, TILE, C + 1, TILE) of each pair, and (M, TILE, 1, TILE) how far a pixel lies in the box.
+    """
+    channels, side = patches.shape[2:4]
+    geometry = box.flatten(0, 1)[pairs.element]  # (M, 4)
+    mirror = flip.flatten(0, 1)[pairs.element]  # (M, 2)
+    down, in_rows = _interpolation(pairs.top, geometry[:, 1], geometry[:, 3], mirror[:, 1], side)
+    across, in_columns = _interpolation(
+        pairs.left, geometry[:, 0], geometry[:, 2], mirror[:, 0], side
+    )
+    # Rows first and channels beside columns: plain matrix products, nothing is broadcast.
+    rows_first = patches.flatten(0, 1).transpose(1, 2).flatten(2)  # (B·N, S, (C + 1)·S)
+    own = rows_first.index_select(0, pairs.element)  # (M, S, (C + 1)·S)
+    placed = torch.bmm(down, own).view(-1, TILE * channels, side)  # (M, TILE·(C + 1), S)
+    placed = torch.bmm(placed, across.mT).view(-1, TILE, channels, TILE)  # (M, TILE, C + 1, TILE)
+    inside = in_rows[:, :, None, None] * in_columns[:, None, None, :]  # (M, TILE, 1, TILE)
+    return placed, inside
+
+
+def _straight_or_warped(
+    patches: Tensor, box: Tensor, flip: Tensor, frame: Tensor, pairs: Pairs
+) -> tuple[Tensor, Tensor]:
+    """As :func:`_straight`, of boxes of which some are turned."""
+    turned = is_turned(frame).flatten()[pairs.element]  # (M,)
+    channels = patches.shape[2]
+    placed = patches.new_zeros(len(turned), TILE, channels, TILE)
+    inside = patches.new_zeros(len(turned), TILE, 1, TILE)
+    chunks = [(~turned).nonzero()[:, 0], *turned.nonzero()[:, 0].split(WARPED)]
+    for index, chunk in enumerate(chunks):
+        some = Pairs(*(part[chunk] for part in (pairs.tile, pairs.element, pairs.top, pairs.left)))
+        if index:
+            values, within = _warped(patches, box, flip, frame, some)
+        else:
+            values, within = _straight(patches, box, flip, some)
+        placed = placed.index_copy(0, chunk, values.to(placed))
+        inside = inside.index_copy(0, chunk, within.to(inside))
+    return placed, inside
+
+
+def _warped(
+    patches: Tensor, box: Tensor, flip: Tensor, frame: Tensor, pairs: Pairs
+) -> tuple[Tensor, Tensor]:
+    """As :func:`_straight`, of boxes that are turned.
+
+    A patch is first smoothed along its own axes, as far as its box has fewer pixels than it has
+    samples, and then sampled wherever pixels lie on it.
+    """
+    side = patches.shape[-1]
+    centre, size = box.flatten(0, 1)[pairs.element].split(2, dim=1)  # 2 × (M, 2)
+    own = patches.flatten(0, 1)[pairs.element]  # (M, C + 1, S, S)
+    across, down = (_smoothing(size[:, axis], side).to(own) for axis in (0, 1))  # (M, S, S)
+    smooth = down[:, None] @ own @ across.mT[:, None]  # (M, C + 1, S, S)
+    step = torch.arange(TILE, device=box.device) + 0.5  # (TILE,)
+    x = pairs.left[:, None, None] + step - centre[:, :1, None]  # (M, 1, TILE)
+    y = pairs.top[:, None, None] + step[:, None] - centre[:, 1:, None]  # (M, TILE, 1)
+    turn = frame.flatten(0, 1)[pairs.element][:, None, None]  # (M, 1, 1, 2, 2)
+    within = torch.stack(in_frame(turn, *torch.broadcast_tensors(x, y)), dim=3)  # (M, T, T, 2)
+    size = size[:, None, None]  # (M, 1, 1, 2)
+    beyond = (within.abs() - size / 2).clamp_min(0).norm(dim=3)  # (M, TILE, TILE) pixels
+    direction = 1 - 2 * flip.flatten(0, 1)[pairs.element].to(within)[:, None, None]
+    place = (2 * direction * within / size).to(smooth)  # (M, TILE, TILE, 2) in [−1, 1]
+    placed = F.grid_sample(smooth, place, padding_mode="border", align_corners=False)
+    pixels = (size.prod(dim=3).sqrt() / side).to(placed)  # (M, 1, 1) of a sample
+    distance = placed[:, -1] - SLOPE * beyond.to(placed) / pixels  # (M, TILE, TILE)
+    placed = torch.cat([placed[:, :-1], distance[:, None]], dim=1)  # (M, C + 1, TILE, TILE)
+    return placed.transpose(1, 2), (FADING - beyond).clamp(0.0, 1.0)[:, :, None]
+
+
+def _smoothing(length: Tensor, side: int) -> Tensor:
+    """(M,) lengths in pixels ⇒ (M, side, side) what smooths samples as far as pixels need it."""
+    reach = (side / length).clamp_min(1.0)[:, None, None]
+    step = torch.arange(side, device=length.device)
+    weight = (1 - (step - step[:, None]).abs() / reach).clamp_min(0.0)
+    return weight / weight.sum(dim=2, keepdim=True)
 
 
 def _excess(logit: Tensor, tile: Tensor, tiles: int) -> Tensor:

@@ -90,7 +90,7 @@ def _at_home(elements: ElementSet, chosen: NDArray[np.bool_]) -> Iterator[Layer]
     table = elements.table
     for z in np.unique(table.z[chosen & elements.untouched]).tolist():
         rows = np.flatnonzero(chosen & elements.untouched & (table.z == z))
-        yield Layer(0, Transform((1.0, 1.0), (0.0, 0.0)), z, rows, table.patch[rows])
+        yield Layer(0, Transform.stretch((1, 1), (0, 0)), z, rows, table.patch[rows])
 
 
 def _of_rows(layers: Sequence[Layer], chosen: NDArray[np.bool_]) -> Iterator[Layer]:

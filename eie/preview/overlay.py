@@ -209,18 +209,20 @@ def _put(
 ) -> None:
     """Write the elements of a layer into a row map, in place."""
     source = elements.sources[layer.source]
-    if 0.0 in layer.transform.scale:
+    if layer.transform.flat:
         return
-    left, top, right, bottom = corners(source.home_box[layer.patches]).T
-    # (h,), (w,): where a sample lies in the source, and which samples lie in the layer's box
-    from_y = (ys - layer.transform.offset[1]) / layer.transform.scale[1]
-    from_x = (xs - layer.transform.offset[0]) / layer.transform.scale[0]
-    in_y = np.flatnonzero((from_y >= top.min()) & (from_y < bottom.max()))
-    in_x = np.flatnonzero((from_x >= left.min()) & (from_x < right.max()))
+    home_box = corners(source.home_box[layer.patches])
+    (left, top), (right, bottom) = home_box[:, :2].min(axis=0), home_box[:, 2:].max(axis=0)
+    x0, y0, x1, y1 = layer.transform.bounds((left, top, right, bottom))
+    # which samples lie in the layer's box, and where these lie in the source
+    in_y, in_x = np.flatnonzero((ys >= y0) & (ys <= y1)), np.flatnonzero((xs >= x0) & (xs <= x1))
+    x, y = layer.transform.inverse(xs[in_x][None], ys[in_y][:, None])  # (h, w), or (1, w), (h, 1)
+    within = (x >= left) & (x < right) & (y >= top) & (y < bottom)  # (h, w)
+    column, line = x.clip(left, right - 1).astype(int), y.clip(top, bottom - 1).astype(int)
     lookup = _rows_of_patches(layer.rows, layer.patches, source.patches)
     here = np.ix_(in_y, in_x)
-    put = lookup[source.label_map[np.ix_(from_y[in_y].astype(int), from_x[in_x].astype(int))]]
-    seen = put >= 0
+    put = lookup[source.label_map[line, column]]
+    seen = within & (put >= 0)
     hidden = hiding_patches(elements, layer.z)
     if hidden is not None:
         seen &= ~hidden[home[here]]

@@ -15,7 +15,7 @@ from eie.geometry import corners
 from eie.pictures import Mask, Picture, Window
 from eie.render.anchored import Progress
 from eie.render.classical import ClassicalDecoder
-from eie.render.embedded import element_inputs, embedded
+from eie.render.embedded import element_inputs, embedded, stretched_inputs
 from eie.render.filling import SamplingDecoder, fill_sites
 from eie.render.sampling import (
     generators_of,
@@ -175,9 +175,11 @@ class DiffusionDecoder(SamplingDecoder):
 
         pipeline = model.pipeline
         shape = view.known.shape
-        near = inputs["visible"] & _reaching(view.boxes(inputs["box"]), shape)
+        inputs = stretched_inputs(inputs, view.stretch, view.corner)
+        frame = inputs.get("frame", np.eye(2, dtype=np.float32))
+        near = inputs["visible"] & _reaching(inputs["box"], frame, shape)
         near[0] |= not near.any()  # something must be absent to make a null set
-        box = view.boxes(inputs["box"][near]) / np.array([shape[1], shape[0]] * 2, np.float32)
+        box = inputs["box"][near] / np.array([shape[1], shape[0]] * 2, np.float32)
 
         reads = pipeline.text_encoder is not None
         prompt = self.prompt if self.prompt is not None else elements.prompt
@@ -186,8 +188,13 @@ class DiffusionDecoder(SamplingDecoder):
             torch.from_numpy(plane)[None].expand(len(known), *plane.shape)
             for plane in (inputs["embeddings"][near], box, inputs["visible"][near])
         ]
+        turned = None
+        if "frame" in inputs:
+            turned = torch.from_numpy(frame[near])[None]  # (1, N, 2, 2)
+            turned = turned.expand(len(known), *turned.shape[1:])
         images = pipeline(
             *sets,
+            frame=turned,
             prompt=prompt if reads else "",
             negative_prompt=self.negative_prompt,
             picture=told.picture,
@@ -293,7 +300,7 @@ def _light_picture(
 
     from eie.models.devices import half_precision
 
-    at_view = dict(inputs) | {"box": view.boxes(inputs["box"])}
+    at_view = stretched_inputs(inputs, view.stretch, view.corner)
     tensors = {name: torch.from_numpy(value)[None] for name, value in at_view.items()}
     moved = {name: tensor.to(light.device) for name, tensor in tensors.items()}
     precision = half_precision(light.device)
@@ -304,8 +311,9 @@ def _light_picture(
     return picture.float().cpu().clamp(0, 1) * 2 - 1, covered.float().cpu()
 
 
-def _reaching(box: NDArray[np.float32], size: tuple[int, ...]) -> Mask:
-    """(N,) bool, boxes in pixels that reach into a picture of a size."""
-    edge = corners(box.astype(np.float64))
+def _reaching(box: NDArray[np.float32], frame: NDArray[np.float32], size: tuple[int, ...]) -> Mask:
+    """(N,) bool, boxes in pixels, turned by frames, that reach into a picture of a size."""
+    around = (np.abs(frame) @ box[:, 2:, None])[..., 0]  # (N, 2)
+    edge = corners(np.concatenate([box[:, :2], around], axis=1).astype(np.float64))
     starts, ends = edge[:, :2] < (size[1], size[0]), edge[:, 2:] > 0
     return np.asarray(starts.all(axis=1) & ends.all(axis=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,8 @@ def embedded(
 
 
 def element_inputs(elements: ElementSet) -> dict[str, np.ndarray]:
-    """All elements of an embedded set as arrays: embeddings, box, visible, rank, flip.
+    """All elements of an embedded set as arrays: embeddings, box, visible, rank, flip, and frame
+    if some are turned.
 
     Shapes and meanings as :class:`eie.models.light_decoder.LightDecoder` takes them, without the
     batch's axis; boxes are in pixels of the canvas.
@@ -52,10 +54,33 @@ def element_inputs(elements: ElementSet) -> dict[str, np.ndarray]:
             embeddings[rows] = source.embeddings.values[table.patch[rows]]
     depth = np.stack([table.z, ~elements.untouched], axis=1)  # (N, 2) sorts as paint order does
     _, rank = np.unique(depth, axis=0, return_inverse=True)
-    return {
+    inputs = {
         "embeddings": embeddings,
         "box": table.box.astype(np.float32),
         "visible": np.array(table.visible),
         "rank": rank.reshape(-1).astype(np.int64),
         "flip": np.array(table.flip),
     }
+    if table.turned.any():
+        inputs["frame"] = table.frame.astype(np.float32)
+    return inputs
+
+
+def stretched_inputs(
+    inputs: Mapping[str, np.ndarray], stretch: np.ndarray, corner: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Inputs whose boxes are in pixels of a part of the canvas at another size.
+
+    Args:
+        inputs: of the canvas, as :func:`element_inputs` gives them.
+        stretch: (2,) pixels to one of the canvas, in x and y.
+        corner: (2,) of the part on the canvas, x and y.
+    """
+    box = inputs["box"]
+    centre = (box[:, :2] - corner) * stretch
+    changed = {"box": np.concatenate([centre, box[:, 2:] * stretch], axis=1).astype(np.float32)}
+    if "frame" in inputs:
+        # diag(stretch) · frame · diag(size) = frame' · diag(stretch · size)
+        frame = inputs["frame"] * (stretch[:, None] / stretch)
+        changed["frame"] = frame.astype(np.float32)
+    return {**inputs, **changed}

@@ -22,7 +22,7 @@ from eie.elements import ElementSet, Source
 from eie.geometry import Transform, corners
 from eie.pictures import Mask, Picture, Plane, Window, blend, times, to_channels
 from eie.render.mattes import Matte, matte_of
-from eie.render.stamps import is_lattice, stamp_of
+from eie.render.stamps import stamp_of
 
 TILE = 1024
 """Longest side of a tile, in pixels of canvas or source, whichever are more."""
@@ -64,8 +64,9 @@ def layers_of(elements: ElementSet) -> list[Layer]:
     table = elements.table
     touched = table.visible & ~elements.untouched
     together: dict[tuple[int, int, Transform], list[int]] = {}
-    for row in elements.paint_order[touched[elements.paint_order]].tolist():
-        key = (int(table.z[row]), int(table.source[row]), elements.transform(row))
+    order = elements.paint_order[touched[elements.paint_order]].tolist()
+    for row, transform in zip(order, elements.transforms(order), strict=True):
+        key = (int(table.z[row]), int(table.source[row]), transform)
         together.setdefault(key, []).append(row)
     return [
         Layer(source, transform, z, np.array(rows, dtype=np.intp), table.patch[rows])
@@ -96,7 +97,7 @@ def with_mattes(
         members = patch_members(np.concatenate([a.patches for a in alike]), source.patches)
         unit = usual_dilation(source.label_map.shape)
         most = min(dilation, 2 * unit) if index == 0 else float(unit)
-        if not is_lattice(transform):
+        if not transform.lattice:
             most = max(0.0, most - 0.5)  # what resampling spreads
         mattes[index, transform] = matte_of(source, pixels(index), members, unit, most)
     return [replace(layer, matte=mattes[layer.source, layer.transform]) for layer in layers]
@@ -176,25 +177,21 @@ def _tiles(layer: Layer, source: Source, window: Window) -> Iterator[Window]:
     home = corners(source.home_box[layer.patches])
     if layer.matte is not None:
         home = home + np.array([-1, -1, 1, 1]) * layer.matte.reach
-    size = (home[:, 2:].max(axis=0) - home[:, :2].min(axis=0)) * np.abs(layer.transform.scale)
-    if size.min() < _INVISIBLE:
+    low, high = home[:, :2].min(axis=0), home[:, 2:].max(axis=0)
+    if ((high - low) * layer.transform.lengths).min() < _INVISIBLE:
         return
-    x0, x1 = _span(home[:, 0].min(), home[:, 2].max(), layer.transform, 0)
-    y0, y1 = _span(home[:, 1].min(), home[:, 3].max(), layer.transform, 1)
+    x0, y0, x1, y1 = layer.transform.bounds((*low.tolist(), *high.tolist()))
     top, left = (int(np.clip(np.floor(v) - 1, -1, 2**31)) for v in (y0, x0))
     bottom, right = (int(np.clip(np.ceil(v) + 1, -1, 2**31)) for v in (y1, x1))
     area = Window(top, left, bottom, right).clipped(window)
-    step_x, step_y = (_tile_side(scale) for scale in layer.transform.scale)
+    across, down = layer.transform.lengths
+    if not layer.transform.upright:
+        across = down = min(across, down)
+    step_x, step_y = _tile_side(across), _tile_side(down)
     for y in range(area.top, area.bottom, step_y):
         for x in range(area.left, area.right, step_x):
             yield Window(y, x, y + step_y, x + step_x).clipped(area)
 
 
-def _span(low: float, high: float, transform: Transform, axis: int) -> tuple[float, float]:
-    """Where source coordinates low..high of an axis land on the canvas, in order."""
-    ends = [transform.scale[axis] * v + transform.offset[axis] for v in (low, high)]
-    return min(ends), max(ends)
-
-
 def _tile_side(scale: float) -> int:
-    return int(np.clip(TILE * abs(scale), 16, TILE))
+    return int(np.clip(TILE * scale, 16, TILE))

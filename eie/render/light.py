@@ -11,7 +11,7 @@ import numpy as np
 
 from eie.elements import ElementSet
 from eie.pictures import Picture, to_channels
-from eie.render.embedded import element_inputs, embedded
+from eie.render.embedded import element_inputs, embedded, stretched_inputs
 
 if TYPE_CHECKING:
     from eie.render.anchored import Scene
@@ -63,11 +63,11 @@ class LightDecoder:
         height, width = elements.canvas
         factor = min(1.0, self.working_size / max(height, width))
         size = (max(1, round(height * factor)), max(1, round(width * factor)))
-        stretch = np.array([size[1] / width, size[0] / height] * 2, dtype=np.float32)
+        stretch = np.array([size[1] / width, size[0] / height], dtype=np.float32)
         device = decoder.model.device
         tensors = {
             name: torch.from_numpy(value)[None].to(device)
-            for name, value in (inputs | {"box": inputs["box"] * stretch}).items()
+            for name, value in stretched_inputs(inputs, stretch, np.zeros(2, np.float32)).items()
         }
         precision = half_precision(device)
         half = torch.autocast(device.type, precision, enabled=precision != torch.float32)

@@ -1,11 +1,11 @@
 """Stamps: what a layer puts on a part of the canvas, as colours and their cover.
 
-crop of the source ⇒ matte, or feathered mask and clean rim ⇒ whole shift or resampling ⇒ stamp
+crop of the source ⇒ matte, or feathered mask and clean rim ⇒ whole shift, resampling, warp ⇒ stamp
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,9 @@ from eie.geometry import Transform
 from eie.pictures import Mask, Picture, Plane, Window, split_alpha, times
 from eie.render.mattes import Matte
 
-_KERNEL_RADIUS = 3
-"""Radius of the Lanczos kernel, in the coarser one of source and canvas pixels."""
+_KERNEL_RADIUS, _WARP_RADIUS = 3, 4
+"""Radius of the Lanczos kernel, in the coarser one of source and canvas pixels; and of the one that
+what is turned is warped with."""
 
 _FEATHER_RADIUS = 3
 """Source pixels from the border of a layer at which it is opaque."""
@@ -26,6 +27,10 @@ _RIM_REACH = 4
 
 _COARSEST = 1 / 8
 """Stronger reductions than this are made in two steps, the first one a plain area average."""
+
+_SQUEEZED, _FINEST = 0.8, 8
+"""Pixels of the canvas to one of the source, in the direction in which they are fewest, below which
+a warp is made at a multiple of the size, and the most of these."""
 
 _FEATHER_LOW, _FEATHER_HIGH = 0.5, 0.95
 """Blurred mask at which a soft edge begins and ends."""
@@ -61,12 +66,9 @@ def stamp_of(
         tile: window of the canvas.
         matte: of the thing that the patches are, or are a part of; None for hard edges.
     """
-    exact = is_lattice(transform)
+    exact = transform.lattice
     margin = _FEATHER_RADIUS + _RIM_REACH
-    columns = _source_span(tile.left, tile.right, transform, 0, exact)
-    rows = _source_span(tile.top, tile.bottom, transform, 1, exact)
-    wanted = Window(rows[0], columns[0], rows[1], columns[1])
-    crop = wanted.grown(margin).clipped(Window.of(source.label_map))
+    crop = _seen_of_source(tile, transform).grown(margin).clipped(Window.of(source.label_map))
     if crop.empty:
         return None
     mask = members[source.label_map[crop.slices]]
@@ -115,21 +117,22 @@ def _matted(
     return own, cover
 
 
-def is_lattice(transform: Transform) -> bool:
-    """Whether every source pixel lands exactly on a canvas pixel, mirrored or not."""
-    return all(abs(s) == 1.0 for s in transform.scale) and all(
-        float(o).is_integer() for o in transform.offset
+def _seen_of_source(tile: Window, transform: Transform) -> Window:
+    """The source pixels from which the pixels of a tile are made."""
+    x0, y0, x1, y1 = transform.inverse_bounds(_edges(tile))
+    straight = transform.upright or transform.on_its_side
+    radius = _KERNEL_RADIUS if straight else _WARP_RADIUS
+    reach_x, reach_y = (
+        0.0 if transform.lattice else radius * max(1.0, 1 / length) + 1
+        for length in transform.lengths
     )
+    left, top = int(np.floor(x0 - reach_x)), int(np.floor(y0 - reach_y))
+    return Window(top, left, int(np.ceil(y1 + reach_y)), int(np.ceil(x1 + reach_x)))
 
 
-def _source_span(
-    low: int, high: int, transform: Transform, axis: int, exact: bool
-) -> tuple[int, int]:
-    """Source pixels from which the canvas pixels low..high-1 of an axis are made."""
-    scale, offset = transform.scale[axis], transform.offset[axis]
-    ends = sorted(((low - offset) / scale, (high - offset) / scale))
-    reach = 0.0 if exact else _KERNEL_RADIUS * max(1.0, 1 / abs(scale)) + 1
-    return int(np.floor(ends[0] - reach)), int(np.ceil(ends[1] + reach))
+def _edges(window: Window) -> tuple[int, int, int, int]:
+    """(x0, y0, x1, y1) of a window."""
+    return window.left, window.top, window.right, window.bottom
 
 
 def _feather_sigma(source: Source) -> float:
@@ -209,24 +212,22 @@ def _carry_exactly(
     """The part of a crop that lands in `tile`, pixel by pixel, without resampling."""
     carried = np.zeros((tile.height, tile.width, colour.shape[2]), dtype=np.uint8)
     opacity = np.zeros((tile.height, tile.width), dtype=np.uint8)
-    landed_y = _landing(crop.top, crop.bottom, transform, 1)
-    landed_x = _landing(crop.left, crop.right, transform, 0)
-    landed = Window(landed_y[0], landed_x[0], landed_y[1], landed_x[1])
-    turned = (
-        slice(None, None, int(transform.scale[1])),
-        slice(None, None, int(transform.scale[0])),
-    )
+    left, top, right, bottom = (int(edge) for edge in transform.bounds(_edges(crop)))
+    landed = Window(top, left, bottom, right)
     seen = landed.clipped(tile)
     if not seen.empty:
-        carried[seen.within(tile).slices] = colour[turned][seen.within(landed).slices]
-        opacity[seen.within(tile).slices] = cover[turned][seen.within(landed).slices]
+        here, there = seen.within(tile).slices, seen.within(landed).slices
+        carried[here] = _turned(colour, transform)[there]
+        opacity[here] = _turned(cover, transform)[there]
     return Stamp(carried, opacity)
 
 
-def _landing(low: int, high: int, transform: Transform, axis: int) -> tuple[int, int]:
-    """Canvas pixels that the source pixels low..high-1 of an axis become."""
-    ends = sorted(int(transform.scale[axis] * v + transform.offset[axis]) for v in (low, high))
-    return ends[0], ends[1]
+def _turned(plane: NDArray[np.uint8], transform: Transform) -> NDArray[np.uint8]:
+    """(h, w, ...) pixels of the source, their rows and columns as they lie on the canvas."""
+    (xx, xy), (yx, yy) = transform.matrix
+    if transform.on_its_side:
+        plane = plane.swapaxes(0, 1)
+    return plane[:: -1 if yx + yy < 0 else 1, :: -1 if xx + xy < 0 else 1]
 
 
 def _resample(
@@ -245,11 +246,12 @@ def _resample(
     """
     from PIL.Image import Resampling
 
-    sampler = _Sampler(crop, transform, tile)
+    straight = transform.upright or transform.on_its_side
+    sampler: _Sampling = (_Sampler if straight else _Warp)(crop, transform, tile)
     planes = np.moveaxis(colour, 2, 0)
     sampled = [sampler.sample(plane, Resampling.LANCZOS, edge=True) for plane in planes]
     opacity = sampler.sample(cover, Resampling.BILINEAR, edge=False)
-    enlarged = max(1.0, *(abs(s) for s in transform.scale))
+    enlarged = max(1.0, *transform.lengths)
     if mask is not None and enlarged > 1:
         contour = sampler.sample(mask.astype(np.uint8) * 255, Resampling.BILINEAR, edge=False)
         sharp = ((contour / np.float32(255) - 0.5) * enlarged + 0.5).clip(0, 1)
@@ -257,28 +259,66 @@ def _resample(
     return Stamp(np.stack(sampled, axis=2), opacity)
 
 
-class _Sampler:
+class _Sampling(Protocol):
     """Samples arrays that cover a crop of the source at the pixels of a tile of the canvas."""
+
+    def sample(self, plane: Plane, kernel: Any, edge: bool) -> Plane:
+        """(h, w) of the crop ⇒ (h, w) of the tile; beyond the crop the edge goes on, or zero.
+
+        Args:
+            kernel: LANCZOS or BILINEAR, of :class:`PIL.Image.Resampling`.
+        """
+
+
+class _Span(NamedTuple):
+    """Where a tile lies on the pixels of a (turned, reduced) crop, and how many these are."""
+
+    low: float
+    high: float
+    pixels: int
+
+    @classmethod
+    def of(cls, tile: tuple[Any, Any], crop: tuple[int, int], scale: float) -> _Span:
+        """Of the ends of a tile and of a crop, both along an axis of the source.
+
+        Strong reductions first average the crop down to `_COARSEST`, so kernels stay short.
+        """
+        low, high = float(tile[0]) - crop[0], float(tile[1]) - crop[0]
+        if tile[0] > tile[1]:
+            low, high = crop[1] - float(tile[0]), crop[1] - float(tile[1])
+        length = count = crop[1] - crop[0]
+        if scale < _COARSEST:
+            count = max(1, int(np.ceil(length * scale / _COARSEST)))
+        return cls(low * count / length, high * count / length, count)
+
+
+class _Sampler:
+    """Of transforms under which rows and columns stay such, whichever becomes which."""
 
     def __init__(self, crop: Window, transform: Transform, tile: Window) -> None:
         self._size = (tile.width, tile.height)
-        self._flip = tuple(slice(None, None, -1 if s < 0 else 1) for s in transform.scale[::-1])
-        self._across = _tile_in_crop(crop.left, crop.right, tile.left, tile.right, transform, 0)
-        self._down = _tile_in_crop(crop.top, crop.bottom, tile.top, tile.bottom, transform, 1)
+        self._transform = transform
+        left, top = transform.inverse(tile.left, tile.top)
+        right, bottom = transform.inverse(tile.right, tile.bottom)
+        along_x = _Span.of((left, right), (crop.left, crop.right), transform.lengths[0])
+        along_y = _Span.of((top, bottom), (crop.top, crop.bottom), transform.lengths[1])
+        self._across, self._down = along_x, along_y
+        if transform.on_its_side:
+            self._across, self._down = along_y, along_x
 
-    def sample(self, plane: Plane, kernel: int, edge: bool) -> Plane:
-        """(h, w) of the crop ⇒ (h, w) of the tile; beyond the crop the edge goes on, or zero."""
+    def sample(self, plane: Plane, kernel: Any, edge: bool) -> Plane:
+        """As :class:`_Sampling` says."""
         import cv2
         from PIL import Image
 
         (x0, x1, columns), (y0, y1, rows) = self._across, self._down
-        flipped = np.ascontiguousarray(plane[self._flip])
-        if (rows, columns) != flipped.shape:
-            reduced = cv2.resize(flipped, (columns, rows), interpolation=cv2.INTER_AREA)
-            flipped = np.asarray(reduced, dtype=np.uint8)
+        turned = np.ascontiguousarray(_turned(plane, self._transform))
+        if (rows, columns) != turned.shape:
+            reduced = cv2.resize(turned, (columns, rows), interpolation=cv2.INTER_AREA)
+            turned = np.asarray(reduced, dtype=np.uint8)
         pad_x = _padding(x0, x1, columns, self._size[0])
         pad_y = _padding(y0, y1, rows, self._size[1])
-        padded = np.pad(flipped, (pad_y, pad_x), mode="edge" if edge else "constant")
+        padded = np.pad(turned, (pad_y, pad_x), mode="edge" if edge else "constant")
         box = (x0 + pad_x[0], y0 + pad_y[0], x1 + pad_x[0], y1 + pad_y[0])
         return np.asarray(Image.fromarray(padded).resize(self._size, kernel, box))
 
@@ -289,22 +329,46 @@ def _padding(low: float, high: float, count: int, samples: int) -> tuple[int, in
     return max(0, int(np.ceil(reach - low))), max(0, int(np.ceil(high + reach - count)))
 
 
-def _tile_in_crop(
-    crop_low: int, crop_high: int, tile_low: int, tile_high: int, transform: Transform, axis: int
-) -> tuple[float, float, int]:
-    """Where a tile lies on the pixels of a (flipped, reduced) crop, and how many pixels those are.
+class _Warp:
+    """Of transforms that turn rows and columns out of theirs.
 
-    Strong reductions first average the crop down to `_COARSEST`, so kernels stay short.
+    crop ⇒ reduced as far as the transform reduces it, along its own axes ⇒ warped ⇒ averaged, where
+    the transform leans so much that pixels are squeezed
     """
-    scale, offset = transform.scale[axis], transform.offset[axis]
-    ends = ((tile_low - offset) / scale, (tile_high - offset) / scale)
-    low, high = (
-        (ends[0] - crop_low, ends[1] - crop_low)
-        if scale > 0
-        else (crop_high - ends[0], crop_high - ends[1])
-    )
-    length = crop_high - crop_low
-    count = length
-    if abs(scale) < _COARSEST:
-        count = max(1, int(np.ceil(length * abs(scale) / _COARSEST)))
-    return low * count / length, high * count / length, count
+
+    def __init__(self, crop: Window, transform: Transform, tile: Window) -> None:
+        size = (crop.width, crop.height)
+        wide, high = (
+            max(1, int(np.ceil(count * min(1.0, length))))
+            for count, length in zip(size, transform.lengths, strict=True)
+        )
+        self._reduced = (wide, high)
+        pixels = [count / fewer for count, fewer in zip(size, self._reduced, strict=True)]
+        from_reduced = Transform.stretch(pixels, (crop.left, crop.top))
+        to_tile = Transform.stretch((1, 1), (-tile.left, -tile.top))
+        warp = to_tile @ transform @ from_reduced
+        least = float(np.linalg.svd(np.array(warp.matrix), compute_uv=False).min())
+        self._finer = 1 if least >= _SQUEEZED else min(_FINEST, int(np.ceil(1 / least)))
+        self._warp = Transform.stretch([self._finer] * 2, (0, 0)) @ warp
+        self._size = (tile.width, tile.height)
+
+    def sample(self, plane: Plane, kernel: Any, edge: bool) -> Plane:
+        """As :class:`_Sampling` says."""
+        import cv2
+        from PIL import Image
+
+        plane = np.ascontiguousarray(plane)
+        if self._reduced != (plane.shape[1], plane.shape[0]):
+            plane = np.asarray(Image.fromarray(plane).resize(self._reduced, kernel))
+        x, y = self._warp.apply(0.5, 0.5)  # the centre of a pixel is 0, 0 in OpenCV
+        matrix = np.column_stack([np.array(self._warp.matrix), [x - 0.5, y - 0.5]])
+        warped = cv2.warpAffine(
+            plane,
+            matrix,
+            (self._size[0] * self._finer, self._size[1] * self._finer),
+            flags=cv2.INTER_LANCZOS4 if kernel == Image.Resampling.LANCZOS else cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE if edge else cv2.BORDER_CONSTANT,
+        )
+        if self._finer > 1:
+            warped = cv2.resize(warped, self._size, interpolation=cv2.INTER_AREA)
+        return np.asarray(warped, dtype=np.uint8)

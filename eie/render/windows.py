@@ -58,12 +58,15 @@ class View:
     covered: Mask
     size: tuple[int, int]
 
-    def boxes(self, box: NDArray[np.floating]) -> NDArray[np.float32]:
-        """(N, 4) boxes in pixels of the canvas ⇒ in pixels of the view."""
-        stretch = np.array([self.size[1] / self.window.width, self.size[0] / self.window.height])
-        corner = np.array([self.window.left, self.window.top])
-        centre = (box[:, :2] - corner) * stretch
-        return np.concatenate([centre, box[:, 2:] * stretch], axis=1).astype(np.float32)
+    @property
+    def stretch(self) -> NDArray[np.float64]:
+        """(2,) pixels of the view to one of the canvas, in x and y."""
+        return np.array([self.size[1] / self.window.width, self.size[0] / self.window.height])
+
+    @property
+    def corner(self) -> NDArray[np.int64]:
+        """(2,) x and y of the window on the canvas."""
+        return np.array([self.window.left, self.window.top])
 
     def back(self, pixels: NDArray[Values]) -> NDArray[Values]:
         """(H, W, 3) uint8 or int16 of the view ⇒ (h, w, 3) of the window."""

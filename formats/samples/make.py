@@ -26,7 +26,7 @@ from skimage.transform import resize
 
 from eie.elements import Edit, ElementSet, ElementTable, Embeddings, ObjectMasks, Source
 from eie.files import dump, hdf5
-from eie.files.layout import BYTES, COLUMNS, HISTORY_ARRAYS, HOME_BOX, SOURCE_ARRAYS, VERSION
+from eie.files.layout import BYTES, COLUMNS, HISTORY_ARRAYS, HOME_BOX, SOURCE_ARRAYS, TURNS, VERSION
 
 HERE = Path(__file__).parent
 
@@ -98,6 +98,19 @@ def composition() -> ElementSet:
     )
 
 
+def turned() -> ElementSet:
+    """The minimal set after a turn and an uneven stretch of what is turned."""
+    elements = minimal()
+    upright, both, second = elements.table, np.array([0, 1]), np.array([1])
+    once = upright.set(both, angle=30.0, z=1)
+    leaning = once.set(second, angle=-14.5, shear=0.625)
+    steps = (
+        Edit({"rotate": ["all", "30"]}, upright, {}, 1),
+        Edit({"scale": ["1", "1,2"]}, once, {}, 1),
+    )
+    return replace(elements, table=leaning, history=steps)
+
+
 def without_pixels() -> ElementSet:
     """The cat as `eie decompose --no-pixels` leaves it."""
     elements = cat()
@@ -121,6 +134,7 @@ GOOD: dict[str, Callable[[], ElementSet]] = {
     "photo": cat,
     "edited": edited,
     "composition": composition,
+    "turned": turned,
     "no-pixels": without_pixels,
     "objects": with_objects,
 }
@@ -290,7 +304,7 @@ def history_of(**arrays: Any) -> Callable[[h5py.File], None]:
         parts = {
             "operations": line, "groups": b"null\n", "sources": [1], "rows": [2],
             "changed": [[0] * 7], **{name: np.empty((0, *plan.shape[1:])) for name, plan
-                                     in COLUMNS.items()}, **arrays,
+                                     in COLUMNS.items() if name not in TURNS}, **arrays,
         }  # fmt: skip
         group = file.create_group("history")
         for name, values in parts.items():
@@ -367,6 +381,9 @@ CHANGED: dict[str, tuple[str, str, Callable[[h5py.File], None]]] = {
     "nan-box": ("E43", "a box is not finite", put_column("box", ZEROS + np.nan)),
     "flat-box": ("E43", "a box has no size", put_column("box", ZEROS)),
     "visible-two": ("E44", "neither 0 nor 1", put_column("visible", [1, 2])),
+    "angle-nan": ("E46", "an angle is not in", put_column("angle", [0, np.nan])),
+    "angle-beyond": ("E46", "an angle is not in", put_column("angle", [0, 270])),
+    "shear-infinite": ("E46", "a shear is not finite", put_column("shear", [np.inf, 0])),
     "elements-home-box-mismatch": ("E45", "do not fit those of the sources", lambda file: put(
         file, "/elements/home_box", HOME + 1, HOME_BOX)),
     "group-of-unknown": ("E50", "element 7 does not exist", put_text("/groups", '{"a":[7]}\n')),
@@ -377,6 +394,7 @@ CHANGED: dict[str, tuple[str, str, Callable[[h5py.File], None]]] = {
     "history-groups": ("E61", "2 lines for 1 steps", history_of(groups=b"null\nnull\n")),
     "history-columns": ("E62", "the shape is (0,) instead of (2,)", history_of(
         changed=[[0, 0, 0, 0, 1, 0, 0]])),
+    "history-widths": ("E61", "instead of (1, 7) or (1, 9)", history_of(changed=[[0] * 8])),
     "history-lengths": ("E62", "columns of step 0 differ in length", history_of(rows=[1])),
     "history-table": ("E63", "/history/0/patch", history_of(
         changed=[[0, 0, 1, 0, 0, 0, 0]], patch=[0, 9])),

@@ -339,3 +339,26 @@ def test_a_photo_is_to_be_decomposed_first(run, photo):
         result = run(command, photo, *(("--delete", "1") if command == "edit" else ()))
         assert result.code == 3
         assert f"is a picture, not an element file (eie decompose {photo}" in result.err
+
+
+def test_turns_are_typed_told_and_seen(run, file, tmp_path, element_bytes):
+    result = run("edit", file, "--rotate", "3", "-30.5", "--rotate=4", "20°", "--as", "two")
+    assert result.code == 0 and result.out == b""
+    told = [line for line in result.err.splitlines() if not line.startswith("warning")]
+    assert told[0].startswith("turned 1 element by -30.5°, ")
+    assert told[1].startswith("turned 1 element by 20°, ")
+    assert history(file)[0] == {"operation": "rotate", "selection": "3", "angle": "-30.5"}
+    facts = json.loads(run("info", file, "--json").out)["elements"]
+    assert facts["turned"] == 2 and facts["moved or resized"] == 0
+    rows = json.loads(run("info", file, "--elements", "--json").out)
+    assert [(row["angle"], row["shear"]) for row in rows[2:5]] == [(0, 0), (-30.5, 0), (20, 0)]
+    assert "turned by -30.5°" in run("info", file, "--elements").out.decode()
+    assert run("validate", file).code == 0
+    dry = run("edit", file, "--dry-run", "--rotate", "group:two", "90")
+    assert "would have turned 1 element by 90°" in dry.err
+    assert "did you mean --rotate?" in run("edit", file, "--rotat", "3", "4").err
+    bad = run("edit", file, "--rotate", "3", "30%")
+    assert bad.code == 2 and "in degrees" in bad.err and len(bad.err.splitlines()) == 1
+    assert run("edit", file, "--rotate", "3", "30.5", "--rotate", "4", "-20").code == 0
+    assert run("edit", file, "--undo", "5").code == 0
+    assert eie.dump(forget_undone(eie.load(file))) == element_bytes

@@ -27,6 +27,7 @@ from eie.edit import (
     Paste,
     Reset,
     Restore,
+    Rotate,
     Scale,
     Swap,
     To,
@@ -57,10 +58,16 @@ numbers = st.one_of(
 )
 points = st.tuples(numbers, numbers).map(",".join)
 factors = st.floats(0.2, 3).map(lambda value: f"{value:.4f}")
+degrees = st.one_of(
+    st.sampled_from(["90", "-90", "180", "270", "360", "0", "45", "-30°"]),
+    st.floats(-400, 400).map(lambda value: f"{value:.4f}"),
+)
 operations = st.one_of(
     st.builds(Move, selections, points),
     st.builds(To, selections, points),
     st.builds(Scale, selections, factors),
+    st.builds(Scale, selections, st.tuples(factors, factors).map(",".join)),
+    st.builds(Rotate, selections, degrees),
     st.builds(Delete, selections),
     st.builds(Restore, selections),
     st.builds(Copy, selections, points),

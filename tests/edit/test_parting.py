@@ -63,12 +63,9 @@ def shown(elements: ElementSet) -> NDArray[np.int64]:
     table, front = elements.table, rows_on_canvas(elements, elements.table.visible)
     seen = np.full(front.shape, -1, dtype=np.int64)
     for row in np.unique(front[front >= 0]):
-        scale, offset = elements.transform(row).scale, elements.transform(row).offset
         lines, columns = np.nonzero(front == row)
-        x, y = (
-            np.floor((place + 0.5 - o) / s).astype(np.int64)
-            for place, s, o in zip((columns, lines), scale, offset, strict=True)
-        )
+        there = elements.transform(row).inverse(columns + 0.5, lines + 0.5)
+        x, y = (np.floor(place).astype(np.int64) for place in there)
         seen[lines, columns] = (int(table.source[row]) * HEIGHT + y) * WIDTH + x
     return seen
 

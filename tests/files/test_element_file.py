@@ -66,6 +66,9 @@ def sources(draw: st.DrawFn) -> Source:
     return replace(source, **{name: optional[name] for name in kept})
 
 
+ANGLES = st.sampled_from([0.0, 0.0, 180.0]) | st.floats(-180, 180, exclude_min=True)
+
+
 @st.composite
 def tables(draw: st.DrawFn, among: list[Source]) -> ElementTable:
     count = draw(st.integers(0, 6))
@@ -84,6 +87,8 @@ def tables(draw: st.DrawFn, among: list[Source]) -> ElementTable:
         z=draw(npst.arrays(np.int32, count)),
         visible=draw(npst.arrays(np.bool_, count)),
         flip=draw(npst.arrays(np.bool_, (count, 2))),
+        angle=draw(npst.arrays(np.float64, count, elements=ANGLES)),
+        shear=draw(npst.arrays(np.float64, count, elements=st.sampled_from([0.0, -0.5, 1e3]))),
     )
 
 

@@ -18,8 +18,8 @@ def test_facts_of_an_edited_file(samples) -> None:
     assert told["version"] == "1.0"
     assert told["canvas"] == {"height": 64, "width": 96}
     assert told["elements"] == {
-        "count": 19, "visible": 18, "deleted": 1, "moved or resized": 1, "flipped": 0,
-        "untouched": 17,
+        "count": 19, "visible": 18, "deleted": 1, "moved or resized": 1, "turned": 0,
+        "flipped": 0, "untouched": 17,
     }  # fmt: skip
     assert told["groups"] == {"eyes": 2}
     assert [next(iter(step)) for step in told["history"]] == ["move", "group", "delete"]

@@ -150,3 +150,25 @@ def test_fourier_embedding() -> None:
     torch.testing.assert_close(
         embedded[0], torch.tensor([1.0, 0.0, 0.0, -1.0]), atol=1e-6, rtol=0
     )  # sin π/2, sin π, cos π/2, cos π
+
+
+@pytest.mark.parametrize("geometry_bias", [False, True])
+def test_a_box_on_its_side_reads_as_the_upright_one_of_its_sides_exchanged(
+    geometry_bias: bool,
+) -> None:
+    unet, attention = reading(geometry_bias)
+    (sample, step, text), (embeddings, box, present) = inputs(), elements()
+    aspect = 2.0
+    quarter = torch.tensor([[0.0, -1.0], [1.0, 0.0]]).expand(2, 5, 2, 2)
+    exchanged = torch.cat([box[..., :2], box[..., 3:] / aspect, box[..., 2:3] * aspect], dim=2)
+
+    def read(boxes: torch.Tensor, frame: torch.Tensor | None) -> torch.Tensor:
+        context = attention(embeddings, boxes, present, aspect, frame)
+        given = {"elements": context}
+        return unet(sample, step, text, cross_attention_kwargs=given).sample
+
+    with torch.no_grad():
+        assert torch.allclose(read(box, quarter), read(exchanged, None), atol=1e-5)
+        assert not torch.allclose(read(box, quarter), read(box, None), atol=1e-3)
+        upright = torch.eye(2).expand(2, 5, 2, 2)
+        assert torch.allclose(read(box, upright), read(box, None), atol=1e-6)

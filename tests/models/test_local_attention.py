@@ -1,7 +1,9 @@
 """Attention to the nearest elements."""
 
+import numpy as np
 import torch
 
+from eie.geometry import frames
 from eie.models.local_attention import LocalAttention, nearest_elements
 
 
@@ -51,3 +53,20 @@ def test_gradients_reach_queries_and_elements() -> None:
     near = nearest_elements(box[:, :5], box, torch.ones(2, 7, dtype=torch.bool), 3)
     attention(query, element, near).square().sum().backward()
     assert query.grad.abs().sum() > 0 and element.grad.abs().sum() > 0
+
+
+def test_what_turns_as_one_sees_itself_as_before() -> None:
+    box = torch.rand(1, 7, 4) * 40 + 10
+    visible = torch.ones(1, 7, dtype=torch.bool)
+    frame = torch.from_numpy(frames(np.full(7, 35.0), np.full(7, 0.4))).float()[None]
+    turned = box.clone()
+    turned[..., :2] = (frame @ box[..., :2, None])[..., 0]
+    before, after = (
+        nearest_elements(box, box, visible, 4),
+        nearest_elements(turned, turned, visible, 4, frame),
+    )
+    order, again = before.element.sort(dim=2), after.element.sort(dim=2)
+    assert torch.equal(order.values, again.values)
+    one = before.geometry.gather(2, order.indices[..., None].expand(-1, -1, -1, 6))
+    other = after.geometry.gather(2, again.indices[..., None].expand(-1, -1, -1, 6))
+    assert torch.allclose(one, other, atol=1e-4)

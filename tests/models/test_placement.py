@@ -1,7 +1,9 @@
 """Placing decoded patches on the canvas."""
 
+import numpy as np
 import torch
 
+from eie.geometry import frames
 from eie.models.placement import LOGIT_LIMIT, TILE, overlapping_pairs, place
 
 SIDE = 32
@@ -15,7 +17,7 @@ def flat_patch(value: float) -> torch.Tensor:
     return torch.stack([torch.full((SIDE, SIDE), value), distance])
 
 
-def placed(values, boxes, size=(64, 96), ranks=None, flips=None, visible=None):
+def placed(values, boxes, size=(64, 96), ranks=None, flips=None, visible=None, turns=None):
     count = len(values)
     patches = torch.stack([v if torch.is_tensor(v) else flat_patch(v) for v in values])[None]
     return place(
@@ -25,6 +27,7 @@ def placed(values, boxes, size=(64, 96), ranks=None, flips=None, visible=None):
         torch.tensor([ranks or [0] * count]),
         torch.tensor([flips or [[False, False]] * count]),
         size,
+        None if turns is None else torch.from_numpy(frames(turns, np.zeros(count)))[None].float(),
     )[0]
 
 
@@ -79,3 +82,64 @@ def test_gradients_reach_patches_and_claims_stay_within_limits() -> None:
     assert canvas[:, -1].max() <= LOGIT_LIMIT + torch.log(torch.tensor(3.0))
     canvas.square().sum().backward()
     assert patches.grad is not None and patches.grad.abs().sum() > 0
+
+
+def test_a_quarter_turn_is_the_picture_of_the_box_turned() -> None:
+    ramp = flat_patch(0.0)
+    ramp[0] = torch.linspace(0, 1, SIDE)[None, :] * torch.linspace(1, 0.5, SIDE)[:, None]
+    ground = flat_patch(0.3)
+    boxes = [[48, 32, 96, 64], [40, 30, 32, 32]]
+    plain = placed([ground, ramp], boxes, ranks=[0, 1])[0][14:46, 24:56]
+    turned = placed([ground, ramp], boxes, ranks=[0, 1], turns=[0.0, 90.0])[0][14:46, 24:56]
+    inner = slice(2, -2)
+    clockwise = plain.flip(0).T
+    assert torch.allclose(clockwise[inner, inner], turned[inner, inner], atol=0.02)
+
+
+def test_what_is_turned_by_next_to_nothing_is_placed_as_what_is_not() -> None:
+    noise = torch.nn.functional.interpolate(
+        torch.rand(1, 1, 6, 6, generator=torch.Generator().manual_seed(0)), (SIDE, SIDE),
+        mode="bicubic",
+    )[0]  # fmt: skip
+    patch = torch.cat([noise, flat_patch(0.0)[1:]])
+    for box in ([50.2, 31.1, 20, 14], [45, 30, 50, 40]):
+        boxes = [[48, 32, 96, 64], box]
+        plain = placed([0.5, patch], boxes, ranks=[0, 1])[0]
+        turned = placed([0.5, patch], boxes, ranks=[0, 1], turns=[0.0, 1e-6])[0]
+        (x, y, w, h) = map(int, box)
+        inside = np.s_[y - h // 2 + 1 : y + h // 2 - 1, x - w // 2 + 1 : x + w // 2 - 1]
+        assert (plain - turned)[inside].abs().max() < 0.03
+
+
+def test_neighbours_that_turn_together_leave_no_crack() -> None:
+    """No more of the ground is seen along their border than where they stand upright."""
+    upright = [[48, 32, 96, 64], [38, 32, 20, 30], [58, 32, 20, 30]]
+    turned, frame = [list(box) for box in upright], frames([30.0], [0.0])[0]
+    for box in turned[1:]:
+        box[:2] = (np.array([48, 32]) + frame @ (np.array(box[:2]) - [48, 32])).tolist()
+    plain = placed([0.1, 0.9, 0.9], upright, ranks=[0, 1, 1])[0]
+    canvas = placed([0.1, 0.9, 0.9], turned, ranks=[0, 1, 1], turns=[0.0, 30.0, 30.0])[0]
+    y, x = torch.meshgrid(torch.arange(64) - 31.5, torch.arange(96) - 47.5, indexing="ij")
+    own = np.linalg.inv(frame)
+    u, v = own[0, 0] * x + own[0, 1] * y, own[1, 0] * x + own[1, 1] * y
+    within, at_home = (u.abs() < 18) & (v.abs() < 13), (x.abs() < 18) & (y.abs() < 13)
+    assert canvas[within].min() > plain[at_home].min() - 0.01 > 0.8
+    assert (canvas[(u.abs() > 25) | (v.abs() > 20)] - 0.1).abs().max() < 0.01
+
+
+def test_the_edge_of_a_turned_box_is_no_flight_of_stairs() -> None:
+    """Along a slanting edge, grey levels lie between those of both sides in every row."""
+    boxes = [[48, 32, 96, 64], [20, 32, 60, 200]]
+    canvas = placed([0.0, 1.0], boxes, ranks=[0, 1], turns=[0.0, 20.0])[0]
+    between = ((canvas > 0.05) & (canvas < 0.95)).sum(dim=1)
+    assert (between[2:-2] >= 1).all()
+
+
+def test_gradients_reach_turned_patches() -> None:
+    patches = torch.randn(1, 2, 4, SIDE, SIDE, requires_grad=True)
+    box = torch.tensor([[[20.0, 20, 30, 30], [40, 30, 50, 20]]])
+    none = torch.zeros(1, 2, 2, dtype=torch.bool)
+    turns = torch.from_numpy(frames([0.0, 50.0], [0.0, 0.5]))[None].float()
+    whole = torch.ones(1, 2, dtype=torch.bool)
+    place(patches, box, whole, torch.zeros(1, 2), none, (64, 96), turns).sum().backward()
+    assert patches.grad is not None and (patches.grad.abs().sum(dim=(2, 3, 4)) > 0).all()

@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 from eie.errors import UsageError
 from eie.preview.cutout import cutout
-from tests.render.conftest import CHANNELS, blocks, make_set, moved, noise
+from tests.render.conftest import CHANNELS, blocks, make_set, moved, noise, with_rows
 
 
 @pytest.mark.parametrize("channels", CHANNELS)
@@ -51,6 +51,17 @@ def test_a_soft_cut_out_has_the_pixels_of_its_elements_inside(channels):
             assert (cut[inside][..., -1] == 255).all()
     assert not cut[:16, 24:].any() and not cut[24:, :16].any()  # nothing of the others
     assert not cut[cut[..., -1] == 0].any()
+
+
+def test_what_is_turned_is_cut_out_as_it_stands():
+    pixels = noise(40, 60, 3)
+    elements = with_rows(make_set(pixels, blocks(40, 60, 2, 3)), 4, angle=90.0)
+    for edge in ("hard", "soft"):
+        cut = cutout(elements, [4], edge=edge).pixels
+        inner = np.s_[24:36, 24:36]
+        assert_array_equal(cut[inner][..., :3], np.rot90(pixels[20:, 20:40], -1)[4:16, 4:16])
+        assert (cut[inner][..., 3] == 255).all()
+        assert not cut[:15].any() and not cut[:, :15].any()
 
 
 def test_a_soft_cut_out_has_the_colours_of_the_disc_alone():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from eie.edit.picking import rows_on_canvas
 from eie.errors import UsageError
 from eie.files.images import Photo
 from eie.preview import overlay as module
@@ -58,6 +59,17 @@ def test_row_map_knows_copies_flips_and_scales():
     assert_array_equal(row_map(scaled(elements, 1, 2, 2), (40, 40))[15:25, 12:25] == 1, True)
     gone = row_map(with_rows(elements, 1, visible=False), (40, 40))
     assert (gone[12:20, 12:20] == -1).all()
+
+
+@pytest.mark.parametrize("angle", [90.0, -33.0, 180.0, 145.0])
+@pytest.mark.parametrize("shear", [0.0, 0.6])
+def test_row_map_shows_turned_elements_as_selections_see_them(angle, shear):
+    elements = with_rows(flat(), [1, 4], angle=angle, shear=shear)
+    rows = row_map(elements, elements.canvas)
+    assert_array_equal(rows, rows_on_canvas(elements, elements.table.visible))
+    assert {1, 4} <= set(np.unique(rows))
+    picture = show(elements, long_side=360, only=[1]).pixels
+    assert picture.shape == (240, 360, 3)
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,10 @@ def may_change(elements: ElementSet, dilation: int, edge: Edge = "hard") -> np.n
     gone = np.setdiff1d(np.arange(home.patches), elements.table.patch[elements.untouched])
     boxes = [home.home_box[gone]]
     for layer in layers_of(elements):
-        soft = 2 * dilation * (np.abs(layer.transform.scale) - 1).clip(0) if edge == "soft" else 0
-        boxes.append(elements.table.box[layer.rows] + np.append([0, 0], np.ones(2) * soft))
+        (xx, xy), (yx, yy) = np.abs(layer.transform.matrix)
+        spread = (np.array([xx + xy, yx + yy]) - 1).clip(0)  # of the dilation
+        soft = 2 * dilation * spread if edge == "soft" else 0
+        boxes.append(elements.table.upright_box[layer.rows] + np.append([0, 0], np.ones(2) * soft))
     for x0, y0, x1, y1 in corners(np.concatenate(boxes)):
         left, right = np.clip([np.floor(x0) - dilation, np.ceil(x1) + dilation], 0, width).astype(
             int
@@ -72,6 +74,7 @@ def same_pixels(
 SHAPES = st.sampled_from([(40, 100, 2, 5), (64, 64, 4, 4), (17, 90, 1, 6), (50, 50, 1, 1)])
 SHIFTS = st.one_of(st.integers(-120, 120), st.floats(-60, 60))
 FACTORS = st.floats(0.05, 4)
+ANGLES = st.one_of(st.sampled_from([90.0, -90.0, 180.0, 1e-7]), st.floats(-179, 180))
 
 
 @st.composite
@@ -81,7 +84,9 @@ def edited_sets(draw) -> ElementSet:
     elements = make_set(pixels, blocks(height, width, rows, columns))
     for _ in range(draw(st.integers(0, 5))):
         row = draw(st.integers(0, len(elements) - 1))
-        kind = draw(st.sampled_from(["move", "scale", "delete", "copy", "flip", "z", "patch"]))
+        kind = draw(
+            st.sampled_from(["move", "scale", "delete", "copy", "flip", "turn", "z", "patch"])
+        )
         if kind == "move":
             elements = moved(elements, row, draw(SHIFTS), draw(SHIFTS))
         elif kind == "scale":
@@ -92,6 +97,9 @@ def edited_sets(draw) -> ElementSet:
             elements = copied(elements, row, draw(SHIFTS), draw(SHIFTS))
         elif kind == "flip":
             elements = with_rows(elements, row, flip=draw(st.tuples(st.booleans(), st.booleans())))
+        elif kind == "turn":
+            lean = draw(st.sampled_from([0.0, 0.0, -0.5, 1.5]))
+            elements = with_rows(elements, row, angle=draw(ANGLES), shear=lean)
         elif kind == "z":
             elements = with_rows(elements, row, z=draw(st.integers(-2, 2)))
         else:

@@ -145,6 +145,21 @@ def test_free_rendering_knows_no_pixels(tiny) -> None:
     assert (one.photo.pixels != two.photo.pixels).any()
 
 
+def test_turned_elements_are_told_of(tiny) -> None:
+    turned = with_rows(edited(), [10, 3], angle=[30.0, -100.0], shear=[0.0, 0.5])
+    elements = encode(turned, model=tiny)
+    one = render(elements, decoder=fast(tiny)).photo.pixels
+    hole = stage(elements).hole
+    plain = render(elements, decoder="classical").photo.pixels
+    assert hole.any()
+    assert_array_equal(one[~hole], plain[~hole])
+    free, two = (render(e, decoder=fast(tiny), free=True).photo.pixels for e in (
+        elements, with_rows(elements, 10, angle=-30.0)
+    ))  # fmt: skip
+    assert (free != two).any()
+    assert_array_equal(free, render(elements, decoder=fast(tiny), free=True).photo.pixels)
+
+
 def test_scheduler_steps_and_guidance_matter(tiny) -> None:
     plain = render(edited(), decoder=fast(tiny)).photo.pixels
     for options in ({"scheduler": "euler"}, {"steps": 3}, {"guidance": 1.0}):
