@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.errors import MissingModelError
-from eie.models.content_graphs import load_encoder_graph
-from eie.models.devices import choose_device
+from eie.models.content_graphs import load_decoder_graphs, load_encoder_graph
+from eie.models.devices import choose_device, half_precision
 from eie.models.finite import check_weights, watched
 from eie.models.folders import WEIGHTS_FILE
 from eie.models.hub import HINT, first_line, model_folder
@@ -121,6 +121,43 @@ def load_light_decoder(model: str | Path = TINY, device: str | None = None) -> L
 
     loaded, weights = _load(LightDecoder, model, DECODER_FOLDER, device)
     return LoadedDecoder(loaded, _name(model), weights)
+
+
+@dataclass(frozen=True, eq=False)
+class CanvasDecoder:
+    """A light decoder as rendering takes it.
+
+    Attributes:
+        decode: as :meth:`eie.models.content_graphs.DecoderGraphs.decode`.
+        encoder_hash: SHA-256 of the weights of the encoder it was trained with, in hex.
+    """
+
+    decode: Callable[..., NDArray[np.float32]]
+    encoder_hash: str
+
+
+def load_canvas_decoder(model: str | Path = TINY, device: str | None = None) -> CanvasDecoder:
+    """Load a light decoder for use, as :func:`load_patch_encoder` does an encoder."""
+    folder = _graph_folder(model, DECODER_FOLDER, device)
+    if folder is not None and (graphs := load_decoder_graphs(folder)) is not None:
+        return CanvasDecoder(graphs.decode, graphs.encoder_hash)
+    network = load_light_decoder(model, device).model
+    return CanvasDecoder(partial(_decode, network), network.config.encoder_hash)
+
+
+def _decode(
+    model: LightDecoder, *, size: tuple[int, int], **inputs: NDArray[Any]
+) -> NDArray[np.float32]:
+    import torch
+
+    device = model.device
+    tensors = {name: torch.from_numpy(value)[None].to(device) for name, value in inputs.items()}
+    precision = half_precision(device)
+    half = torch.autocast(device.type, precision, enabled=precision != torch.float32)
+    with torch.inference_mode(), half:
+        picture = model(**tensors, size=size)[0]  # (3, h, w)
+    decoded: NDArray[np.float32] = picture.float().cpu().numpy()
+    return decoded
 
 
 def save_content_model(folder: Path, encoder: ContentEncoder, decoder: LightDecoder) -> None:

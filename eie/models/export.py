@@ -16,11 +16,15 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from eie.models.content import EMBEDDED, ENCODER_FOLDER, TINY
+from eie.models.canvas import TILE
+from eie.models.content import DECODER_FOLDER, EMBEDDED, ENCODER_FOLDER, TINY
 from eie.models.content_encoder import ContentEncoder
-from eie.models.content_graphs import ENCODER, ENCODER_WEIGHTS
+from eie.models.content_graphs import DECODER_WEIGHTS, ENCODER, ENCODER_WEIGHTS
 from eie.models.graph import GRAPHS, INDEX
+from eie.models.light_decoder import LightDecoder
+from eie.models.local_attention import Neighbours, nearest_elements
 from eie.models.object_head import ElementGraph, ObjectEnsemble
+from eie.models.placement import Pairs, claimed, straight, warped
 from eie.models.tiny_graphs import OBJECT_HEADS
 from eie.models.tiny_sam import TinySam, build_tiny_sam
 
@@ -116,7 +120,7 @@ def export(folder: Path) -> None:
     """Write all graphs and their index."""
     folder.mkdir(parents=True, exist_ok=True)
     index: dict[str, dict[str, list[int]]] = {}
-    for part in (_segmenter, _content, _arithmetic):
+    for part in (_segmenter, _content, _decoder, _arithmetic):
         for name, content, weights in part(index):
             (folder / f"{name}.onnx").write_bytes(content)
             index[name] = weights
@@ -168,6 +172,208 @@ def _content(index: dict[str, dict[str, list[int]]]) -> Any:
     yield _traced(ENCODER, AddedCode(encoder), {"patches": patches}, {"patches": (0,)})
 
 
+class TokenStart(nn.Module):
+    """Embeddings and boxes ⇒ tokens that know nothing of each other."""
+
+    def __init__(self, decoder: LightDecoder) -> None:
+        super().__init__()
+        self.to_token, self._start = decoder.to_token, decoder.token_start
+
+    def forward(self, embeddings: Tensor, box: Tensor) -> Tensor:
+        return self._start(embeddings, box)
+
+
+class TokenLayer(nn.Module):
+    """One of the layers in which tokens attend to those near them."""
+
+    def __init__(self, decoder: LightDecoder) -> None:
+        super().__init__()
+        self.attention = decoder.self_attention[0]
+        self.feed_forward = decoder.self_feed_forward[0]
+
+    def forward(self, tokens: Tensor, element: Tensor, geometry: Tensor, present: Tensor) -> Tensor:
+        near = Neighbours(element, geometry, present)
+        layered: Tensor = self.feed_forward(self.attention(tokens, tokens, near))
+        return layered
+
+
+class Patches(nn.Module):
+    """Tokens and what embeddings hold ⇒ patches."""
+
+    def __init__(self, decoder: LightDecoder) -> None:
+        super().__init__()
+        self.patch_head = decoder.patch_head
+
+    def forward(self, tokens: Tensor, held: Tensor) -> Tensor:
+        return self.patch_head.decoded(tokens, held)
+
+
+class Straight(nn.Module):
+    """Patches ⇒ what they are like on tiles."""
+
+    def forward(
+        self, patches: Tensor, box: Tensor, flip: Tensor, element: Tensor, top: Tensor, left: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        return straight(patches, box, flip, Pairs(element, element, top, left))
+
+
+class Warped(nn.Module):
+    """The same of turned ones."""
+
+    def forward(
+        self,
+        patches: Tensor,
+        box: Tensor,
+        flip: Tensor,
+        frame: Tensor,
+        element: Tensor,
+        top: Tensor,
+        left: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        return warped(patches, box, flip, frame, Pairs(element, element, top, left))
+
+
+class Claimed(nn.Module):
+    """What patches are like on tiles ⇒ what they claim; `tiles` is as long as there are tiles."""
+
+    def forward(
+        self,
+        placed: Tensor,
+        inside: Tensor,
+        scale: Tensor,
+        rank: Tensor,
+        tile: Tensor,
+        tiles: Tensor,
+    ) -> Tensor:
+        return claimed(placed, inside, scale, rank, tile, tiles.shape[0])
+
+
+class Neighbourhood(nn.Module):
+    """Places of queries, and elements ⇒ the nearest elements."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count = count
+
+    def forward(
+        self, place: Tensor, box: Tensor, visible: Tensor, frame: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        near = nearest_elements(place, box, visible, self.count, frame)
+        return near.element, near.geometry, near.present
+
+
+class Attention(nn.Module):
+    """Some queries' attention to the elements near them."""
+
+    def __init__(self, decoder: LightDecoder) -> None:
+        super().__init__()
+        self.attention = decoder.cross_attention[0]
+
+    def forward(
+        self, query: Tensor, tokens: Tensor, element: Tensor, geometry: Tensor, present: Tensor
+    ) -> Tensor:
+        attended: Tensor = self.attention(query, tokens, Neighbours(element, geometry, present))
+        return attended
+
+
+class Block(nn.Module):
+    """One of the trunk's residual blocks, and its outcome as queries."""
+
+    def __init__(self, decoder: LightDecoder) -> None:
+        super().__init__()
+        self.block = decoder.blocks[0]
+
+    def forward(self, trunk: Tensor) -> Tensor:
+        blocked: Tensor = self.block(trunk)
+        return blocked.permute(0, 2, 3, 1).flatten(1, 2)  # (B, Q, C)
+
+
+class TrunkStart(nn.Module):
+    """The merged canvas ⇒ the trunk."""
+
+    def __init__(self, decoder: LightDecoder) -> None:
+        super().__init__()
+        self.stem, self._trunk = decoder.stem, decoder.trunk
+
+    def forward(self, canvas: Tensor) -> Tensor:
+        return self._trunk(canvas)
+
+
+class TrunkEnd(nn.Module):
+    """The trunk ⇒ what the canvas lacks."""
+
+    def __init__(self, decoder: LightDecoder) -> None:
+        super().__init__()
+        self.head, self._lacking = decoder.head, decoder.lacking
+
+    def forward(self, trunk: Tensor) -> Tensor:
+        return self._lacking(trunk)
+
+
+def _decoder(index: dict[str, dict[str, list[int]]]) -> Any:
+    decoder = LightDecoder.from_folder(EMBEDDED / TINY / DECODER_FOLDER).eval()
+    index[DECODER_WEIGHTS] = _shapes(decoder)
+    config, elements, pairs = decoder.config, 60, 70
+    side, width = config.patch_size, config.trunk_dim
+    box = torch.rand(1, elements, 4) * 30 + 20
+    visible = torch.rand(1, elements) > 0.1
+    frame = torch.eye(2).expand(1, elements, 2, 2) + 0.1 * torch.rand(1, elements, 2, 2)
+    lying = {"box": box, "visible": visible, "frame": frame}
+    of_elements = {"box": (1,), "visible": (1,), "frame": (1,)}
+    tokens = torch.rand(1, elements, config.token_dim)
+
+    embeddings = torch.rand(1, elements, config.embedding_dim)
+    inputs = {"embeddings": embeddings, "box": box}
+    yield _traced("token_start", TokenStart(decoder), inputs, {"embeddings": (1,), "box": (1,)})
+    held = torch.rand(1, elements, config.patch_luma + 2 * config.patch_chroma + config.shape)
+    inputs = {"tokens": tokens, "held": held}
+    yield _traced("light_patches", Patches(decoder), inputs, {"tokens": (1,), "held": (1,)})
+
+    of_pairs = {
+        "element": torch.randint(elements, (pairs,)),
+        "top": torch.randint(4, (pairs,)) * TILE,
+        "left": torch.randint(4, (pairs,)) * TILE,
+    }
+    patches = torch.rand(1, elements, 4, side, side)
+    flip = torch.rand(1, elements, 2) > 0.5
+    free = {"patches": (1,), "box": (1,), "flip": (1,)} | dict.fromkeys(of_pairs, (0,))
+    inputs = {"patches": patches, "box": box, "flip": flip}
+    yield _traced("straight", Straight(), inputs | of_pairs, free)
+    inputs = inputs | {"frame": frame} | of_pairs
+    yield _traced("warped", Warped(), inputs, free | {"frame": (1,)})
+    inputs = {
+        "placed": torch.rand(pairs, TILE, 4, TILE),
+        "inside": torch.rand(pairs, TILE, 1, TILE),
+        "scale": torch.rand(pairs) + 0.5,
+        "rank": torch.arange(pairs),
+        "tile": torch.randint(9, (pairs,)),
+        "tiles": torch.zeros(9),
+    }
+    yield _traced("claimed", Claimed(), inputs, dict.fromkeys(inputs, (0,)))
+
+    place = torch.rand(1, 80, 4) * 30 + 5
+    near = Neighbourhood(config.neighbours)
+    yield _traced("neighbours", near, {"place": place, **lying}, {"place": (1,)} | of_elements)
+    element, geometry, present = near(place, **lying)
+    inputs = {
+        "query": torch.rand(1, 80, width),
+        "tokens": tokens,
+        "element": element,
+        "geometry": geometry,
+        "present": present,
+    }
+    of_layer = dict.fromkeys(inputs, (1,))
+    yield _traced("attention", Attention(decoder), inputs, of_layer, layers=True)
+    near = Neighbourhood(config.neighbours)(box, **lying)
+    inputs = {"tokens": tokens, "element": near[0], "geometry": near[1], "present": near[2]}
+    of_layer = dict.fromkeys(inputs, (1,))
+    yield _traced("token_layer", TokenLayer(decoder), inputs, of_layer, layers=True)
+    canvas, trunk = torch.rand(1, 7, 64, 96), torch.rand(1, width, 16, 24)
+    yield _traced("trunk_start", TrunkStart(decoder), {"canvas": canvas}, {"canvas": (2, 3)})
+    yield _traced("trunk_block", Block(decoder), {"trunk": trunk}, {"trunk": (2, 3)})
+    yield _traced("trunk_end", TrunkEnd(decoder), {"trunk": trunk}, {"trunk": (2, 3)})
+
+
 class Product(nn.Module):
     """Of two matrices."""
 
@@ -185,11 +391,23 @@ def _shapes(network: nn.Module) -> dict[str, list[int]]:
 
 
 def _traced(
-    name: str, network: nn.Module, inputs: Mapping[str, Tensor], axes: Axes
+    name: str,
+    network: nn.Module,
+    inputs: Mapping[str, Tensor],
+    axes: Axes,
+    *,
+    layers: bool = False,
 ) -> tuple[str, bytes, dict[str, list[int]]]:
-    """A network's graph without its weights, and their shapes by name."""
+    """A network's graph without its weights, and their shapes by name.
+
+    Args:
+        layers: it serves several layers, each of which hands its weights over as inputs.
+    """
     import onnx
 
+    torch.onnx.register_custom_op_symbolic(  # type: ignore[attr-defined]
+        "aten::mT", _swapped, OPSET
+    )
     for tensor in network.state_dict().values():
         tensor.uniform_(0.1, 1)  # the exporter would make one weight of two that are equal
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -209,13 +427,25 @@ def _traced(
     weights = {}
     for tensor in model.graph.initializer:
         weights[tensor.name] = list(tensor.dims)
+        if layers:
+            kind = onnx.helper.make_tensor_type_proto(tensor.data_type, tensor.dims)
+            model.graph.input.append(onnx.helper.make_value_info(tensor.name, kind))
+            continue
         tensor.ClearField("raw_data")
         tensor.data_location = onnx.TensorProto.EXTERNAL
         for key, value in (("location", "weights"), ("offset", "0"), ("length", "0")):
             tensor.external_data.add(key=key, value=value)
+    if layers:
+        model.graph.ClearField("initializer")
     for node in model.graph.node:
         node.ClearField("doc_string")
     return name, model.SerializeToString(deterministic=True), weights
+
+
+def _swapped(graph: Any, matrices: Any) -> Any:
+    """`Tensor.mT`, which the exporter does not know."""
+    *kept, rows, columns = range(matrices.type().dim())
+    return graph.op("Transpose", matrices, perm_i=[*kept, columns, rows])
 
 
 def _named(name: str, axes: Sequence[int]) -> dict[int, str]:

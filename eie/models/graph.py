@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,16 +39,20 @@ class Graph:
         name: of the graph.
         tensors: float16 or float32 weights, among others.
         what: the network's name in messages.
+        weights: which weights to take; None for all that the graph is made of, fewer if it is given
+            some as inputs.
     """
 
-    def __init__(self, name: str, tensors: Tensors, what: str) -> None:
+    def __init__(
+        self, name: str, tensors: Tensors, what: str, weights: Collection[str] | None = None
+    ) -> None:
         import onnxruntime
 
         values = {
             weight: onnxruntime.OrtValue.ortvalue_from_numpy(
                 np.array(tensors[weight], np.float32, order="C")
             )
-            for weight in weights_of(name)
+            for weight in (weights_of(name) if weights is None else weights)
         }
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS

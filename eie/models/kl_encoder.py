@@ -124,12 +124,8 @@ class PlaceAttention(nn.Module):
         self.to_out = nn.ModuleList([nn.Linear(width, width)])
 
     def forward(self, x: Tensor) -> Tensor:
-        flat = self.group_norm(x).flatten(2).transpose(-2, -1)  # (B, H·W, C)
+        flat = self.group_norm(x).flatten(2).mT  # (B, H·W, C)
         query, key, value = self.to_q(flat), self.to_k(flat), self.to_v(flat)
-        weight = (query @ key.transpose(-2, -1) * flat.shape[2] ** -0.5).softmax(
-            dim=-1
-        )  # (B, H·W, H·W)
-        mixed = (
-            self.to_out[0](weight @ value).transpose(-2, -1).unflatten(2, x.shape[2:])
-        )  # (B, C, H, W)
+        weight = (query @ key.mT * flat.shape[2] ** -0.5).softmax(dim=-1)  # (B, H·W, H·W)
+        mixed = self.to_out[0](weight @ value).mT.unflatten(2, x.shape[2:])  # (B, C, H, W)
         return x + mixed.contiguous(memory_format=torch.channels_last)

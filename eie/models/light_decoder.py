@@ -16,24 +16,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from eie.models.canvas import CLAIMED, GRID, TILE
 from eie.models.folder_model import FolderModel
 from eie.models.linear_code import to_rgb
 from eie.models.local_attention import FeedForward, LocalAttention, nearest_elements
 from eie.models.masked_pca import MaskedPCA
-from eie.models.placement import TILE, place
-
-GRID = 4
-"""Pixels between the trunk's queries."""
+from eie.models.placement import place
 
 SIZE_FEATURES = 2
 
 STEP = 0.1
 """Factor of what networks add to codes and colours. These have to be hit to a hundredth and sum
 over a thousand features: at the rate that is right for other layers they would be tossed about."""
-
-CLAIMED = 0.2
-"""Claim of the elements on a pixel from which on it is theirs; 1 stands right on a border, and two
-elements that meet may each fall a pixel or two short of it."""
 
 
 class LightDecoder(FolderModel):
@@ -141,7 +135,7 @@ class LightDecoder(FolderModel):
             whether an element claims the pixel, so that it is drawn and not only continued.
         """
         padded = tuple(-(-length // TILE) * TILE for length in size)
-        tokens = self._tokens(embeddings, box, visible, frame)  # (B, N, T)
+        tokens = self.tokens(embeddings, box, visible, frame)  # (B, N, T)
         patches = self.patch_head(embeddings, tokens)  # (B, N, 4, S, S)
         rank = torch.zeros_like(visible, dtype=torch.long) if rank is None else rank
         flip = visible.new_zeros(*visible.shape, 2) if flip is None else flip
@@ -153,17 +147,22 @@ class LightDecoder(FolderModel):
         covered = claim > CLAIMED  # (B, 1, H, W)
         return refined[..., : size[0], : size[1]], covered[..., : size[0], : size[1]]
 
-    def _tokens(
+    def tokens(
         self, embeddings: Tensor, box: Tensor, visible: Tensor, frame: Tensor | None
     ) -> Tensor:
         """(B, N, D) embeddings ⇒ (B, N, T) tokens that know their neighbours."""
-        sizes = (box[..., 2:] / 32).log()  # (B, N, 2)
-        tokens: Tensor = self.to_token(torch.cat([embeddings, sizes], dim=-1))
+        tokens = self.token_start(embeddings, box)
         near = nearest_elements(box, box, visible, self.config.neighbours, frame)
         for attention, feed_forward in zip(
             self.self_attention, self.self_feed_forward, strict=True
         ):
             tokens = feed_forward(attention(tokens, tokens, near))
+        return tokens
+
+    def token_start(self, embeddings: Tensor, box: Tensor) -> Tensor:
+        """(B, N, D) embeddings and boxes ⇒ (B, N, T) tokens that know nothing of each other."""
+        sizes = (box[..., 2:] / 32).log()  # (B, N, 2)
+        tokens: Tensor = self.to_token(torch.cat([embeddings, sizes], dim=-1))
         return tokens
 
     def _refinement(
@@ -174,16 +173,25 @@ class LightDecoder(FolderModel):
         rows, columns = height // GRID, width // GRID
         queries = grid_boxes(rows, columns, canvas.device).expand(batch, -1, -1)  # (B, Q, 4)
         near = nearest_elements(queries, box, visible, self.config.neighbours, frame)
-        level = canvas - canvas.new_tensor([0.5] * 6 + [0.0])[:, None, None]
-        scaled = level * canvas.new_tensor([2.0] * 6 + [0.25])[:, None, None]
-        inputs = F.pixel_unshuffle(scaled, GRID)  # (B, 7·16, rows, columns)
-        trunk = self.stem(inputs.contiguous(memory_format=torch.channels_last))  # (B, C, …)
+        trunk = self.trunk(canvas)  # (B, C, rows, columns)
         for block, attention in zip(self.blocks, self.cross_attention, strict=True):
             trunk = block(trunk)
             flat = trunk.permute(0, 2, 3, 1).flatten(1, 2)  # (B, Q, C)
             flat = attention(flat, tokens, near)
             trunk = flat.view(batch, rows, columns, -1).permute(0, 3, 1, 2)  # (B, C, …)
-        return STEP * F.pixel_shuffle(self.head(trunk), GRID).float()  # (B, 3, H, W)
+        return self.lacking(trunk)
+
+    def trunk(self, canvas: Tensor) -> Tensor:
+        """(B, 7, H, W) merged patches and their claim ⇒ (B, C, H/4, W/4) where the trunk starts."""
+        level = canvas - canvas.new_tensor([0.5] * 6 + [0.0])[:, None, None]
+        scaled = level * canvas.new_tensor([2.0] * 6 + [0.25])[:, None, None]
+        inputs = F.pixel_unshuffle(scaled, GRID)  # (B, 7·16, rows, columns)
+        start: Tensor = self.stem(inputs.contiguous(memory_format=torch.channels_last))
+        return start
+
+    def lacking(self, trunk: Tensor) -> Tensor:
+        """(B, C, H/4, W/4) where the trunk ends ⇒ (B, 3, H, W) what is added to colours."""
+        return STEP * F.pixel_shuffle(self.head(trunk), GRID).float()
 
 
 class PatchHead(nn.Module):
@@ -229,12 +237,19 @@ class PatchHead(nn.Module):
 
     def forward(self, embeddings: Tensor, tokens: Tensor) -> Tensor:
         """(B, N, D), (B, N, T) ⇒ (B, N, 4, S, S) RGB and signed distance in samples, float32."""
+        held = None
+        if self.code is not None:
+            held = self.code.components(embeddings.flatten(0, 1))  # (B·N, K of the code)
+            held = held.unflatten(0, tokens.shape[:2])
+        return self.decoded(tokens, held)
+
+    def decoded(self, tokens: Tensor, held: Tensor | None) -> Tensor:
+        """:meth:`forward`, given what the embeddings hold: (B, N, K of the code) or None."""
         parts = self.correction(tokens).float()  # (B, N, K)
         with torch.autocast(tokens.device.type, enabled=False):
-            if self.code is not None:
-                held = self.code.components(embeddings.flatten(0, 1))  # (B·N, K of the code)
-                held = F.pad(held, (0, parts.shape[-1] - held.shape[-1]))  # (B·N, K)
-                parts = STEP * parts + held.unflatten(0, parts.shape[:2])
+            if held is not None:
+                more = parts.shape[-1] - held.shape[-1]
+                parts = STEP * parts + F.pad(held, (0, more))
             luma, blue, red, shape = parts.split(self.lengths, dim=-1)  # 4 × (B, N, ·)
             planes = torch.stack(
                 [

@@ -228,9 +228,11 @@ def principal_axes(mask: Array, basis: Array, count: int) -> Array:
 def _aligned(columns: Array) -> Array:
     """(N, K, C) with columns of 0 up to a multiple of 16.
 
-    Matrix products round by where a matrix begins in memory: a code must not depend on how many
-    other patches are coded with it.
+    PyTorch's matrix products round by where a matrix begins in memory: a code must not depend on
+    how many other patches are coded with it. NumPy's do each matrix by itself.
     """
+    if isinstance(columns, np.ndarray):
+        return columns
     count = columns.shape[2]
     padded = _zeros(columns, *columns.shape[:2], count + -count % 16)
     padded[:, :, :count] = columns
@@ -240,9 +242,21 @@ def _aligned(columns: Array) -> Array:
 def _orthonormal(columns: Array) -> Array:
     """(N, K, C) ⇒ the orthonormal columns of its QR decomposition, R's diagonal positive."""
     xp = namespace(columns)
+    if xp is np and (quick := _orthonormal_by_cholesky(columns)) is not None:
+        return quick
     ortho, upper = xp.linalg.qr(columns)
     # QR decompositions differ in these signs, and a code must mean the same everywhere.
     return ortho * xp.sign(upper.diagonal(0, 1, 2))[:, None]
+
+
+def _orthonormal_by_cholesky(columns: Array) -> Array | None:
+    """The same in less time than NumPy's QR takes; None if columns depend on each other."""
+    wide = columns.astype(np.float64)
+    try:
+        lower = np.linalg.cholesky(wide.mT @ wide)  # (N, C, C)
+    except np.linalg.LinAlgError:
+        return None
+    return (wide @ np.linalg.inv(lower).mT).astype(np.float32)
 
 
 def border_weight(distance: Array) -> Array:

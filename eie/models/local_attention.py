@@ -113,9 +113,14 @@ class LocalAttention(nn.Module):
         bias = bias.masked_fill(~near.present[:, None], torch.finfo(bias.dtype).min)
         index = near.element[:, None].expand_as(bias)  # (B, heads, Q, K)
         chunk = max(1, LOGITS // (batch * self.heads * elements))
-        chunks = zip(q.split(chunk, 2), bias.split(chunk, 2), index.split(chunk, 2), strict=True)
-        parts = [_attended(some, near_bias, which, key, value) for some, near_bias, which in chunks]
-        mixed = torch.cat(parts, dim=2)  # (B, heads, Q, head)
+        if chunk >= queries:
+            mixed = _attended(q, bias, index, key, value)  # (B, heads, Q, head)
+        else:
+            split = zip(q.split(chunk, 2), bias.split(chunk, 2), index.split(chunk, 2), strict=True)
+            parts = [
+                _attended(some, near_bias, which, key, value) for some, near_bias, which in split
+            ]
+            mixed = torch.cat(parts, dim=2)  # (B, heads, Q, head)
         return query + self.to_out(mixed.transpose(1, 2).reshape(batch, queries, dim))
 
 
@@ -126,8 +131,9 @@ def _attended(query: Tensor, bias: Tensor, index: Tensor, key: Tensor, value: Te
     attention = logit.softmax(dim=-1).to(value.dtype)
     # In one dimension: scatter copies all of the products twice if they are in bfloat16.
     elements = products.shape[-1]
-    row = torch.arange(0, products.numel(), elements, device=index.device)  # (B·H·Q,)
-    place = (index.reshape(len(row), -1) + row[:, None]).flatten()
+    place = index.flatten(0, 2)  # (B·H·Q, K)
+    row = torch.arange(place.shape[0], device=index.device) * elements  # (B·H·Q,)
+    place = (place + row[:, None]).flatten()
     weight = torch.zeros_like(products).flatten().index_copy_(0, place, attention.flatten())
     return weight.view_as(products) @ value
 

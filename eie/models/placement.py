@@ -13,10 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from eie.models.canvas import FADING, FAINT, TILE
 from eie.models.frames import boxes_around, in_frame, is_turned
-
-TILE = 32
-"""Side of a tile in pixels."""
 
 LOGIT_LIMIT = 6.0
 """Largest claim of an element on a pixel by its shape alone."""
@@ -35,17 +33,11 @@ a claim that is halved on the border and falls by 1 a pixel.
 SOFTNESS = 0.25
 """Share of the claims by which elements are blended a second time, softly."""
 
-FADING, SLOPE = 3.0, 2.0
-"""Pixels beyond a turned box where what is in it ends, and by how much its claim falls there a
-pixel. An upright one ends at once. The edges of a turned one would show as stairs, where the photo
-itself ends there.
-"""
+SLOPE = 2.0
+"""By how much a turned element's claim falls beyond its box a pixel."""
 
 WARPED = 256
 """Pairs that are warped at a time; bounds memory."""
-
-FAINT = 1e-5
-"""Weight at which what surrounds a pixel counts as much as the elements that claim it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,24 +112,15 @@ def place(
     pairs = overlapping_pairs(around, visible, height, width)
     geometry = box.flatten(0, 1)[pairs.element]  # (M, 4)
     if frame is None:
-        placed, inside = _straight(patches, box, flip, pairs)
+        placed, inside = straight(patches, box, flip, pairs)
     else:
         placed, inside = _straight_or_warped(patches, box, flip, frame, pairs)
 
-    scale = (geometry[:, 2] * geometry[:, 3]).sqrt() / side  # (M,) pixels a sample
-    logit = placed[:, :, -1:] * scale[:, None, None, None]  # (M, TILE, 1, TILE)
-    logit = LOGIT_LIMIT * torch.tanh(logit / LOGIT_LIMIT)
     tiles = batch * (height // TILE) * (width // TILE)
-    if rank.any():
-        nearer = rank.flatten()[pairs.element][:, None, None, None].to(logit)  # (M, 1, 1, 1)
-        within = torch.sigmoid(RANK_SLOPE * (logit + RANK_REACH))  # (M, TILE, 1, TILE)
-        logit = logit + nearer * RANK_LOGIT * within
-        logit = logit - _excess(logit.detach(), pairs.tile, tiles)[pairs.tile]
-    value = placed[:, :, :-1]  # (M, TILE, C, TILE)
-    sharp, soft = inside * torch.exp(logit), inside * torch.exp(SOFTNESS * logit)
-    weighted = torch.cat([value * sharp, value * soft, sharp, soft], dim=2)
+    scale = (geometry[:, 2] * geometry[:, 3]).sqrt() / side  # (M,) pixels a sample
+    weighted = claimed(placed, inside, scale, rank.flatten()[pairs.element], pairs.tile, tiles)
     channels = weighted.shape[2]  # 2·C + 2
-    canvas = logit.new_zeros(tiles, TILE, channels, TILE).index_add(0, pairs.tile, weighted)
+    canvas = weighted.new_zeros(tiles, TILE, channels, TILE).index_add(0, pairs.tile, weighted)
     canvas = canvas.view(batch, height // TILE, width // TILE, TILE, channels, TILE)
     canvas = canvas.permute(0, 4, 1, 3, 2, 5).reshape(batch, channels, height, width)
     both, (sharp, soft) = canvas[:, :-2], canvas[:, -2:].split(1, dim=1)
@@ -147,7 +130,34 @@ def place(
     )
 
 
-def _straight(patches: Tensor, box: Tensor, flip: Tensor, pairs: Pairs) -> tuple[Tensor, Tensor]:
+def claimed(
+    placed: Tensor, inside: Tensor, scale: Tensor, rank: Tensor, tile: Tensor, tiles: int
+) -> Tensor:
+    """What pairs of tiles and elements claim, before it is summed over tiles.
+
+    Args:
+        placed: (M, TILE, C + 1, TILE) values, and signed distances in patch samples.
+        inside: (M, TILE, 1, TILE) how far a pixel lies in the element's box.
+        scale: (M,) pixels a sample.
+        rank: (M,) of the elements.
+        tile: (M,) below `tiles`.
+
+    Returns:
+        (M, TILE, 2·C + 2, TILE): values times claims, times soft claims, and both claims.
+    """
+    logit = placed[:, :, -1:] * scale[:, None, None, None]  # (M, TILE, 1, TILE)
+    logit = LOGIT_LIMIT * torch.tanh(logit / LOGIT_LIMIT)
+    if rank.any():
+        nearer = rank[:, None, None, None].to(logit)  # (M, 1, 1, 1)
+        within = torch.sigmoid(RANK_SLOPE * (logit + RANK_REACH))  # (M, TILE, 1, TILE)
+        logit = logit + nearer * RANK_LOGIT * within
+        logit = logit - _excess(logit.detach(), tile, tiles)[tile]
+    value = placed[:, :, :-1]  # (M, TILE, C, TILE)
+    sharp, soft = inside * torch.exp(logit), inside * torch.exp(SOFTNESS * logit)
+    return torch.cat([value * sharp, value * soft, sharp, soft], dim=2)
+
+
+def straight(patches: Tensor, box: Tensor, flip: Tensor, pairs: Pairs) -> tuple[Tensor, Tensor]:
     """Patches in upright boxes, resampled to tiles.
 
     Returns:
@@ -172,7 +182,7 @@ def _straight(patches: Tensor, box: Tensor, flip: Tensor, pairs: Pairs) -> tuple
 def _straight_or_warped(
     patches: Tensor, box: Tensor, flip: Tensor, frame: Tensor, pairs: Pairs
 ) -> tuple[Tensor, Tensor]:
-    """As :func:`_straight`, of boxes of which some are turned."""
+    """As :func:`straight`, of boxes of which some are turned."""
     turned = is_turned(frame).flatten()[pairs.element]  # (M,)
     channels = patches.shape[2]
     placed = patches.new_zeros(len(turned), TILE, channels, TILE)
@@ -181,18 +191,18 @@ def _straight_or_warped(
     for index, chunk in enumerate(chunks):
         some = Pairs(*(part[chunk] for part in (pairs.tile, pairs.element, pairs.top, pairs.left)))
         if index:
-            values, within = _warped(patches, box, flip, frame, some)
+            values, within = warped(patches, box, flip, frame, some)
         else:
-            values, within = _straight(patches, box, flip, some)
+            values, within = straight(patches, box, flip, some)
         placed = placed.index_copy(0, chunk, values.to(placed))
         inside = inside.index_copy(0, chunk, within.to(inside))
     return placed, inside
 
 
-def _warped(
+def warped(
     patches: Tensor, box: Tensor, flip: Tensor, frame: Tensor, pairs: Pairs
 ) -> tuple[Tensor, Tensor]:
-    """As :func:`_straight`, of boxes that are turned.
+    """As :func:`straight`, of boxes that are turned.
 
     A patch is first smoothed along its own axes, as far as its box has fewer pixels than it has
     samples, and then sampled wherever pixels lie on it.

@@ -51,32 +51,23 @@ class LightDecoder:
             MissingModelError: the model is not there.
         """
         import cv2
-        import torch
 
-        from eie.models.content import load_light_decoder
-        from eie.models.devices import half_precision
+        from eie.models.content import load_canvas_decoder
 
-        decoder = load_light_decoder(self.model, self.device)
-        inputs = element_inputs(
-            embedded(elements, decoder.model.config.encoder_hash, self.model, self.device)
-        )
+        decoder = load_canvas_decoder(self.model, self.device)
+        inputs = element_inputs(embedded(elements, decoder.encoder_hash, self.model, self.device))
         height, width = elements.canvas
         factor = min(1.0, self.working_size / max(height, width))
         size = (max(1, round(height * factor)), max(1, round(width * factor)))
         stretch = np.array([size[1] / width, size[0] / height], dtype=np.float32)
-        device = decoder.model.device
-        tensors = {
-            name: torch.from_numpy(value)[None].to(device)
-            for name, value in stretched_inputs(inputs, stretch, np.zeros(2, np.float32)).items()
-        }
-        precision = half_precision(device)
-        half = torch.autocast(device.type, precision, enabled=precision != torch.float32)
-        with torch.inference_mode(), half:
-            picture = decoder.model(**tensors, size=size)[0]  # (3, h, w)
-        pixels = picture.float().clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
-        if size != (height, width):
-            pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_CUBIC)
-        return np.ascontiguousarray(pixels)
+        placed = stretched_inputs(inputs, stretch, np.zeros(2, np.float32))
+        picture = decoder.decode(**placed, size=size)  # (3, h, w)
+        rounded = np.round(picture.clip(0, 1) * 255).transpose(1, 2, 0)  # (h, w, 3)
+        pixels: Picture = np.ascontiguousarray(rounded, np.uint8)
+        if size == (height, width):
+            return pixels
+        resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_CUBIC)
+        return np.asarray(resized, np.uint8)
 
 
 def as_layout(rgb: Picture, channels: int) -> Picture:

@@ -1,4 +1,4 @@
-"""The bundled content encoder as a graph gives what the network gives."""
+"""The bundled content encoder and light decoder as graphs give what the networks give."""
 
 from __future__ import annotations
 
@@ -9,14 +9,22 @@ import numpy as np
 import pytest
 import torch
 
+from eie.models import placement
 from eie.models.content import (
     EMBEDDED,
     ENCODER_FOLDER,
     TINY,
+    load_canvas_decoder,
     load_content_encoder,
+    load_light_decoder,
     load_patch_encoder,
 )
-from eie.models.content_graphs import EncoderGraph, load_encoder_graph
+from eie.models.content_graphs import (
+    DecoderGraphs,
+    EncoderGraph,
+    continued,
+    load_encoder_graph,
+)
 from eie.models.folders import CONFIG_FILE
 
 FOLDER = EMBEDDED / TINY
@@ -54,3 +62,57 @@ def test_another_build_is_left_to_pytorch(tmp_path: Path) -> None:
     (tmp_path / ENCODER_FOLDER / CONFIG_FILE).write_text("{", encoding="utf-8")
     assert load_encoder_graph(tmp_path / ENCODER_FOLDER) is None
     assert load_encoder_graph(tmp_path) is None
+
+
+def scene(count: int, *, turned: bool) -> dict[str, np.ndarray]:
+    """Random elements that overlap, as a decoder takes them."""
+    rng = np.random.default_rng(count)
+    side = np.sqrt(150 * 130 / count)
+    inputs = {
+        "embeddings": rng.standard_normal((count, 128)).astype(np.float32),
+        "box": np.concatenate(
+            [rng.uniform(0, (150, 130), (count, 2)), rng.uniform(0.7, 1.8, (count, 2)) * side],
+            axis=1,
+        ).astype(np.float32),
+        "visible": rng.random(count) > 0.1,
+        "rank": rng.integers(0, 3, count),
+        "flip": rng.random((count, 2)) > 0.7,
+    }
+    if turned:
+        angle = rng.uniform(-3, 3, count) * (rng.random(count) > 0.5)
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        inputs["frame"] = turn.transpose(2, 0, 1).astype(np.float32)
+    return inputs
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    ("count", "size"), [(1, (130, 150)), (9, (33, 150)), (70, (130, 150)), (40, (300, 260))]
+)
+def test_pictures_are_equal(count: int, size: tuple[int, int], turned: bool) -> None:
+    graphs, network = load_canvas_decoder(), load_light_decoder(device="cpu").model
+    assert isinstance(graphs.decode.__self__, DecoderGraphs)
+    assert graphs.encoder_hash == network.config.encoder_hash
+    inputs = scene(count, turned=turned)
+    with torch.inference_mode():
+        tensors = {name: torch.from_numpy(value)[None] for name, value in inputs.items()}
+        expected = network(**tensors, size=size)[0].numpy()
+    found = graphs.decode(**inputs, size=size)
+    assert found.shape == (3, *size)
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+def test_nothing_visible_gives_a_picture() -> None:
+    inputs = scene(4, turned=False) | {"visible": np.zeros(4, bool)}
+    assert np.isfinite(load_canvas_decoder().decode(**inputs, size=(40, 50))).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 1), (8, 8), (37, 22)])
+def test_canvases_are_continued_as_networks_do(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    weight = rng.random(size, dtype=np.float32) * (rng.random(size) > 0.7)
+    weighted = rng.random((3, *size), dtype=np.float32) * weight
+    expected = placement.continued(
+        torch.from_numpy(weighted)[None], torch.from_numpy(weight)[None, None]
+    )
+    np.testing.assert_allclose(continued(weighted, weight), expected[0].numpy(), atol=1e-4)
