@@ -338,10 +338,11 @@ class ElementSet:
 
     def transforms(self, rows: Sequence[int] | NDArray[np.integer]) -> list[Transform]:
         """The maps of several rows; elements of one source that were carried as one share one."""
-        found = [self.transform(int(row)) for row in rows]
-        if all(transform.upright for transform in found):
+        at = np.asarray(rows, dtype=np.intp)
+        found = [self.transform(row) for row in at.tolist()]
+        if not self.table.turned[at].any():
             return found
-        home, at = self.home_box, np.asarray(rows)
+        home = self.home_box
         for index in np.unique(self.table.source[at]).tolist():
             own = np.flatnonzero(self.table.source[at] == index)
             alike = shared([found[place] for place in own], home[at[own]])
