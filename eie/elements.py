@@ -37,6 +37,9 @@ MAX_ELEMENTS = 65_535
 """Most elements of a table and most patches of a source; a label map then fits uint16."""
 
 
+MAX_SHEAR = 2.0**30
+"""Most that an element leans: as far as the largest box is wide, in one that is hardly high."""
+
 CANDIDATES = 3
 """What a point may stand for: as many masks as Segment Anything gives for one."""
 
@@ -338,10 +341,11 @@ class ElementSet:
 
     def transforms(self, rows: Sequence[int] | NDArray[np.integer]) -> list[Transform]:
         """The maps of several rows; elements of one source that were carried as one share one."""
-        found = [self.transform(int(row)) for row in rows]
-        if all(transform.upright for transform in found):
+        at = np.asarray(rows, dtype=np.intp)
+        found = [self.transform(row) for row in at.tolist()]
+        if not self.table.turned[at].any():
             return found
-        home, at = self.home_box, np.asarray(rows)
+        home = self.home_box
         for index in np.unique(self.table.source[at]).tolist():
             own = np.flatnonzero(self.table.source[at] == index)
             alike = shared([found[place] for place in own], home[at[own]])
@@ -469,8 +473,8 @@ def _validate_table(table: ElementTable, sources: Sequence[Source], where: str) 
         raise BadInputError("a box has no size", where=f"{where}/box")
     if not ((table.angle > -180) & (table.angle <= 180)).all():
         raise BadInputError("an angle is not in (−180, 180]", where=f"{where}/angle")
-    if not np.isfinite(table.shear).all():
-        raise BadInputError("a shear is not finite", where=f"{where}/shear")
+    if not (np.abs(table.shear) <= MAX_SHEAR).all():
+        raise BadInputError(f"a shear is beyond ±{MAX_SHEAR:.0f}", where=f"{where}/shear")
 
 
 def _validate_groups(groups: Groups, table: ElementTable, where: str) -> None:

@@ -115,6 +115,7 @@ def scripts() -> list[bytes]:
         {"operation": "swap", "selection": "1", "other": "2"},
         {"operation": "group", "group": "a", "selection": "1,2,4-6"},
         {"operation": "flip", "selection": "group:a", "direction": "h"},
+        {"operation": "rotate", "selection": "3", "angle": "-12.5°"},
         {"operation": "appearance", "selection": "1", "of": "2"},
         {"operation": "paste", "file": "base.h5", "selection": "1", "place": "9,9"},
         {"operation": "reset"},

@@ -205,7 +205,7 @@ def command(
         typer.Option("--dry-run", help="Tell what would be taken, with ids, and write nothing."),
     ] = False,
 ) -> None:
-    """Move, scale, delete, copy … elements.
+    """Move, scale, turn, delete, copy … elements.
 
     Every edit is recorded in the file and can be undone. Standard error tells what each operation
     took: how many elements, the size and centre of their common box, their share of the picture.
@@ -222,11 +222,17 @@ def command(
     by -: object@x,y-object@x2,y2 keeps the first object clear of the second. Correct what stands
     before by :grow=N (add neighbours, N times), :shrink=N (take the edge away), :smooth (no bays,
     no spikes) and :fill (no holes). Lengths are pixels, or % of the canvas; x to the right, y down.
+    Angles are degrees, clockwise.
+
+    The common box of turned elements is turned as most of them are, so that its centre stays where
+    it is on them. --scale by two factors stretches the picture along x and y: what is turned then
+    leans, and neighbours stay neighbours.
 
     \b
       eie edit p.h5 --move object@300,200 -40,0 --delete 33
       eie edit p.h5 --delete object@300,200+object@340,260-object@400,300:fill
       eie edit p.h5 --copy object@300,200 60,0 --as twin --flip group:twin h
+      eie edit p.h5 --rotate object@300,200 -15 --to group:last 50%,40%
       eie edit p.h5 --undo 2 --scale group:cup 1.5 -o larger.h5
     """
     steps: list[Step] = context.obj

@@ -113,7 +113,10 @@ class To(Operation):
 
 @dataclass(frozen=True)
 class Scale(Operation):
-    """Resize elements by a factor f or fx,fy about the centre of their common box."""
+    """Resize elements by a factor f or fx,fy about the centre of their common box.
+
+    Two factors stretch the picture along x and y: what is turned gets another angle and leans.
+    """
 
     name = "scale"
     done = "scaled"

@@ -348,7 +348,7 @@ class _Warp:
         to_tile = Transform.stretch((1, 1), (-tile.left, -tile.top))
         warp = to_tile @ transform @ from_reduced
         least = float(np.linalg.svd(np.array(warp.matrix), compute_uv=False).min())
-        self._finer = 1 if least >= _SQUEEZED else min(_FINEST, int(np.ceil(1 / least)))
+        self._finer = 1 if least >= _SQUEEZED else int(np.ceil(1 / max(least, 1 / _FINEST)))
         self._warp = Transform.stretch([self._finer] * 2, (0, 0)) @ warp
         self._size = (tile.width, tile.height)
 

@@ -383,7 +383,7 @@ CHANGED: dict[str, tuple[str, str, Callable[[h5py.File], None]]] = {
     "visible-two": ("E44", "neither 0 nor 1", put_column("visible", [1, 2])),
     "angle-nan": ("E46", "an angle is not in", put_column("angle", [0, np.nan])),
     "angle-beyond": ("E46", "an angle is not in", put_column("angle", [0, 270])),
-    "shear-infinite": ("E46", "a shear is not finite", put_column("shear", [np.inf, 0])),
+    "shear-infinite": ("E46", "a shear is beyond", put_column("shear", [np.inf, 0])),
     "elements-home-box-mismatch": ("E45", "do not fit those of the sources", lambda file: put(
         file, "/elements/home_box", HOME + 1, HOME_BOX)),
     "group-of-unknown": ("E50", "element 7 does not exist", put_text("/groups", '{"a":[7]}\n')),

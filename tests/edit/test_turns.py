@@ -257,7 +257,7 @@ def test_the_account_tells_the_angle_and_what_is_wrong(quilt: ElementSet) -> Non
     edit(quilt, [Rotate("7,8,13,14", "-30°"), Rotate("7,8,13,14", "30")], report=told.append)
     assert told[0].startswith("turned 4 elements by -30°, 20×20 px around 20,20; 17 %")
     assert told[1].startswith("turned 4 elements by 30°, 27×27 px around 20,20; 17 %")
-    for text, message in (("x", "expected a number"), ("30%", "in degrees"), ("30 40", "")):
+    for text, message in (("x", "expected a number"), ("30%", "in degrees"), ("30 40", "angle")):
         with pytest.raises(UsageError, match=message):
             Rotate("7", text)
     script = '{"format": "eie-edits", "version": 1, "operations": [%s]}'

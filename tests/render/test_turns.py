@@ -125,7 +125,7 @@ def test_quarter_turns_move_pixels_as_they_are(channels, angle, turn, size) -> N
     assert_array_equal(picture[low : low + len(wanted), high : high + wanted.shape[1]], wanted)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(angle=st.floats(-400, 400), shift=st.sampled_from(["0,0", "10,-3", "10.3,0.7"]))
 @example(angle=1e-4, shift="0,0")
 @example(angle=45.0, shift="10.3,0.7")
