@@ -81,7 +81,7 @@ class MaskedPCA(nn.Module):
         noise: the variance σ² of what the basis leaves unexplained.
 
     The code is (luma, chroma 1, chroma 2, shape), each number about of unit variance. The bases
-    are buffers: :mod:`eie.train.basis` fits them, no gradient does.
+    are buffers: :mod:`eie.train.encoder.bases` fits them, no gradient does.
     """
 
     luma_basis: Tensor

@@ -26,8 +26,8 @@ from eie.evaluate.settings import ReconstructionSettings
 from eie.models.content import EMBEDDED, load_content_encoder
 from eie.models.diffusion import load_vae, save_diffusion_model
 from eie.models.element_attention import ElementAttention
-from eie.train.decoder_parts import build_unet
-from eie.train.settings import DecoderConfig
+from eie.train.diffusion.parts import build_unet
+from eie.train.diffusion.settings import DecoderConfig
 
 DEFAULT = {
     "stage": "decoder",

@@ -6,7 +6,7 @@ from PIL import Image
 
 from eie.errors import BadInputError, UsageError
 from eie.evaluate.photos import chosen_files, read_rgb, resized
-from eie.train.images import Folder, photo_files
+from eie.train.core.images import Folder, photo_files
 
 
 @pytest.fixture
