@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -79,15 +81,30 @@ def test_help_shows_the_settings_defaults(app):
         assert f"[default: {default}" in page
 
 
+def _members(command):
+    """Name ⇒ command of those that a command groups."""
+    names = command.list_commands(None) if hasattr(command, "list_commands") else ()
+    return {name: command.get_command(None, name) for name in names}.items()
+
+
 def options(command, path=()):
     """(path, option) of a command and of all that it groups."""
     for option in command.params:
         if option.param_type_name == "option":
             yield path, option
-    for name, member in getattr(command, "commands", {}).items():
+    for name, member in _members(command):
         yield from options(member, (*path, name))
 
 
 def test_every_option_tells_what_it_is():
     every = itertools.chain(options(typer.main.get_command(eie.cli.app)))
     assert [(path, o.opts) for path, o in every if not o.hidden and not o.help] == []
+
+
+def test_quick_commands_do_not_import_trainings_and_evaluations():
+    program = (
+        "import sys, eie.cli; from typer.main import get_command; get_command(eie.cli.app); "
+        "print([m for m in sys.modules if m.startswith(('eie.train', 'eie.evaluate'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from eie.cli.evaluate import ablation, clicks, edits, reconstruction, segmentation
+from eie.cli.lazy import lazy_group
 
-app = typer.Typer(no_args_is_help=True)
+COMMANDS = ("reconstruction", "segmentation", "clicks", "edits", "ablation")
+
+app = typer.Typer(no_args_is_help=True, cls=lazy_group(__name__, *COMMANDS))
 
 
 @app.callback()
@@ -15,10 +17,3 @@ def evaluate() -> None:
 
     Tables and notes go to standard error; standard output carries only --json or --csv.
     """
-
-
-app.command(name="reconstruction")(reconstruction.command)
-app.command(name="segmentation")(segmentation.command)
-app.command(name="clicks")(clicks.command)
-app.command(name="edits")(edits.command)
-app.command(name="ablation")(ablation.command)
