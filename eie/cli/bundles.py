@@ -18,6 +18,7 @@ from dataclasses import fields, is_dataclass, replace
 from functools import wraps
 from typing import Annotated, Any, Protocol, TypeVar, get_args
 
+import typer
 from typer.models import OptionInfo
 
 from eie.cli.options import typed
@@ -33,7 +34,7 @@ class Bundle(Protocol):
     def options(self) -> Mapping[str, Any]:
         """Name ⇒ annotated type, each optional: None where it was not typed."""
 
-    def gather(self, options: Mapping[str, Any]) -> Any:
+    def gather(self, options: Mapping[str, Any], context: typer.Context) -> Any:
         """What the command gets for the options that were typed."""
 
 
@@ -55,7 +56,7 @@ class SettingsOptions:
             for name, option in options.items()
         }
 
-    def gather(self, options: Mapping[str, Any]) -> Any:
+    def gather(self, options: Mapping[str, Any], context: typer.Context) -> Any:  # noqa: ARG002
         begin = {name: options[name] for name in self._startup if name in options}
         rest = {name: value for name, value in options.items() if name not in begin}
         return changed(self._start(**begin), **rest)
@@ -66,13 +67,16 @@ def bundled(**bundles: Bundle) -> Callable[[Callable[..., None]], Callable[..., 
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
-        def with_options(**values: Any) -> None:
+        def with_options(context: typer.Context, **values: Any) -> None:
             for name, bundle in bundles.items():
                 options = {option: values.pop(option) for option in bundle.options}
-                values[name] = bundle.gather(typed(**options))
+                values[name] = bundle.gather(typed(**options), context)
             command(**values)
 
-        parameters = list(_expanded(command, bundles))
+        context = inspect.Parameter(
+            "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+        )
+        parameters = [context, *_expanded(command, bundles)]
         with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         with_options.__annotations__ = {p.name: p.annotation for p in parameters}
         return with_options

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
+import ast
 import subprocess
 import sys
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -96,8 +97,36 @@ def options(command, path=()):
         yield from options(member, (*path, name))
 
 
+def test_an_option_means_one_thing_in_a_group_of_commands():
+    """The same name in two trainings, or in two evaluations, is the same option."""
+    other = {"--output"}  # every command writes something else
+    found = defaultdict(set)
+    for path, option in options(typer.main.get_command(eie.cli.app)):
+        if len(path) == 2 and not option.hidden:
+            found[path[0], option.opts[0]].add(
+                (option.help, option.metavar, option.min, option.max)
+            )
+    several = {key: kinds for key, kinds in found.items() if len(kinds) > 1}
+    assert {name for _, name in several} <= other, several
+    assert len(found) > 60
+
+
+def test_an_option_is_defined_once():
+    """No two definitions in the sources say the same."""
+    texts = Counter(
+        ast.unparse(keyword.value)
+        for path in SOURCES.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "typer.Option"
+        for keyword in node.keywords
+        if keyword.arg == "help"
+    )
+    assert [text for text, count in texts.items() if count > 1] == []
+    assert len(texts) > 100
+
+
 def test_every_option_tells_what_it_is():
-    every = itertools.chain(options(typer.main.get_command(eie.cli.app)))
+    every = options(typer.main.get_command(eie.cli.app))
     assert [(path, o.opts) for path, o in every if not o.hidden and not o.help] == []
 
 

@@ -2,70 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from eie.cli.evaluate.options import (
-    Csv,
-    Every,
-    Json,
-    Limit,
-    ObjectsEvery,
-    ReportFolder,
-    ScenesEvery,
-    Seed,
-    Segmenter,
-    StoreFolder,
-    Workers,
-    check_formats,
-    command_line,
-    hand_out,
-    store_folder,
+from eie.cli.bundles import SettingsOptions, bundled
+from eie.cli.evaluate import options as o
+from eie.cli.evaluate.edits import pasted_cases
+from eie.cli.options import Device, Elements, Segmenter, typed
+from eie.evaluate.settings import EditSettings, ReconstructionSettings
+
+
+@bundled(
+    settings=SettingsOptions(
+        ReconstructionSettings,
+        size=o.Size,
+        elements=Elements,
+        segmenter=Segmenter,
+        steps=o.Denoising,
+        device=Device,
+    ),
+    output=o.OutputOptions(),
 )
-from eie.cli.options import Device, Elements, typed
-
-
 def command(
-    context: typer.Context,
+    *,
     runs: Annotated[
         list[Path], typer.Argument(metavar="RUN...", help="Run folders of eie train decoder.")
     ],
-    photos: Annotated[Path, typer.Option("--photos", metavar="DIR", help="Photos to reconstruct.")],
-    scenes: Annotated[
-        Path, typer.Option("--scenes", metavar="DIR", help="Photos that objects are pasted on.")
-    ],
-    objects: Annotated[
-        Path, typer.Option("--objects", metavar="DIR", help="Cut-out objects with alpha.")
-    ],
-    every: Every = None,
-    scenes_every: ScenesEvery = None,
-    objects_every: ObjectsEvery = None,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            "--size",
-            metavar="PIXELS",
-            min=64,
-            help="Short side of photos to reconstruct and long side of scenes.",
-            show_default="512",
-        ),
-    ] = None,
-    elements: Elements = None,
-    segmenter: Segmenter = None,
-    steps: Annotated[
-        int | None,
-        typer.Option("--steps", metavar="N", min=1, help="Of denoising.", show_default="50"),
-    ] = None,
-    limit: Limit = None,
-    seed: Seed = None,
-    workers: Workers = None,
-    device: Device = None,
-    store: StoreFolder = None,
-    report: ReportFolder = None,
-    json: Json = False,
-    csv: Csv = False,
+    photos: o.Photos,
+    scenes: o.Scenes,
+    objects: o.Objects,
+    scenes_every: o.ScenesEvery = None,
+    objects_every: o.ObjectsEvery = None,
+    settings: ReconstructionSettings,
+    seed: o.Seed = None,
+    output: o.Output,
 ) -> None:
     """Judge training runs alike: the paper's ablation table.
 
@@ -79,40 +52,14 @@ def command(
       eie evaluate ablation runs/default runs/joint --photos photos --every 20 \\
         --scenes scenes --objects objects --limit 40 --report report
     """
-    from eie.evaluate.ablation import (
-        AblationSettings,
-        ablation_plots,
-        evaluate_ablation,
-        report_key,
-    )
-    from eie.evaluate.compositions import plan_compositions
-    from eie.evaluate.edit_settings import EditSettings
-    from eie.evaluate.photos import chosen_files
-    from eie.evaluate.plots import check_plots
-    from eie.evaluate.settings import ReconstructionSettings
+    from eie.evaluate.ablation import AblationSettings, evaluate_ablation
 
-    check_formats(json, csv)
-    if report is not None:
-        check_plots()
-    cutting = typed(size=size, elements=elements, segmenter=segmenter, device=device)
-    settings = AblationSettings(
-        reconstruction=ReconstructionSettings(**cutting, **typed(seed=seed, steps=steps)),
-        edits=EditSettings(select="exact", **cutting, options=typed(seed=seed, steps=steps)),
-        **typed(every=every, limit=limit),
+    output.check_plots()
+    drawn = typed(seed=seed)
+    alike = {n: getattr(settings, n) for n in ("size", "elements", "segmenter", "device")}
+    edits = EditSettings(**alike, select="exact", options={**drawn, **typed(steps=settings.steps)})
+    compositions = pasted_cases(
+        scenes, objects, scenes_every, objects_every, **drawn, **typed(limit=output.run.limit)
     )
-    compositions = plan_compositions(
-        [file.path for file in chosen_files(scenes, scenes_every)],
-        [file.path for file in chosen_files(objects, objects_every)],
-        **typed(limit=limit, seed=seed),
-    )
-    results = evaluate_ablation(
-        runs,
-        photos,
-        compositions,
-        settings,
-        store=store_folder(store, report),
-        command=command_line(context),
-        **typed(workers=workers),
-    )
-    plots = {} if report is None else ablation_plots(results)
-    hand_out(results, json=json, csv=csv, report=report, plots=plots, key=report_key(results))
+    judged = AblationSettings(reconstruction=replace(settings, **drawn), edits=edits)
+    output.hand_out(evaluate_ablation(runs, photos, compositions, judged, output.run))

@@ -7,27 +7,38 @@ from typing import Annotated
 
 import typer
 
-from eie.cli.evaluate.options import (
-    Csv,
-    Every,
-    Json,
-    Limit,
-    ReportFolder,
-    Segmenter,
-    StoreFolder,
-    Workers,
-    check_formats,
-    command_line,
-    hand_out,
-    store_folder,
-    words,
-)
-from eie.cli.options import Device, Elements, typed
+from eie.cli.bundles import SettingsOptions, bundled
+from eie.cli.evaluate import options as o
+from eie.cli.options import Device, Elements, Segmenter
 from eie.evaluate.settings import ClickSettings
 
 
+@bundled(
+    settings=SettingsOptions(
+        ClickSettings,
+        segmenter=Segmenter,
+        elements=Elements,
+        tolerance=Annotated[
+            float | None,
+            typer.Option(metavar="0-1", min=0.0, max=1.0, help="Of objects, as in eie edit."),
+        ],
+        clicks=Annotated[
+            int | None,
+            typer.Option(
+                metavar="N",
+                help="The most on a thing; counted for things that never get so far, too.",
+            ),
+        ],
+        smallest=Annotated[
+            float | None,
+            typer.Option(metavar="0-1", help="Least area of a thing, as a share of its photo."),
+        ],
+        baselines=o.Baselines,
+        device=Device,
+    ),
+    output=o.OutputOptions(),
+)
 def command(
-    context: typer.Context,
     folder: Annotated[
         Path,
         typer.Argument(
@@ -36,49 +47,8 @@ def command(
             "are things, without it all are. Or with outlines, ID.json of SA-1B or LabelMe.",
         ),
     ],
-    segmenter: Segmenter = None,
-    elements: Elements = None,
-    tolerance: Annotated[
-        float | None,
-        typer.Option(
-            "--tolerance", metavar="0-1", min=0.0, max=1.0, help="Of objects, as in eie edit."
-        ),
-    ] = None,
-    clicks: Annotated[
-        int | None,
-        typer.Option(
-            "--clicks",
-            metavar="N",
-            help="The most on a thing; counted for things that never get so far, too.",
-            show_default=str(ClickSettings.clicks),
-        ),
-    ] = None,
-    smallest: Annotated[
-        float | None,
-        typer.Option(
-            "--smallest",
-            metavar="0-1",
-            help="Least area of a thing, as a share of its photo.",
-            show_default=str(ClickSettings.smallest),
-        ),
-    ] = None,
-    baselines: Annotated[
-        str | None,
-        typer.Option(
-            "--baselines",
-            metavar="NAME,...",
-            help="grabcut (SLIC superpixels and OpenCV's GrabCut), or none.",
-            show_default=",".join(ClickSettings.baselines),
-        ),
-    ] = None,
-    every: Every = None,
-    limit: Limit = None,
-    workers: Workers = None,
-    device: Device = None,
-    store: StoreFolder = None,
-    report: ReportFolder = None,
-    json: Json = False,
-    csv: Csv = False,
+    settings: ClickSettings,
+    output: o.Output,
 ) -> None:
     """Select things by clicks, and compare with what people outlined.
 
@@ -87,35 +57,13 @@ def command(
     too much -object@x,y. IoU: intersection over union after 1, 2 and 3 clicks. NoC@80, NoC@85: the
     clicks until the IoU is .80 or .85, the most allowed where it never is. "best choice of
     elements" takes those of which more than half lies in the thing. Means are over things; label 0
-    of a things.json's photo is void and counts as outside. --every and --limit count photos.
+    of a things.json's photo is void and counts as outside. --every and --limit count photos. The
+    baseline grabcut is OpenCV's GrabCut on SLIC superpixels.
 
     \b
       eie evaluate clicks coco/val --report report
       eie evaluate clicks BSDS500/data/images/val --clicks 20 --json > clicks.json
     """
-    from eie.evaluate.clicks import evaluate_clicks, report_key
+    from eie.evaluate.clicks import evaluate_clicks
 
-    check_formats(json, csv)
-    settings = ClickSettings(
-        **typed(
-            segmenter=segmenter,
-            elements=elements,
-            tolerance=tolerance,
-            clicks=clicks,
-            smallest=smallest,
-            baselines=words(baselines),
-            device=device,
-        )
-    )
-    kept = store_folder(store, report)
-    results = evaluate_clicks(
-        folder,
-        settings,
-        every=every,
-        limit=limit,
-        store=kept,
-        pictures=kept is not None,
-        command=command_line(context),
-        **typed(workers=workers),
-    )
-    hand_out(results, json=json, csv=csv, report=report, plots={}, key=report_key(settings))
+    output.hand_out(evaluate_clicks(folder, settings, output.run))

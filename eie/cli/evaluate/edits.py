@@ -2,134 +2,88 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eie.cli.evaluate.options import (
-    Csv,
-    Json,
-    Limit,
-    ObjectsEvery,
-    ReportFolder,
-    ScenesEvery,
-    Seed,
-    Segmenter,
-    StoreFolder,
-    Workers,
-    check_formats,
-    command_line,
-    hand_out,
-    store_folder,
-    words,
-)
-from eie.cli.options import Device, Edge, Elements, Model, typed
+from eie.cli.bundles import SettingsOptions, bundled, names
+from eie.cli.evaluate import options as o
+from eie.cli.options import Device, Edge, Elements, Model, Segmenter, typed
 from eie.errors import UsageError
+from eie.evaluate.settings import EditSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from eie.evaluate.compositions import Composition
-    from eie.evaluate.pairs import PairCase
+    from eie.evaluate.cases.compositions import Composition
+    from eie.evaluate.cases.pairs import PairCase
 
 
+@bundled(
+    settings=SettingsOptions(
+        EditSettings,
+        decoders=o.Decoders,
+        baselines=o.Baselines,
+        select=Annotated[
+            str | None,
+            typer.Option(
+                metavar="click|mask|exact",
+                help="How eie picks the object: by object@x,y at the pixel of it that is farthest "
+                "from its border; by mask: with its true mask, the pixels more its own than the "
+                "scene's, which baselines are given, too; or with a mask of all that it touches, "
+                "undilated (by 3 pixels of pairs), so that decoders have to fill exactly what "
+                "baselines have to.",
+            ),
+        ],
+        free=Annotated[
+            bool | None,
+            typer.Option(
+                "--free",
+                help="Decode everything from embeddings and boxes, and compare with decoding the "
+                "elements unedited.",
+            ),
+        ],
+        edge=Edge,
+        segmenter=Segmenter,
+        elements=Elements,
+        size=o.Size,
+        shadow=Annotated[
+            bool | None,
+            typer.Option("--shadow", help="Give pasted objects a soft contact shadow."),
+        ],
+        device=Device,
+    ),
+    output=o.OutputOptions(every=False),
+)
 def command(
-    context: typer.Context,
-    scenes: Annotated[
-        Path | None,
-        typer.Option("--scenes", metavar="DIR", help="Photos that objects are pasted on."),
-    ] = None,
-    objects: Annotated[
-        Path | None,
-        typer.Option("--objects", metavar="DIR", help="Cut-out objects with an alpha channel."),
-    ] = None,
+    *,
+    scenes: o.Scenes = None,
+    objects: o.Objects = None,
     pairs: Annotated[
         Path | None,
         typer.Option(
-            "--pairs",
             metavar="DIR",
             help="Instead of both: real photos NAME_1.jpg and NAME_2.jpg of one scene, in which an "
             "object was moved or taken away, and NAME_1_mask.png, NAME_2_mask.png, white on it.",
         ),
     ] = None,
-    scenes_every: ScenesEvery = None,
-    objects_every: ObjectsEvery = None,
+    scenes_every: o.ScenesEvery = None,
+    objects_every: o.ObjectsEvery = None,
     kinds: Annotated[
         str | None,
         typer.Option(
-            "--kinds",
             metavar="NAME,...",
             help="Edits to judge.",
             show_default="move,remove,resize,copy; move,remove of pairs",
+            callback=names,
         ),
     ] = None,
-    shadow: Annotated[
-        bool | None,
-        typer.Option("--shadow", help="Give pasted objects a soft contact shadow."),
-    ] = None,
-    decoders: Annotated[
-        str | None,
-        typer.Option(
-            "--decoder",
-            metavar="NAME,...",
-            help="Decoders to judge, as in eie render, or none.",
-            show_default="classical,light; light with --free",
-        ),
-    ] = None,
-    baselines: Annotated[
-        str | None,
-        typer.Option(
-            "--baselines",
-            metavar="NAME,...",
-            help="nothing (no edit), hole (grey), telea, patchmatch (PyPatchMatch), "
-            "patchmatch-cython, shiftmap (He & Sun 2012), or none. They are given the object's "
-            "exact mask, of all that it touches unless --select mask.",
-            show_default="all; none with --free",
-        ),
-    ] = None,
-    select: Annotated[
-        str | None,
-        typer.Option(
-            "--select",
-            metavar="click|mask|exact",
-            help="How eie picks the object: by object@x,y at the pixel of it that is farthest from "
-            "its border; by mask: with its true mask, the pixels more its own than the scene's, "
-            "which baselines are given, too; or with a mask of all that it touches, undilated (by "
-            "3 pixels of pairs), so that decoders have to fill exactly what baselines have to.",
-            show_default="click",
-        ),
-    ] = None,
-    free: Annotated[
-        bool | None,
-        typer.Option(
-            "--free",
-            help="Decode everything from embeddings and boxes, and compare with decoding the "
-            "elements unedited.",
-        ),
-    ] = None,
-    edge: Edge = None,
+    settings: EditSettings,
     model: Model = None,
-    segmenter: Segmenter = None,
-    elements: Elements = None,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            "--size",
-            metavar="PIXELS",
-            min=64,
-            help="Long side that photos are scaled down to.",
-            show_default="512",
-        ),
-    ] = None,
-    limit: Limit = None,
-    seed: Seed = None,
-    workers: Workers = None,
-    device: Device = None,
-    store: StoreFolder = None,
-    report: ReportFolder = None,
-    json: Json = False,
-    csv: Csv = False,
+    seed: o.Seed = None,
+    output: o.Output,
 ) -> None:
     """Edit objects where the right result is known, and compare.
 
@@ -158,59 +112,48 @@ def command(
     in a blur: masks of pairs are dilated by 4 pixels before it is said what is revealed and what is
     untouched, and by 3 for baselines.
 
+    Baselines: nothing (no edit), hole (grey), telea, patchmatch (PyPatchMatch), patchmatch-cython
+    and shiftmap (He & Sun 2012). They are given the object's exact mask, of all that it touches
+    unless --select mask. Where nothing is named, all of them are judged, and the decoders classical
+    and light; with --free, light and no baseline.
+
     \b
       eie evaluate edits --scenes scenes --objects objects --limit 100 --workers 2 --report report
       eie evaluate edits --pairs pairs --decoder light --json > pairs.json
       eie evaluate edits --scenes scenes --objects objects --kinds move,resize --free --select mask
     """
-    from eie.evaluate.edit_settings import EditSettings
-    from eie.evaluate.edits import edit_plots, evaluate_edits, report_key
-    from eie.evaluate.plots import check_plots
+    from eie.evaluate.cases.pairs import find_pairs, plan_pairs
+    from eie.evaluate.edits import evaluate_edits
 
-    check_formats(json, csv)
-    if report is not None:
-        check_plots()
-    pasted = (scenes, objects, scenes_every, objects_every, shadow)
-    chosen = typed(limit=limit, kinds=words(kinds))
-    cases = _pair_cases(pairs, *pasted, **chosen) if pairs else None
-    settings = EditSettings(
-        **typed(
-            decoders=words(decoders),
-            baselines=words(baselines),
-            select=select,
-            free=free,
-            edge=edge,
-            segmenter=segmenter,
-            elements=elements,
-            size=size,
-            shadow=shadow,
-            device=device,
-        ),
-        options=typed(model=model, seed=seed),
-    )
-    results = evaluate_edits(
-        cases
-        or _pasted_cases(
-            scenes, objects, scenes_every, objects_every, **chosen, **typed(seed=seed)
-        ),
-        settings,
-        store=store_folder(store, report),
-        command=command_line(context),
-        **typed(workers=workers),
-    )
-    plots = {} if report is None else edit_plots(results, settings)
-    hand_out(results, json=json, csv=csv, report=report, plots=plots, key=report_key(settings))
+    output.check_plots()
+    settings = replace(settings, options=typed(model=model, seed=seed))
+    chosen: dict[str, Any] = typed(limit=output.run.limit, kinds=kinds)
+    pasted = typed(s=scenes, o=objects, every=scenes_every, objects_every=objects_every)
+    cases: Sequence[Composition | PairCase]
+    if pairs:
+        if settings.shadow or pasted:
+            raise UsageError("--pairs goes without the options of pasted objects")
+        cases = plan_pairs(find_pairs(pairs), **chosen)
+    else:
+        chosen |= typed(seed=seed)
+        cases = pasted_cases(scenes, objects, scenes_every, objects_every, **chosen)
+    output.hand_out(evaluate_edits(cases, settings, output.run))
 
 
-def _pasted_cases(
+def pasted_cases(
     scenes: Path | None,
     objects: Path | None,
     scenes_every: int | None,
     objects_every: int | None,
     **choice: Any,
-) -> Sequence[Composition]:
-    from eie.evaluate.compositions import plan_compositions
-    from eie.evaluate.photos import chosen_files
+) -> list[Composition]:
+    """Objects pasted on scenes.
+
+    Raises:
+        UsageError: one of the folders is not named.
+    """
+    from eie.evaluate.cases.compositions import plan_compositions
+    from eie.evaluate.cases.photos import chosen_files
 
     if scenes is None or objects is None:
         raise UsageError("name --scenes and --objects, or --pairs")
@@ -219,11 +162,3 @@ def _pasted_cases(
         [file.path for file in chosen_files(objects, objects_every)],
         **choice,
     )
-
-
-def _pair_cases(pairs: Path, *others: object, **choice: Any) -> Sequence[PairCase]:
-    from eie.evaluate.pairs import find_pairs, plan_pairs
-
-    if any(other is not None for other in others):
-        raise UsageError("--pairs goes without the options of pasted objects")
-    return plan_pairs(find_pairs(pairs), **choice)

@@ -1,61 +1,107 @@
-"""What the commands of `eie evaluate` share: their options, and how they hand out results."""
+"""Options of the evaluations, each defined here alone; defaults are those of the settings."""
 
 from __future__ import annotations
 
 import shlex
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import eie
-from eie.cli.options import default_of
+from eie.cli.bundles import counts, names
 from eie.cli.payload import answer, note
 from eie.errors import UsageError
+from eie.evaluate.core.run import Run
 
 if TYPE_CHECKING:
-    from eie.evaluate.results import Results
+    from eie.evaluate.reports.results import Results
 
 WIDE = 200
 """Columns of a table that no terminal limits."""
 
-Json = Annotated[bool, typer.Option("--json", help="Write the results to standard output as JSON.")]
-
-Csv = Annotated[
-    bool,
+Decoders = Annotated[
+    str | None,
     typer.Option(
-        "--csv",
-        help="Write the results to standard output as CSV: a row for each case and method, and one "
-        "with the case '*' for the means, '*KIND' for those of a kind of case.",
+        "--decoder",
+        metavar="NAME,...",
+        help="Decoders to judge, as in eie render, or none.",
+        callback=names,
     ),
 ]
 
-ReportFolder = Annotated[
-    Path | None,
+Baselines = Annotated[
+    str | None,
     typer.Option(
-        "--report",
-        metavar="DIR",
-        help="Folder for a report page, index.html: tables, plots, and the pictures of the best, "
-        "median and worst cases.",
+        "--baselines",
+        metavar="NAME,...",
+        help="What is compared with, or none; see above.",
+        callback=names,
     ),
 ]
 
-StoreFolder = Annotated[
-    Path | None,
+Counts = Annotated[
+    str | None,
     typer.Option(
-        "--store",
-        metavar="DIR",
-        help="Folder that keeps every finished case: the same command goes on where it stopped.",
-        show_default="results/ in the report's folder",
+        "--counts",
+        "--elements",
+        metavar="N,...",
+        help="Elements asked for; several numbers give a row each, and curves in the report.",
+        callback=counts,
     ),
 ]
 
-Limit = Annotated[
+Size = Annotated[
     int | None,
     typer.Option(
-        "--limit", metavar="N", min=1, help="At most that many cases, spread evenly over all."
+        "--size",
+        metavar="PX",
+        min=32,
+        help="Short side of photos to reconstruct, longest side of photos to edit.",
+    ),
+]
+
+Denoising = Annotated[
+    int | None,
+    typer.Option(
+        "--steps",
+        metavar="N",
+        min=1,
+        help="Of decoders that denoise.",
+        show_default="their own",
+    ),
+]
+
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", metavar="N", min=0, help="Of everything random.", show_default="0"),
+]
+
+Photos = Annotated[Path, typer.Option("--photos", metavar="DIR", help="Photos to reconstruct.")]
+
+Scenes = Annotated[
+    Path | None,
+    typer.Option("--scenes", metavar="DIR", help="Photos that objects are pasted on."),
+]
+
+Objects = Annotated[
+    Path | None,
+    typer.Option("--objects", metavar="DIR", help="Cut-out objects with an alpha channel."),
+]
+
+ScenesEvery = Annotated[
+    int | None,
+    typer.Option(
+        "--scenes-every", metavar="K", min=1, help="Only every K-th scene, as --every of photos."
+    ),
+]
+
+ObjectsEvery = Annotated[
+    int | None,
+    typer.Option(
+        "--objects-every", metavar="K", min=1, help="Only every K-th object, as --every of photos."
     ),
 ]
 
@@ -69,9 +115,11 @@ Every = Annotated[
     ),
 ]
 
-Seed = Annotated[
+Limit = Annotated[
     int | None,
-    typer.Option("--seed", metavar="N", min=0, help="Of everything random.", show_default="0"),
+    typer.Option(
+        "--limit", metavar="N", min=1, help="At most that many cases, spread evenly over all."
+    ),
 ]
 
 Workers = Annotated[
@@ -81,98 +129,112 @@ Workers = Annotated[
     ),
 ]
 
-
-EVERY = "Only every K-th of them, from the first: those that a training on FOLDER:K leaves out."
-
-ScenesEvery = Annotated[int | None, typer.Option("--scenes-every", metavar="K", min=1, help=EVERY)]
-
-ObjectsEvery = Annotated[
-    int | None, typer.Option("--objects-every", metavar="K", min=1, help=EVERY)
+StoreFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        metavar="DIR",
+        help="Folder that keeps every finished case: the same command goes on where it stopped.",
+        show_default="results/ in the report's folder",
+    ),
 ]
 
-Segmenter = Annotated[
-    str | None,
+ReportFolder = Annotated[
+    Path | None,
     typer.Option(
-        "--segmenter",
-        metavar="NAME|CHECKPOINT",
-        help="What cuts the photos, as in eie decompose.",
-        show_default=default_of(eie.decompose, "segmenter"),
+        "--report",
+        metavar="DIR",
+        help="Folder for a report page, index.html: tables, plots, and the pictures of the best, "
+        "median and worst cases.",
+    ),
+]
+
+Json = Annotated[
+    bool | None,
+    typer.Option("--json", help="Write the results to standard output as JSON."),
+]
+
+Csv = Annotated[
+    bool | None,
+    typer.Option(
+        "--csv",
+        help="Write the results to standard output as CSV: a row for each case and method, and one "
+        "with the case '*' for the means, '*KIND' for those of a kind of case.",
     ),
 ]
 
 
-def command_line(context: typer.Context) -> str:
+@dataclass(frozen=True)
+class Output:
+    """Where the results of an evaluation go."""
+
+    run: Run
+    report: Path | None
+    format: str | None
+
+    def check_plots(self) -> None:
+        """Find out before the work whether a report's plots can be made.
+
+        Raises:
+            MissingModelError: matplotlib is not installed.
+        """
+        from eie.evaluate.reports.plots import check_plots
+
+        if self.report is not None:
+            check_plots()
+
+    def hand_out(self, results: Results) -> None:
+        """Show the table and the notes, write the report, and JSON or CSV to standard output."""
+        from rich.console import Console
+
+        from eie.evaluate.reports.page import write_report
+
+        if sys.stderr is not None:
+            # Into a file, the table goes at the width it needs.
+            console = Console(stderr=True, width=None if sys.stderr.isatty() else WIDE)
+            console.print(results.table())
+            kinds = results.by_group()
+            for alone in kinds.values() if len(kinds) > 1 else ():
+                console.print(alone.table())
+        for line in (*results.notes, *results.incomplete()):
+            note(f"note: {line}")
+        if self.report is not None:
+            note(f"report: {write_report(self.report, results)}")
+        if self.format == "json":
+            answer(results.to_json().removesuffix("\n"))
+        elif self.format == "csv":
+            answer(results.to_csv().removesuffix("\n"))
+
+
+class OutputOptions:
+    """The options that every evaluation has, gathered to its :class:`Output`.
+
+    Args:
+        every: whether it takes a folder's photos one by one.
+    """
+
+    def __init__(self, *, every: bool = True) -> None:
+        self.options: Mapping[str, Any] = {
+            **({"every": Every} if every else {}),
+            "limit": Limit,
+            "workers": Workers,
+            "store": StoreFolder,
+            "report": ReportFolder,
+            "json": Json,
+            "csv": Csv,
+        }
+
+    def gather(self, options: Mapping[str, Any], context: typer.Context) -> Output:
+        if options.get("json") and options.get("csv"):
+            raise UsageError("--json and --csv go to the same standard output", hint="choose one")
+        report = options.get("report")
+        store = options.get("store", None if report is None else report / "results")
+        taken = {name: options[name] for name in ("every", "limit", "workers") if name in options}
+        run = Run(store=store, pictures=store is not None, command=_command_line(context), **taken)
+        return Output(run, report, next((f for f in ("json", "csv") if options.get(f)), None))
+
+
+def _command_line(context: typer.Context) -> str:
     """The command as typed, to be repeated."""
-    arguments = context.find_root().obj
-    if arguments is None:
-        return context.command_path
-    return shlex.join(["eie", *arguments])
-
-
-def check_formats(json: bool, csv: bool) -> None:
-    """Refuse two formats on one standard output.
-
-    Raises:
-        UsageError: for both.
-    """
-    if json and csv:
-        raise UsageError("--json and --csv go to the same standard output", hint="choose one")
-
-
-def numbers(text: str | None, option: str) -> tuple[int, ...] | None:
-    """Whole numbers between commas.
-
-    Raises:
-        UsageError: something else is among them.
-    """
-    if text is None:
-        return None
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() for part in parts):
-        raise UsageError(f"'{text}' are not whole numbers", where=option, hint="as in 64,128,256")
-    return tuple(int(part) for part in parts)
-
-
-def words(text: str | None) -> tuple[str, ...] | None:
-    """Names between commas; "none" is no name at all."""
-    if text is None:
-        return None
-    return () if text.strip() == "none" else tuple(part.strip() for part in text.split(","))
-
-
-def store_folder(store: Path | None, report: Path | None) -> Path | None:
-    """Where finished cases are kept: as asked, else with the report, else nowhere."""
-    if store is None and report is not None:
-        return report / "results"
-    return store
-
-
-def hand_out(
-    results: Results,
-    *,
-    json: bool,
-    csv: bool,
-    report: Path | None,
-    plots: Mapping[str, bytes],
-    key: tuple[str, str],
-) -> None:
-    """Show the table and the notes, write the report, and JSON or CSV to standard output."""
-    from rich.console import Console
-
-    from eie.evaluate.report import write_report
-
-    if sys.stderr is not None:
-        # Into a file, the table goes at the width it needs.
-        console = Console(stderr=True, width=None if sys.stderr.isatty() else WIDE)
-        console.print(results.table())
-        kinds = results.by_group()
-        for alone in kinds.values() if len(kinds) > 1 else ():
-            console.print(alone.table())
-    for line in (*results.notes, *results.incomplete()):
-        note(f"note: {line}")
-    if report is not None:
-        note(f"report: {write_report(report, results, plots, key)}")
-    if json:
-        answer(results.to_json().removesuffix("\n"))
-    elif csv:
-        answer(results.to_csv().removesuffix("\n"))
+    words = context.find_root().obj
+    return context.command_path if words is None else shlex.join(["eie", *words])

@@ -8,28 +8,32 @@ from typing import Annotated
 import typer
 
 import eie
-from eie.cli.evaluate.options import (
-    Csv,
-    Every,
-    Json,
-    Limit,
-    ReportFolder,
-    Segmenter,
-    StoreFolder,
-    Workers,
-    check_formats,
-    command_line,
-    hand_out,
-    numbers,
-    store_folder,
-    words,
-)
-from eie.cli.options import Device, default_of, typed
+from eie.cli.bundles import SettingsOptions, bundled
+from eie.cli.evaluate import options as o
+from eie.cli.options import Device, Segmenter, default_of
 from eie.evaluate.settings import SegmentationSettings
 
 
+@bundled(
+    settings=SettingsOptions(
+        SegmentationSettings,
+        segmenter=Segmenter,
+        counts=o.Counts,
+        beta=Annotated[
+            float | None,
+            typer.Option(
+                metavar="B",
+                help="As in eie decompose.",
+                show_default=default_of(eie.decompose, "beta"),
+            ),
+        ],
+        baselines=o.Baselines,
+        device=Device,
+    ),
+    output=o.OutputOptions(),
+)
 def command(
-    context: typer.Context,
+    *,
     folder: Annotated[
         Path,
         typer.Argument(
@@ -37,52 +41,16 @@ def command(
             help="Photos with human segmentations: ID.gtK.png or BSDS500's ID.mat for ID.jpg.",
         ),
     ],
+    settings: SegmentationSettings,
     truth: Annotated[
         Path | None,
         typer.Option(
-            "--truth",
             metavar="DIR",
             help="Folder of the segmentations.",
             show_default="DIR, or groundTruth beside images as BSDS500 has it",
         ),
     ] = None,
-    segmenter: Segmenter = None,
-    counts: Annotated[
-        str | None,
-        typer.Option(
-            "--counts",
-            "--elements",
-            metavar="N,...",
-            help="Elements asked for; several numbers give a row each, and curves in the report.",
-            show_default=",".join(map(str, SegmentationSettings.counts)),
-        ),
-    ] = None,
-    beta: Annotated[
-        float | None,
-        typer.Option(
-            "--beta",
-            metavar="B",
-            help="As in eie decompose.",
-            show_default=default_of(eie.decompose, "beta"),
-        ),
-    ] = None,
-    baselines: Annotated[
-        str | None,
-        typer.Option(
-            "--baselines",
-            metavar="NAME,...",
-            help="slic (scikit-image), seeds and lsc (OpenCV's contrib modules), or none.",
-            show_default=",".join(SegmentationSettings.baselines),
-        ),
-    ] = None,
-    every: Every = None,
-    limit: Limit = None,
-    workers: Workers = None,
-    device: Device = None,
-    store: StoreFolder = None,
-    report: ReportFolder = None,
-    json: Json = False,
-    csv: Csv = False,
+    output: o.Output,
 ) -> None:
     """Compare elements and superpixels with what people saw.
 
@@ -92,42 +60,15 @@ def command(
     Achievable accuracy: share of pixels that are right if every element takes its best segment's
     label. These are means over the people who segmented a photo. Explained variation: share of the
     colours' variance that the elements' mean colours explain. Compactness: isoperimetric quotient,
-    mean weighted by area. Photos keep their size.
+    mean weighted by area. Photos keep their size. Baselines: slic is scikit-image's, seeds and lsc
+    are of OpenCV's contrib modules.
 
     \b
       eie evaluate segmentation BSDS500/data/images/val --report report
       eie evaluate segmentation bsds/val --counts 64,128,256,512 --json > curves.json
     """
-    from eie.evaluate.partitions import (
-        evaluate_segmentation,
-        report_key,
-        segmentation_plots,
-    )
-    from eie.evaluate.plots import check_plots
+    from eie.evaluate.segmentation import evaluate_segmentation
 
-    check_formats(json, csv)
-    settings = SegmentationSettings(
-        **typed(
-            segmenter=segmenter,
-            counts=numbers(counts, "--counts"),
-            beta=beta,
-            baselines=words(baselines),
-            device=device,
-        )
-    )
-    if report is not None and len(settings.counts) > 1:
-        check_plots()
-    kept = store_folder(store, report)
-    results = evaluate_segmentation(
-        folder,
-        settings,
-        truth=truth,
-        every=every,
-        limit=limit,
-        store=kept,
-        pictures=kept is not None,
-        command=command_line(context),
-        **typed(workers=workers),
-    )
-    plots = {} if report is None else segmentation_plots(results, settings)
-    hand_out(results, json=json, csv=csv, report=report, plots=plots, key=report_key(settings))
+    if len(settings.counts) > 1:
+        output.check_plots()
+    output.hand_out(evaluate_segmentation(folder, settings, truth=truth, run=output.run))

@@ -1,0 +1,1 @@
+"""Measures of quality, beside baselines: a module an evaluation, and what they share."""
