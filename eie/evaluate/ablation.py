@@ -79,28 +79,9 @@ def evaluate_ablation(
     settings = settings or AblationSettings()
     options = {folder: read_options(folder) for folder in runs}
     labels = run_labels(options)
-    judged: dict[str, list[Results]] = {}
-    for folder in runs:
-        own = run.within(folder.name)
-        judged[labels[folder]] = [
-            evaluate_reconstruction(
-                photos,
-                replace(
-                    settings.reconstruction, decoders=(DECODER,), model=str(folder), baselines=()
-                ),
-                own.within("reconstruction"),
-            ),
-            evaluate_edits(
-                compositions,
-                replace(
-                    settings.edits,
-                    decoders=(DECODER,),
-                    baselines=(),
-                    options={**settings.edits.options, "model": str(folder)},
-                ),
-                own.within("edits"),
-            ),
-        ]
+    judged = {
+        labels[folder]: _judged(folder, photos, compositions, settings, run) for folder in runs
+    }
     described = {
         "runs": {labels[f]: {"folder": str(f), **options[f]} for f in runs},
         "photos": judged[labels[runs[0]]][0].settings,
@@ -120,6 +101,26 @@ def evaluate_ablation(
         key=(labels[runs[0]], "revealed_distance"),  # the first run's edits
         draw=ablation_plots,
     )
+
+
+def _judged(
+    folder: Path,
+    photos: Path,
+    compositions: Sequence[Composition],
+    settings: AblationSettings,
+    run: Run,
+) -> list[Results]:
+    """One training run's photos and edits."""
+    own = run.within(folder.name)
+    alone: dict[str, Any] = {"decoders": (DECODER,), "baselines": ()}
+    reconstruction = replace(settings.reconstruction, **alone, model=str(folder))
+    options = {**settings.edits.options, "model": str(folder)}
+    return [
+        evaluate_reconstruction(photos, reconstruction, own.within("reconstruction")),
+        evaluate_edits(
+            compositions, replace(settings.edits, **alone, options=options), own.within("edits")
+        ),
+    ]
 
 
 def read_options(run: Path) -> dict[str, Any]:

@@ -19,9 +19,7 @@ from eie.evaluate.core.run import Run, run_cases
 from eie.evaluate.core.segmenters import loaded_segmenter, segmenter_hash
 from eie.evaluate.measures.superpixel_metrics import (
     BORDER_TOLERANCE,
-    SMALL,
-    element_sizes,
-    partition_quality,
+    partition_scores,
 )
 from eie.evaluate.measures.table import measures
 from eie.evaluate.reports import drawing
@@ -137,22 +135,6 @@ def evaluate_segmentation(
         key=(settings.method(settings.ours, middle(settings.counts)), "achievable_accuracy"),
         draw=partial(segmentation_plots, settings=settings),
     )
-
-
-def partition_scores(labels: Labels, truths: Sequence[Labels], pixels: Pixels) -> dict[str, float]:
-    """All measures of one partition; arguments as :func:`partition_quality`."""
-    quality = partition_quality(labels, list(truths), pixels)
-    sizes = element_sizes(labels)
-    return {
-        "elements": float(quality.elements),
-        "boundary_recall": quality.recall,
-        "undersegmentation_error": quality.undersegmentation,
-        "achievable_accuracy": quality.accuracy,
-        "explained_variation": quality.variation,
-        "compactness": quality.compactness,
-        "mean_size": float(sizes.mean()),
-        "small_share": float((sizes < SMALL).mean()),
-    }
 
 
 def segmentation_plots(results: Results, settings: SegmentationSettings) -> dict[str, bytes]:

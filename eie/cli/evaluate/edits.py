@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eie.cli.bundles import SettingsOptions, bundled, names
+from eie.cli.bundles import SettingsOptions, bundled
 from eie.cli.evaluate import options as o
 from eie.cli.options import Device, Edge, Elements, Model, Segmenter, typed
 from eie.errors import UsageError
@@ -61,25 +61,10 @@ def command(
     *,
     scenes: o.Scenes = None,
     objects: o.Objects = None,
-    pairs: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Instead of both: real photos NAME_1.jpg and NAME_2.jpg of one scene, in which an "
-            "object was moved or taken away, and NAME_1_mask.png, NAME_2_mask.png, white on it.",
-        ),
-    ] = None,
+    pairs: o.Pairs = None,
     scenes_every: o.ScenesEvery = None,
     objects_every: o.ObjectsEvery = None,
-    kinds: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME,...",
-            help="Edits to judge.",
-            show_default="move,remove,resize,copy; move,remove of pairs",
-            callback=names,
-        ),
-    ] = None,
+    kinds: o.Kinds = None,
     settings: EditSettings,
     model: Model = None,
     seed: o.Seed = None,

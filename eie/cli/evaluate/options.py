@@ -91,6 +91,27 @@ Objects = Annotated[
     typer.Option("--objects", metavar="DIR", help="Cut-out objects with an alpha channel."),
 ]
 
+Pairs = Annotated[
+    Path | None,
+    typer.Option(
+        "--pairs",
+        metavar="DIR",
+        help="Instead of both: real photos NAME_1.jpg and NAME_2.jpg of one scene, in which an "
+        "object was moved or taken away, and NAME_1_mask.png, NAME_2_mask.png, white on it.",
+    ),
+]
+
+Kinds = Annotated[
+    str | None,
+    typer.Option(
+        "--kinds",
+        metavar="NAME,...",
+        help="Edits to judge.",
+        show_default="move,remove,resize,copy; move,remove of pairs",
+        callback=names,
+    ),
+]
+
 ScenesEvery = Annotated[
     int | None,
     typer.Option(

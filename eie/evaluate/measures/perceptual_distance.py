@@ -23,20 +23,6 @@ if TYPE_CHECKING:
     from eie.models.feature_distance import FeatureDistance
 
 
-def feature_maps(picture: Pixels) -> list[NDArray[np.float32]]:
-    """Features of unit length at strides 2, 4, 8, 16, 32: (C_s, h_s, w_s) float32 each.
-
-    C = 16, 24, 40, 112, 320. Feature (i, j) of stride s is centred on pixel (s·i, s·j).
-
-    Raises:
-        MissingModelError: the ImageNet weights are not installed.
-    """
-    import torch
-
-    with torch.inference_mode():
-        return [stage[0].numpy() for stage in _network().features(_batch(picture))]
-
-
 def feature_distance_map(picture: Pixels, truth: Pixels) -> NDArray[np.float32]:
     """(H, W) float32 in [0, 4]: at every pixel ‖φ(picture) − φ(truth)‖², the mean of 5 stages.
 

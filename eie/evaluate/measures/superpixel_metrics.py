@@ -10,7 +10,7 @@ Neubert, Protzel, "Superpixel benchmark and comparison", Forum Bildverarbeitung 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,59 +25,36 @@ SMALL = 64
 """Elements under so many pixels count as small."""
 
 
-@dataclass(frozen=True)
-class PartitionQuality:
-    """Measures of one partition; each in [0, 1], higher better except undersegmentation.
-
-    elements: number of elements that have pixels.
-    recall, precision: of borders, within the tolerance.
-    undersegmentation: Neubert and Protzel's error.
-    accuracy: achievable segmentation accuracy.
-    variation: explained variation of the colours.
-    compactness: mean isoperimetric quotient, weighted by area.
-    """
-
-    elements: int
-    recall: float
-    precision: float
-    undersegmentation: float
-    accuracy: float
-    variation: float
-    compactness: float
-
-
-def partition_quality(
-    labels: Labels,
-    truths: list[Labels],
-    pixels: NDArray[np.uint8],
-    tolerance: int = BORDER_TOLERANCE,
-) -> PartitionQuality:
-    """All measures of a partition, means over the annotators where people are asked.
+def partition_scores(
+    labels: Labels, truths: Sequence[Labels], pixels: NDArray[np.uint8]
+) -> dict[str, float]:
+    """Measure ⇒ value of a partition; means over the annotators where people are asked.
 
     Args:
         labels: (H, W) element of every pixel.
         truths: one (H, W) label map per annotator, at least one.
         pixels: (H, W, 3) uint8, the photo.
-        tolerance: of borders, in pixels.
 
     Raises:
         BadInputError: no annotator, or label maps of different sizes.
     """
     if not truths:
         raise BadInputError("a partition cannot be judged without a human segmentation")
+    sizes = element_sizes(labels)
 
-    def mean(measures: list[float]) -> float:
-        return float(np.mean(measures))
+    def mean(measure: Callable[[Labels, Labels], float]) -> float:
+        return float(np.mean([measure(labels, truth) for truth in truths]))
 
-    return PartitionQuality(
-        elements=len(np.unique(labels)),
-        recall=mean([boundary_recall(labels, truth, tolerance) for truth in truths]),
-        precision=mean([boundary_precision(labels, truth, tolerance) for truth in truths]),
-        undersegmentation=mean([undersegmentation_error(labels, truth) for truth in truths]),
-        accuracy=mean([achievable_accuracy(labels, truth) for truth in truths]),
-        variation=explained_variation(labels, pixels),
-        compactness=compactness(labels),
-    )
+    return {
+        "elements": float(len(sizes)),
+        "boundary_recall": mean(boundary_recall),
+        "undersegmentation_error": mean(undersegmentation_error),
+        "achievable_accuracy": mean(achievable_accuracy),
+        "explained_variation": explained_variation(labels, pixels),
+        "compactness": compactness(labels),
+        "mean_size": float(sizes.mean()),
+        "small_share": float((sizes < SMALL).mean()),
+    }
 
 
 def contingency_table(labels: Labels, truth: Labels) -> NDArray[np.int64]:
@@ -97,11 +74,6 @@ def contingency_table(labels: Labels, truth: Labels) -> NDArray[np.int64]:
 def boundary_recall(labels: Labels, truth: Labels, tolerance: int = BORDER_TOLERANCE) -> float:
     """Share of the human borders that have a border of the partition within the tolerance."""
     return _share_near(borders(truth), borders(labels), tolerance)
-
-
-def boundary_precision(labels: Labels, truth: Labels, tolerance: int = BORDER_TOLERANCE) -> float:
-    """Share of the partition's borders that have a human border within the tolerance."""
-    return _share_near(borders(labels), borders(truth), tolerance)
 
 
 def borders(labels: Labels) -> NDArray[np.bool_]:

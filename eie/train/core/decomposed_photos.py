@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,8 +62,7 @@ class DecomposedPhotos:
         path = self._entry(index)
         if not path.exists():
             self._decompose(index, path)
-        with np.load(path, allow_pickle=False) as entry:
-            return Decomposed(**{name: entry[name] for name in entry.files})
+        return Decomposed(**read_entry(path))
 
     def _elements(self, index: int) -> int:
         return self.settings.elements[index % len(self.settings.elements)]
@@ -83,21 +83,27 @@ class DecomposedPhotos:
     def _decompose(self, index: int, path: Path) -> None:
         from eie.decompose import decompose
         from eie.encode.patches import cut_patches
-        from eie.files.atomic import write_atomically
 
         pixels = _working_photo(self.files[index], self.settings)
         elements = decompose(pixels, segmenter=self.segmenter, elements=self._elements(index))
         source: Source = elements.sources[0]
         patches = cut_patches(source, self.patch_size).mul(255).round().byte().numpy()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with write_atomically(path) as file:
-            np.savez(
-                file,
-                pixels=pixels,
-                label_map=source.label_map,
-                box=source.home_box,
-                patches=patches,
-            )
+        write_entry(path, Decomposed(pixels, source.label_map, source.home_box, patches))
+
+
+def write_entry(path: Path, entry: Any) -> None:
+    """Write the arrays of a dataclass to a cache, atomically; its folder is created if need be."""
+    from eie.files.atomic import write_atomically
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with write_atomically(path) as file:
+        np.savez(file, **vars(entry))
+
+
+def read_entry(path: Path) -> dict[str, Any]:
+    """The arrays of an entry by name."""
+    with np.load(path, allow_pickle=False) as entry:
+        return {name: entry[name] for name in entry.files}
 
 
 def _working_photo(file: Path, settings: CropSettings) -> np.ndarray:

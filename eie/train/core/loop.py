@@ -118,11 +118,7 @@ def train(
     optimizer = torch.optim.AdamW(stage.parameter_groups(), weight_decay=settings.weight_decay)
     peaks = [group["lr"] for group in optimizer.param_groups]
     model, optimizer = accelerator.prepare(stage.model, optimizer)
-    average = torch.optim.swa_utils.AveragedModel(
-        accelerator.unwrap_model(model),
-        multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.ema_decay),
-        use_buffers=False,
-    )
+    average = torch.optim.swa_utils.AveragedModel(accelerator.unwrap_model(model))
     step = restore(run, accelerator.unwrap_model(model), average, optimizer)
     last = settings.steps if stop_after is None else min(stop_after, settings.steps)
     show_batch = stage.batch(-1)
@@ -145,16 +141,17 @@ def train(
             if not log:
                 continue
 
-            numbers |= {
-                "learning_rate": rate * max(peaks),
-                "seconds": time.perf_counter() - started,
-            }
-            log.step(step, numbers, write=step % settings.log_every == 0 or step == last)
-            if step % settings.sample_every == 0 or step == last:
+            def due(every: int, step: int = step) -> bool:
+                return step % every == 0 or step == last
+
+            seconds = time.perf_counter() - started
+            numbers |= {"learning_rate": rate * max(peaks), "seconds": seconds}
+            log.step(step, numbers, write=due(settings.log_every))
+            if due(settings.sample_every):
                 with torch.no_grad(), accelerator.autocast():
                     average.module.eval()
                     log.pictures(step, stage.samples(average.module, show_batch))
-            if step % settings.save_every == 0 or step == last:
+            if due(settings.save_every):
                 _stop_if_not_finite(accelerator.unwrap_model(model), step, run)
                 save(run, accelerator.unwrap_model(model), average, optimizer, step)
     accelerator.wait_for_everyone()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from eie.errors import BadInputError
 from eie.files.text import decoded
 from eie.notes import tell
-from eie.train.core.decomposed_photos import DecomposedPhotos
+from eie.train.core.decomposed_photos import DecomposedPhotos, read_entry, write_entry
 
 if TYPE_CHECKING:
     from eie.elements import Source
@@ -75,8 +75,7 @@ class EncodedPhotos:
 
     def get(self, index: int, foreign: bool) -> EncodedPhoto:
         """A photo cut by its own label map, or by that of another photo."""
-        with np.load(self._encoded(index, foreign), allow_pickle=False) as entry:
-            return EncodedPhoto(**{name: entry[name] for name in entry.files})
+        return EncodedPhoto(**read_entry(self._encoded(index, foreign)))
 
     def caption(self, index: int) -> str:
         """What the text file beside a photo says, PHOTO.txt; nothing without one."""
@@ -104,7 +103,6 @@ class EncodedPhotos:
 
         from eie.elements import Source
         from eie.encode.patches import cut_patches
-        from eie.files.atomic import write_atomically
 
         pixels, label_map = self._cut(index, foreign)
         source: Source = Source.from_label_map(label_map, pixels=pixels)
@@ -115,17 +113,15 @@ class EncodedPhotos:
             embeddings = encoder(patches)  # (P, D)
             present = torch.ones(1, len(embeddings), dtype=torch.bool)
             light = decoder(embeddings[None], box, present, label_map.shape)[0]  # (3, H, W)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with write_atomically(path) as file:
-            np.savez(
-                file,
-                pixels=pixels,
-                label_map=source.label_map,
-                box=source.home_box,
-                patches=patches.mul(255).round().byte().numpy(),
-                embeddings=embeddings.numpy(),
-                light=light.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy(),
-            )
+        entry = EncodedPhoto(
+            pixels=pixels,
+            label_map=source.label_map,
+            box=source.home_box,
+            patches=patches.mul(255).round().byte().numpy(),
+            embeddings=embeddings.numpy(),
+            light=light.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy(),
+        )
+        write_entry(path, entry)
 
     def _cut(self, index: int, foreign: bool) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
         """A photo's pixels (H, W, 3), and its label map (H, W) or one that is another photo's."""

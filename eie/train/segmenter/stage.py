@@ -124,7 +124,6 @@ def segmenter_loss(
     distance = _distance(logits, batch)  # (B, N, h, w)
     assignment = (logits - settings.beta * distance).softmax(dim=1).flatten(2)  # (B, N, M)
 
-    annotators = labels.shape[1]
     borders = _near_borders(labels).flatten(1)  # (B, M)
     labels = labels.flatten(2)  # (B, A, M)
     member = _one_hot(labels, batch.segments)  # (B, M, S)
@@ -137,9 +136,34 @@ def segmenter_loss(
     surprise = -(returned + 1e-4).log().mean(dim=1)  # (B, M)
     elements = (weight * surprise).sum() / weight.sum()
 
-    pixels = torch.randint(labels.shape[2], (settings.affinity_pixels,), device=logits.device)
+    parts = _affinity_parts(logits, quality, share.detach(), member, background, settings)
+    loss = (
+        elements
+        + settings.affinity_weight * parts["affinity"]
+        + settings.dice_weight * parts["dice"]
+        + settings.iou_weight * parts["quality"]
+    )
+    return loss, {"elements": elements, **parts, "leak": 1 - returned.mean()}
+
+
+def _affinity_parts(
+    logits: Tensor,
+    quality: Tensor,
+    share: Tensor,
+    member: Tensor,
+    background: Tensor,
+    settings: SegmenterSettings,
+) -> dict[str, Tensor]:
+    """The affinity's losses: cross-entropy, overlap and estimated IoU, and the IoU itself.
+
+    Args:
+        share: (B, N, S), of every segment in every element.
+        member: (B, M, S), one-hot.
+        background: (B,) bool, whether segment 0 is the unlabelled rest.
+    """
+    annotators = member[0, 0].sum()
+    pixels = torch.randint(member.shape[1], (settings.affinity_pixels,), device=logits.device)
     predicted = logits.flatten(2)[:, :, pixels] / settings.softness  # (B, N, K)
-    share = share.detach()
     together = share @ member[:, pixels].transpose(1, 2) / annotators  # (B, N, K)
     # Whether two pixels of an unlabelled background belong together is not known.
     unlabelled = background[:, None, None] * (
@@ -160,21 +184,12 @@ def segmenter_loss(
         iou = torch.minimum(inside, same).sum(dim=2) / union.clamp(min=1)  # (B, N)
     quality_error = F.mse_loss(quality, iou)
 
-    loss = (
-        elements
-        + settings.affinity_weight * affinity
-        + settings.dice_weight * dice.mean()
-        + settings.iou_weight * quality_error
-    )
-    parts = {
-        "elements": elements,
+    return {
         "affinity": affinity,
         "dice": dice.mean(),
         "quality": quality_error,
-        "leak": 1 - returned.mean(),
         "iou": iou.mean(),
     }
-    return loss, parts
 
 
 def _batch(images: TrainingImages, scenes: SceneSettings, seed: int, step: int) -> SceneBatch:

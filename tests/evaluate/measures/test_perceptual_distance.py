@@ -13,7 +13,6 @@ from eie.evaluate.measures.perceptual_distance import (
     feature_distance,
     feature_distance_map,
     feature_distance_maps,
-    feature_maps,
     frechet_distance,
     pooled_features,
     region_features,
@@ -73,6 +72,13 @@ def test_an_empty_mask_is_not_measured(photo):
 def test_pictures_of_different_sizes_are_refused(photo):
     with pytest.raises(BadInputError, match="differ in size"):
         feature_distance_map(photo, photo[1:])
+
+
+def feature_maps(picture):
+    """Features of unit length at strides 2, 4, 8, 16, 32: (C_s, h_s, w_s) each."""
+    pixels = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
+    with torch.inference_mode():
+        return [stage[0].numpy() for stage in load_feature_distance().features(pixels)]
 
 
 def test_every_stage_shows_a_change_at_its_own_place():
