@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from eie.evaluate.baselines.codecs import CODECS
 from eie.evaluate.baselines.inpainting import BASELINES as EDIT_BASELINES
 from eie.evaluate.baselines.superpixels import SUPERPIXELS
-from eie.evaluate.cases.photos import Fit, read_rgb, resized
 from eie.evaluate.core.case_result import Pixels
+from eie.evaluate.core.photos import Fit, read_rgb, resized
 
 if TYPE_CHECKING:
     from eie.render import Edge

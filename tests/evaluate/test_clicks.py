@@ -21,9 +21,9 @@ from eie.evaluate.cases.click_simulation import (
     next_click,
     simulate_clicks,
 )
-from eie.evaluate.cases.photos import chosen_files
 from eie.evaluate.cases.things import things_in
 from eie.evaluate.clicks import BEST, ElementClicks, best_choice, evaluate_clicks
+from eie.evaluate.core.photos import chosen_files
 from eie.evaluate.core.run import Run
 from eie.evaluate.reports.drawing import marked
 from eie.evaluate.settings import ClickSettings

@@ -13,7 +13,7 @@ import eie
 from eie.errors import BadInputError, MissingModelError, UsageError
 from eie.evaluate.baselines.superpixels import has_contrib, lsc, seeds, slic
 from eie.evaluate.cases.annotations import annotated_photos, read_labels
-from eie.evaluate.cases.photos import chosen_files
+from eie.evaluate.core.photos import chosen_files
 from eie.evaluate.core.run import Run
 from eie.evaluate.measures.superpixel_metrics import (
     achievable_accuracy,

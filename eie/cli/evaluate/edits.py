@@ -138,7 +138,7 @@ def pasted_cases(
         UsageError: one of the folders is not named.
     """
     from eie.evaluate.cases.compositions import plan_compositions
-    from eie.evaluate.cases.photos import chosen_files
+    from eie.evaluate.core.photos import chosen_files
 
     if scenes is None or objects is None:
         raise UsageError("name --scenes and --objects, or --pairs")

@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from eie.errors import BadInputError, UsageError
 from eie.evaluate.cases.compositions import scaled_to
 from eie.evaluate.cases.edit_case import HALF, Area, EditCase, Kind, Plane, dilated
-from eie.evaluate.cases.photos import read_rgb
 from eie.evaluate.core.case_result import Mask, Pixels
+from eie.evaluate.core.photos import read_rgb
 from eie.files.folders import IMAGE_SUFFIXES
 from eie.files.images import read_photo
 from eie.files.masks import marked_in

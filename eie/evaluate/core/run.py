@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from eie.errors import ResourceError
-from eie.evaluate.cases.photos import chosen_files
 from eie.evaluate.core.case_result import CaseResult
+from eie.evaluate.core.photos import chosen_files
 from eie.evaluate.core.store import case_file, claim_store, read_case, write_case
 from eie.files.folders import ImageFile
 
@@ -27,7 +27,7 @@ class Run:
     """How an evaluation is run, whatever it measures.
 
     Attributes:
-        every, limit: which photos, see :func:`eie.evaluate.cases.photos.chosen_files`.
+        every, limit: which photos, see :func:`eie.evaluate.core.photos.chosen_files`.
         store: a folder for the results, created if need be: cases that it holds already are not
             done again. Without one they are held in memory.
         pictures: whether cases draw what a report shows, for the store to keep.

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from eie.models.latent_autoencoder import LatentAutoencoder
 from eie.train.autoencoder.crops import draw_crops
 from eie.train.autoencoder.settings import AutoencoderSettings, PhotoCropSettings
-from eie.train.core.checkpoint import averaged_weights, load_fitting, run_options
+from eie.train.core.checkpoint import load_fitting, run_options
 from eie.train.core.images import Folder, Pixels, need_photos, photo_files, read_training_images
-from eie.train.core.loop import train
+from eie.train.core.loop import train_stage
 from eie.train.core.sheets import side_by_side
 
 # Long side to which photos are scaled down when they are read.
@@ -74,31 +74,23 @@ def train_autoencoder(
     settings: AutoencoderSettings | None = None,
     dry_run: bool = False,
 ) -> dict[str, Any]:
-    """Train the latent autoencoder on folders of photos, or go on with the run in `run`.
+    """Train the latent autoencoder, see :func:`eie.train.core.loop.train_stage`.
 
     At the end the averaged weights are in `run/vae`, a diffusers model folder.
-
-    Args:
-        folders: photos.
-        run: the run folder.
-        settings: None for the defaults.
-        dry_run: check everything and train nothing.
-
-    Returns:
-        All options that determine the run.
-
-    Raises:
-        BadInputError: a folder or image cannot be read.
-        UsageError: `run` holds a run with other settings.
     """
     settings = settings or AutoencoderSettings()
-    options = run_options("autoencoder", folders, len(photo_files(folders)), settings)
-    if dry_run:
-        return options
-    images = read_training_images(folders, MAX_PHOTO_SIDE)
-    need_photos(images, folders)
-    stage = AutoencoderStage(settings, images.all_photos)
-    train(stage, settings.loop, run, options)
-    stage.model.load_state_dict(averaged_weights(run))
-    stage.model.half().save_pretrained(run / FOLDER)
-    return options
+
+    def make() -> AutoencoderStage:
+        images = read_training_images(folders, MAX_PHOTO_SIDE)
+        need_photos(images, folders)
+        return AutoencoderStage(settings, images.all_photos)
+
+    options = run_options("autoencoder", folders, settings, photos=len(photo_files(folders)))
+    return train_stage(
+        run,
+        options,
+        settings.loop,
+        make,
+        lambda stage: stage.model.half().save_pretrained(run / FOLDER),
+        dry_run,
+    )

@@ -21,17 +21,16 @@ from eie.train.core.images import Folder
 
 
 def run_options(
-    stage: str, folders: Sequence[Folder], photos: int, settings: Any
+    stage: str, folders: Sequence[Folder], settings: Any, **found: Any
 ) -> dict[str, Any]:
-    """All that determines a run on photos, to be saved and compared on resuming.
+    """All that determines a run, to be saved and compared on resuming.
 
     Args:
         stage: its name.
-        photos: how many the folders hold.
         settings: the stage's dataclass.
+        found: how many images the folders hold.
     """
-    data = [str(folder) for folder in folders]
-    return {"stage": stage, "data": data, "photos": photos, **asdict(settings)}
+    return {"stage": stage, "data": list(map(str, folders)), **found, **asdict(settings)}
 
 
 def claim(run: Path, options: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from eie.errors import UsageError
 from eie.models.devices import choose_device, half_precision, keep_freed_memory
-from eie.train.core.checkpoint import claim, restore, save
+from eie.train.core.checkpoint import averaged_weights, claim, restore, save
 from eie.train.core.log import RunLog
 from eie.train.core.settings import LoopSettings, Precision
 
@@ -48,6 +48,9 @@ class Stage(Protocol):
 
     def samples(self, model: nn.Module, batch: Any) -> dict[str, np.ndarray]:
         """Pictures (H, W, 3) uint8 of what the model makes of a batch, by name."""
+
+
+AnyStage = TypeVar("AnyStage", bound=Stage)
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,42 @@ class StepBatches(torch.utils.data.Dataset[Any]):
 
     def __getitem__(self, index: int) -> Any:
         return self.draw(self.first + index)
+
+
+def train_stage(
+    run: Path,
+    options: dict[str, Any],
+    settings: LoopSettings,
+    make: Callable[[], AnyStage],
+    hand_out: Callable[[AnyStage], None],
+    dry_run: bool = False,
+) -> dict[str, Any]:
+    """Train a stage on images, or go on with the run in `run`, and hand its averaged weights out.
+
+    What all trainings have in common; each is called as `train_X(folders, run, settings, dry_run)`:
+    `folders` are of images, recognised by their layout (:mod:`eie.train.core.images`), `settings`
+    None for the `tiny` preset, and `dry_run` checks everything, but trains and writes nothing.
+
+    Args:
+        run: the run folder.
+        options: all that determines the run.
+        make: the stage, with the weights that it starts from.
+        hand_out: writes the stage's model, of averaged weights, where people take it from.
+
+    Returns:
+        The options.
+
+    Raises:
+        BadInputError: a folder or image cannot be read.
+        UsageError: too little to train on, senseless settings, or `run` holds another run.
+        MissingModelError: weights that it starts from are not there.
+    """
+    if not dry_run:
+        stage = make()
+        train(stage, settings, run, options)
+        stage.model.load_state_dict(averaged_weights(run))
+        hand_out(stage)
+    return options
 
 
 def train(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ from eie.models.diffusion import save_diffusion_model
 from eie.models.element_model import element_model_folder
 from eie.models.folder_model import WEIGHTS_FILE
 from eie.models.weight_hash import file_hash
-from eie.train.core.checkpoint import averaged_weights, run_options
+from eie.train.core.checkpoint import run_options
 from eie.train.core.decomposed_photos import DecomposedPhotos
 from eie.train.core.images import Folder, photo_files
-from eie.train.core.loop import train
+from eie.train.core.loop import train_stage
 from eie.train.diffusion.encoded_photos import EncodedPhotos
 from eie.train.diffusion.masks import MaskDatabase
 from eie.train.diffusion.settings import DecoderSettings
@@ -83,24 +84,11 @@ def train_decoder(
     settings: DecoderSettings | None = None,
     dry_run: bool = False,
 ) -> dict[str, Any]:
-    """Train the diffusion decoder on folders of photos, or go on with the run in `run`.
+    """Train the diffusion decoder, see :func:`eie.train.core.loop.train_stage`.
 
-    Photos are decomposed, encoded and lightly decoded once, cached beside the run. At the end the
-    averaged weights are in `run`, as a model folder that `--model` takes.
-
-    Args:
-        folders: photos, or shards of :func:`train_shards`.
-        run: the run folder.
-        settings: None for the `tiny` preset.
-        dry_run: check everything and train nothing.
-
-    Returns:
-        All options that determine the run.
-
-    Raises:
-        BadInputError: a folder, shard, image or mask database cannot be read.
-        UsageError: senseless settings, or `run` holds a run with other settings.
-        MissingModelError: the encoder or the latent autoencoder is not there.
+    Photos are decomposed, encoded and lightly decoded once, cached beside the run; folders may also
+    be shards of :func:`train_shards`. At the end the averaged weights are in `run`, as a model
+    folder that `--model` takes.
     """
     settings = settings or DecoderSettings()
     if settings.joint and settings.freeze:
@@ -115,15 +103,15 @@ def train_decoder(
             "an element model has a latent autoencoder of its own", hint="leave out --vae"
         )
     photos = encoded_photos(folders, run.parent, settings)
-    options = run_options("decoder", folders, len(photos), settings)
     masks = MaskDatabase.load(settings.masks) if settings.masks else None
-    if dry_run:
-        return options
-    stage = DecoderStage(settings, photos, masks, run / "batches")
-    train(stage, settings.loop, run, options)
-    stage.model.load_state_dict(averaged_weights(run))
-    _hand_out(run, stage)
-    return options
+    return train_stage(
+        run,
+        run_options("decoder", folders, settings, photos=len(photos)),
+        settings.loop,
+        lambda: DecoderStage(settings, photos, masks, run / "batches"),
+        partial(_hand_out, run),
+        dry_run,
+    )
 
 
 def _hand_out(run: Path, stage: DecoderStage) -> None:

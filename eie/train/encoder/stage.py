@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,10 +15,10 @@ from torch import Tensor, nn
 from eie.models.content import save_content_model
 from eie.models.content_encoder import ContentEncoder
 from eie.models.light_decoder import LightDecoder
-from eie.train.core.checkpoint import averaged_weights, has_checkpoint, load_fitting, run_options
+from eie.train.core.checkpoint import has_checkpoint, load_fitting, run_options
 from eie.train.core.decomposed_photos import DecomposedPhotos
 from eie.train.core.images import Folder, photo_files
-from eie.train.core.loop import train
+from eie.train.core.loop import train_stage
 from eie.train.core.settings import CropSettings
 from eie.train.core.sheets import side_by_side
 from eie.train.encoder.bases import fit_bases
@@ -33,32 +35,9 @@ class ElementAutoencoder(nn.Module):
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        code: dict[str, Any] = {
-            "embedding_dim": config.embedding_dim,
-            "patch_size": config.patch_size,
-            "luma": config.luma,
-            "chroma": config.chroma,
-            "shape": config.shape,
-            "patch_luma": config.patch_luma,
-            "patch_chroma": config.patch_chroma,
-        }
-        self.encoder = ContentEncoder(
-            **code,
-            block_out_channels=config.block_out_channels,
-            layers_per_block=config.layers_per_block,
-            norm_num_groups=config.norm_num_groups,
-            unshuffle=config.unshuffle,
-        )
-        self.decoder = LightDecoder(
-            **code,
-            patch_shape=config.patch_shape,
-            token_dim=config.token_dim,
-            self_layers=config.self_layers,
-            trunk_dim=config.trunk_dim,
-            cross_layers=config.cross_layers,
-            heads=config.heads,
-            neighbours=config.neighbours,
-        )
+        sizes = asdict(config)
+        self.encoder = ContentEncoder(**_taken(ContentEncoder, sizes))
+        self.decoder = LightDecoder(**_taken(LightDecoder, sizes))
 
     def forward(
         self, patches: Tensor, box: Tensor, visible: Tensor, size: tuple[int, int]
@@ -67,6 +46,11 @@ class ElementAutoencoder(nn.Module):
         embeddings = box.new_zeros(*visible.shape, self.encoder.config.embedding_dim)
         embeddings[visible] = self.encoder(patches[visible])
         return self.decoder(embeddings, box, visible, size)
+
+
+def _taken(model: type[nn.Module], sizes: dict[str, Any]) -> dict[str, Any]:
+    """Those of the sizes that a model has."""
+    return {name: sizes[name] for name in inspect.signature(model).parameters if name in sizes}
 
 
 class EncoderStage:
@@ -150,38 +134,29 @@ def train_encoder(
     settings: EncoderSettings | None = None,
     dry_run: bool = False,
 ) -> dict[str, Any]:
-    """Train stage 1 on folders of photos, or go on with the run in `run`.
+    """Train stage 1, see :func:`eie.train.core.loop.train_stage`.
 
     Decompositions are cached beside the run, in `run`/../decompositions. At the end the averaged
     weights are in `run`, as a model folder that `--model` takes.
-
-    Args:
-        folders: photos.
-        run: the run folder.
-        settings: None for the `tiny` preset.
-        dry_run: check everything and train nothing.
-
-    Returns:
-        All options that determine the run.
-
-    Raises:
-        BadInputError: a folder or image cannot be read.
-        UsageError: `run` holds a run with other settings.
     """
     settings = settings or EncoderSettings()
     files = photo_files(folders)
-    options = run_options("encoder", folders, len(files), settings)
-    if dry_run:
-        return options
-    photos = DecomposedPhotos(
-        files,
-        run.parent / "decompositions",
-        settings.model.patch_size,
-        settings.crops,
-        settings.segmenter,
+
+    def make() -> EncoderStage:
+        photos = DecomposedPhotos(
+            files,
+            run.parent / "decompositions",
+            settings.model.patch_size,
+            settings.crops,
+            settings.segmenter,
+        )
+        return EncoderStage(settings, photos, fit=not has_checkpoint(run))
+
+    return train_stage(
+        run,
+        run_options("encoder", folders, settings, photos=len(files)),
+        settings.loop,
+        make,
+        lambda stage: save_content_model(run, stage.model.encoder, stage.model.decoder),
+        dry_run,
     )
-    stage = EncoderStage(settings, photos, fit=not has_checkpoint(run))
-    train(stage, settings.loop, run, options)
-    stage.model.load_state_dict(averaged_weights(run))
-    save_content_model(run, stage.model.encoder, stage.model.decoder)
-    return options

@@ -11,7 +11,6 @@ only what may be a candidate at all.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,9 +25,9 @@ from eie.errors import UsageError
 from eie.models.object_head import ElementGraph, ObjectEnsemble, relations
 from eie.models.segmenter import load_segmenter
 from eie.train.core.batch_cache import repeated
-from eie.train.core.checkpoint import averaged_weights, claim, has_checkpoint
+from eie.train.core.checkpoint import claim, has_checkpoint, run_options
 from eie.train.core.images import Folder, TrainingImages, read_training_images
-from eie.train.core.loop import train
+from eie.train.core.loop import train_stage
 from eie.train.core.segmenters import MAX_PHOTO_SIDE, WEIGHTS_NAME, save_segmenter
 from eie.train.objects.settings import ObjectSettings
 from eie.train.objects.views import SEGMENT, THING, ObjectBatch, draw_batch
@@ -203,24 +202,10 @@ def train_objects(
     settings: ObjectSettings | None = None,
     dry_run: bool = False,
 ) -> dict[str, Any]:
-    """Train the object head of a segmenter, or go on with the run in `run`.
+    """Train the object head of a segmenter, see :func:`eie.train.core.loop.train_stage`.
 
     The segmenter itself stays as it is. With its new head it is then in
     `run/tiny-segmenter.safetensors`, which `eie decompose --segmenter` takes.
-
-    Args:
-        folders: recognised by their layout (:mod:`eie.train.core.images`).
-        run: the run folder.
-        settings: of the training; None for the defaults.
-        dry_run: read the images and check everything, but train and write nothing.
-
-    Returns:
-        The options as they are saved with the run, and how many images of each kind were found.
-
-    Raises:
-        BadInputError: a folder or image cannot be read.
-        UsageError: nothing tells things, or `run` holds another run.
-        MissingModelError: the segmenter is missing, or is none of the light build.
     """
     settings = settings or ObjectSettings()
     images = read_training_images(folders, MAX_PHOTO_SIDE)
@@ -230,32 +215,21 @@ def train_objects(
             "nothing to learn things from",
             hint="give a folder with ID.jpg, ID.gt0.png and things.json, or photos and cut-outs",
         )
-    options: dict[str, Any] = {
-        "stage": "objects",
-        "data": [str(folder) for folder in folders],
-        "images": {
-            "with things": things,
-            "segmented": len(images.segmented) - things,
-            "photos": len(images.photos),
-            "cutouts": len(images.cutouts),
-        },
-        **asdict(settings),
+    found = {
+        "with things": things,
+        "segmented": len(images.segmented) - things,
+        "photos": len(images.photos),
+        "cutouts": len(images.cutouts),
     }
-    if not dry_run:
+    options = run_options("objects", folders, settings, images=found)
+
+    def make() -> ObjectStage:
         claim(run, options)  # the start is fitted to the run's first views
-        stage = ObjectStage(settings, images, run, fit=not has_checkpoint(run))
-        train(stage, settings.loop, run, options)
-        save_weights(run, run / WEIGHTS_NAME, settings.segmenter)
-    return options
+        return ObjectStage(settings, images, run, fit=not has_checkpoint(run))
 
+    def hand_out(stage: ObjectStage) -> None:
+        sam = load_segmenter(settings.segmenter, "cpu").sam
+        sam.object_heads = stage.model
+        save_segmenter(sam, run / WEIGHTS_NAME)
 
-def save_weights(run: Path, path: Path, segmenter: str) -> None:
-    """Write a segmenter with a run's averaged object head: float16, the Sam's own names.
-
-    Raises:
-        BadInputError: the run has no readable checkpoint.
-    """
-    sam = load_segmenter(segmenter, "cpu").sam
-    sam.object_heads = ObjectEnsemble()
-    sam.object_heads.load_state_dict(averaged_weights(run))
-    save_segmenter(sam, path)
+    return train_stage(run, options, settings.loop, make, hand_out, dry_run)

@@ -12,7 +12,6 @@ Two goals share the mask logits s(m, n) of pixel m under query n:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,9 +26,9 @@ from eie.models.lite0 import load_imagenet_weights
 from eie.models.sam_modeling import Sam
 from eie.models.tiny_sam import MASK_STRIDE, build_tiny_sam
 from eie.train.core.augmentation import FRAME
-from eie.train.core.checkpoint import averaged_weights, load_fitting
+from eie.train.core.checkpoint import load_fitting, run_options
 from eie.train.core.images import Folder, TrainingImages, read_training_images
-from eie.train.core.loop import train
+from eie.train.core.loop import train_stage
 from eie.train.core.segmenters import MAX_PHOTO_SIDE, WEIGHTS_NAME, save_segmenter
 from eie.train.core.settings import SceneSettings
 from eie.train.segmenter.scenes import SceneBatch, draw_batch
@@ -238,24 +237,10 @@ def train_segmenter(
     settings: SegmenterSettings | None = None,
     dry_run: bool = False,
 ) -> dict[str, Any]:
-    """Train the segmenter on folders of images, or go on with the run in `run`.
+    """Train the segmenter, see :func:`eie.train.core.loop.train_stage`.
 
     The run's weights are then in `run/tiny-segmenter.safetensors`, which `eie decompose
     --segmenter` takes.
-
-    Args:
-        folders: recognised by their layout (:mod:`eie.train.core.images`).
-        run: the run folder.
-        settings: of the training; None for the defaults.
-        dry_run: read the images and check everything, but train and write nothing.
-
-    Returns:
-        The options as they are saved with the run, and how many images of each kind were found.
-
-    Raises:
-        BadInputError: a folder or image cannot be read.
-        UsageError: too little to train on, senseless settings, or `run` holds another run.
-        MissingModelError: the ImageNet weights are not installed.
     """
     settings = settings or SegmenterSettings()
     _check(settings)
@@ -265,33 +250,24 @@ def train_segmenter(
             "nothing to learn segments from",
             hint="give a folder with ID.jpg and ID.gtK.png, or folders of photos and of cut-outs",
         )
-    options: dict[str, Any] = {
-        "stage": "segmenter",
-        "data": [str(folder) for folder in folders],
-        "images": {
-            "segmented": len(images.segmented),
-            "photos": len(images.photos),
-            "cutouts": len(images.cutouts),
-        },
-        **asdict(settings),
+    found = {
+        "segmented": len(images.segmented),
+        "photos": len(images.photos),
+        "cutouts": len(images.cutouts),
     }
-    if not dry_run:
-        train(SegmenterStage(settings, images), settings.loop, run, options)
-        save_weights(run, run / WEIGHTS_NAME, settings.sharpening)
-    return options
 
+    def hand_out(stage: SegmenterStage) -> None:
+        sharpen(stage.sam, settings.sharpening)
+        save_segmenter(stage.sam, run / WEIGHTS_NAME)
 
-def save_weights(run: Path, path: Path, sharpening: float) -> None:
-    """Write a run's averaged weights as the product embeds them: float16, the Sam's own names.
-
-    Raises:
-        BadInputError: the run has no readable checkpoint.
-    """
-    sam = build_tiny_sam()
-    model = SegmenterModel(sam)
-    model.load_state_dict(averaged_weights(run))
-    sharpen(sam, sharpening)
-    save_segmenter(sam, path)
+    return train_stage(
+        run,
+        run_options("segmenter", folders, settings, images=found),
+        settings.loop,
+        lambda: SegmenterStage(settings, images),
+        hand_out,
+        dry_run,
+    )
 
 
 @torch.no_grad()

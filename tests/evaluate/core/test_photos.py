@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from eie.errors import BadInputError, UsageError
-from eie.evaluate.cases.photos import chosen_files, read_rgb, resized
+from eie.evaluate.core.photos import chosen_files, read_rgb, resized
 from eie.train.core.images import Folder, photo_files
 
 
