@@ -119,9 +119,7 @@ class ElementClicks:
 
 
 def evaluate_clicks(
-    folder: Path,
-    settings: ClickSettings | None = None,
-    run: Run = Run(),
+    folder: Path, settings: ClickSettings | None = None, run: Run = Run()
 ) -> Results:
     """Click on the things in photos, at the photos' own size; a case is a thing.
 

@@ -25,13 +25,7 @@ from eie.evaluate.cases.pairs import PairCase, paired
 from eie.evaluate.core.case_result import CaseResult
 from eie.evaluate.core.names import check_decoders, check_names
 from eie.evaluate.core.run import Run, run_cases
-from eie.evaluate.element_edits import (
-    NOT_EDITED,
-    decomposed,
-    picked,
-    rendered,
-    selected_mask,
-)
+from eie.evaluate.element_edits import NOT_EDITED, decomposed, picked, rendered, selected_mask
 from eie.evaluate.measures.edit_scores import NOTES, TRUTH, hole_arrays, scores_of, set_scores
 from eie.evaluate.measures.realism import crop_about
 from eie.evaluate.measures.table import MEASURES
@@ -58,9 +52,7 @@ class EditEvaluation:
 
 
 def evaluate_edits(
-    cases: Sequence[Composition | PairCase],
-    settings: EditSettings,
-    run: Run = Run(),
+    cases: Sequence[Composition | PairCase], settings: EditSettings, run: Run = Run()
 ) -> Results:
     """Judge all methods on cases of :func:`eie.evaluate.cases.compositions.plan_compositions` or
     :func:`eie.evaluate.cases.pairs.plan_pairs`.

@@ -44,9 +44,7 @@ MEASURES = measures(
 
 
 def evaluate_reconstruction(
-    folder: Path,
-    settings: ReconstructionSettings | None = None,
-    run: Run = Run(),
+    folder: Path, settings: ReconstructionSettings | None = None, run: Run = Run()
 ) -> Results:
     """Reconstruct photos from their embeddings and measure what comes back.
 

@@ -17,10 +17,7 @@ from eie.evaluate.core.names import check_names
 from eie.evaluate.core.photos import read_rgb
 from eie.evaluate.core.run import Run, run_cases
 from eie.evaluate.core.segmenters import loaded_segmenter, segmenter_hash
-from eie.evaluate.measures.superpixel_metrics import (
-    BORDER_TOLERANCE,
-    partition_scores,
-)
+from eie.evaluate.measures.superpixel_metrics import BORDER_TOLERANCE, partition_scores
 from eie.evaluate.measures.table import measures
 from eie.evaluate.reports import drawing
 from eie.evaluate.reports.results import Results

@@ -50,8 +50,7 @@ if TYPE_CHECKING:
         elements=Elements,
         size=o.Size,
         shadow=Annotated[
-            bool | None,
-            typer.Option("--shadow", help="Give pasted objects a soft contact shadow."),
+            bool | None, typer.Option("--shadow", help="Give pasted objects a soft contact shadow.")
         ],
         device=Device,
     ),

@@ -14,7 +14,10 @@ import typer
 from eie.cli.bundles import counts, names
 from eie.cli.payload import answer, note
 from eie.errors import UsageError
+from eie.evaluate.cases.edit_case import KINDS
+from eie.evaluate.cases.pairs import PAIR_KINDS
 from eie.evaluate.core.run import Run
+from eie.evaluate.settings import ReconstructionSettings
 
 if TYPE_CHECKING:
     from eie.evaluate.reports.results import Results
@@ -35,10 +38,7 @@ Decoders = Annotated[
 Baselines = Annotated[
     str | None,
     typer.Option(
-        "--baselines",
-        metavar="NAME,...",
-        help="What is compared with, or none; see above.",
-        callback=names,
+        metavar="NAME,...", help="What is compared with, or none; see above.", callback=names
     ),
 ]
 
@@ -56,7 +56,6 @@ Counts = Annotated[
 Size = Annotated[
     int | None,
     typer.Option(
-        "--size",
         metavar="PX",
         min=32,
         help="Short side of photos to reconstruct, longest side of photos to edit.",
@@ -65,36 +64,32 @@ Size = Annotated[
 
 Denoising = Annotated[
     int | None,
-    typer.Option(
-        "--steps",
-        metavar="N",
-        min=1,
-        help="Of decoders that denoise.",
-        show_default="their own",
-    ),
+    typer.Option(metavar="N", min=1, help="Of decoders that denoise.", show_default="their own"),
 ]
 
 Seed = Annotated[
     int | None,
-    typer.Option("--seed", metavar="N", min=0, help="Of everything random.", show_default="0"),
+    typer.Option(
+        metavar="N",
+        min=0,
+        help="Of everything random.",
+        show_default=str(ReconstructionSettings.seed),
+    ),
 ]
 
-Photos = Annotated[Path, typer.Option("--photos", metavar="DIR", help="Photos to reconstruct.")]
+Photos = Annotated[Path, typer.Option(metavar="DIR", help="Photos to reconstruct.")]
 
 Scenes = Annotated[
-    Path | None,
-    typer.Option("--scenes", metavar="DIR", help="Photos that objects are pasted on."),
+    Path | None, typer.Option(metavar="DIR", help="Photos that objects are pasted on.")
 ]
 
 Objects = Annotated[
-    Path | None,
-    typer.Option("--objects", metavar="DIR", help="Cut-out objects with an alpha channel."),
+    Path | None, typer.Option(metavar="DIR", help="Cut-out objects with an alpha channel.")
 ]
 
 Pairs = Annotated[
     Path | None,
     typer.Option(
-        "--pairs",
         metavar="DIR",
         help="Instead of both: real photos NAME_1.jpg and NAME_2.jpg of one scene, in which an "
         "object was moved or taken away, and NAME_1_mask.png, NAME_2_mask.png, white on it.",
@@ -104,32 +99,26 @@ Pairs = Annotated[
 Kinds = Annotated[
     str | None,
     typer.Option(
-        "--kinds",
         metavar="NAME,...",
         help="Edits to judge.",
-        show_default="move,remove,resize,copy; move,remove of pairs",
+        show_default=f"{','.join(KINDS)}; {','.join(PAIR_KINDS)} of pairs",
         callback=names,
     ),
 ]
 
 ScenesEvery = Annotated[
     int | None,
-    typer.Option(
-        "--scenes-every", metavar="K", min=1, help="Only every K-th scene, as --every of photos."
-    ),
+    typer.Option(metavar="K", min=1, help="Only every K-th scene, as --every of photos."),
 ]
 
 ObjectsEvery = Annotated[
     int | None,
-    typer.Option(
-        "--objects-every", metavar="K", min=1, help="Only every K-th object, as --every of photos."
-    ),
+    typer.Option(metavar="K", min=1, help="Only every K-th object, as --every of photos."),
 ]
 
 Every = Annotated[
     int | None,
     typer.Option(
-        "--every",
         metavar="K",
         min=1,
         help="Only every K-th file, from the first: those that a training on FOLDER:K leaves out.",
@@ -138,22 +127,19 @@ Every = Annotated[
 
 Limit = Annotated[
     int | None,
-    typer.Option(
-        "--limit", metavar="N", min=1, help="At most that many cases, spread evenly over all."
-    ),
+    typer.Option(metavar="N", min=1, help="At most that many cases, spread evenly over all."),
 ]
 
 Workers = Annotated[
     int | None,
     typer.Option(
-        "--workers", metavar="N", min=0, help="Processes; 0 for this one.", show_default="0"
+        metavar="N", min=0, help="Processes; 0 for this one.", show_default=str(Run.workers)
     ),
 ]
 
 StoreFolder = Annotated[
     Path | None,
     typer.Option(
-        "--store",
         metavar="DIR",
         help="Folder that keeps every finished case: the same command goes on where it stopped.",
         show_default="results/ in the report's folder",
@@ -163,7 +149,6 @@ StoreFolder = Annotated[
 ReportFolder = Annotated[
     Path | None,
     typer.Option(
-        "--report",
         metavar="DIR",
         help="Folder for a report page, index.html: tables, plots, and the pictures of the best, "
         "median and worst cases.",
@@ -171,8 +156,7 @@ ReportFolder = Annotated[
 ]
 
 Json = Annotated[
-    bool | None,
-    typer.Option("--json", help="Write the results to standard output as JSON."),
+    bool | None, typer.Option("--json", help="Write the results to standard output as JSON.")
 ]
 
 Csv = Annotated[

@@ -56,8 +56,7 @@ def command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Photos.")],
     settings: ReconstructionSettings,
     keep_aspect: Annotated[
-        bool,
-        typer.Option("--keep-aspect", help="Take the whole photo, not its central square."),
+        bool, typer.Option("--keep-aspect", help="Take the whole photo, not its central square.")
     ] = False,
     output: o.Output,
 ) -> None:

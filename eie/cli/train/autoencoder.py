@@ -9,12 +9,7 @@ from eie.train.autoencoder.settings import AutoencoderSettings
 
 @bundled(
     settings=SettingsOptions(
-        AutoencoderSettings,
-        steps=o.Steps,
-        batch=o.Batch,
-        crop=o.Crop,
-        **o.LOOP,
-        start=o.Start,
+        AutoencoderSettings, steps=o.Steps, batch=o.Batch, crop=o.Crop, **o.LOOP, start=o.Start
     )
 )
 def command(

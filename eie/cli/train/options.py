@@ -12,7 +12,7 @@ import typer
 from eie.cli.payload import note
 from eie.files.atomic import check_folder
 from eie.train.core.settings import Precision
-from eie.train.diffusion.settings import Objective
+from eie.train.diffusion.settings import PHOTOS_OF_SHARD, Objective
 
 
 def _folder_to_be(path: Path) -> Path:
@@ -115,15 +115,13 @@ Objects = Annotated[int | None, typer.Option(min=1, help="Most objects on a crop
 Segments = Annotated[int | None, typer.Option(min=1, help="Most things asked for in a view.")]
 
 Noise = Annotated[
-    float | None,
-    typer.Option(min=0.0, help="On what elements look like, in standard deviations."),
+    float | None, typer.Option(min=0.0, help="On what elements look like, in standard deviations.")
 ]
 
 AffinityWeight = Annotated[
     float | None,
     typer.Option(
-        min=0.0,
-        help="Weight of the affinity's cross-entropy: of whole objects against elements.",
+        min=0.0, help="Weight of the affinity's cross-entropy: of whole objects against elements."
     ),
 ]
 
@@ -156,7 +154,9 @@ Masks = Annotated[
     ),
 ]
 
-OfShard = Annotated[int | None, typer.Option(min=1, help="Photos in a shard.", show_default="1000")]
+OfShard = Annotated[
+    int | None, typer.Option(min=1, help="Photos in a shard.", show_default=str(PHOTOS_OF_SHARD))
+]
 
 Predicted = Annotated[Objective | None, typer.Option(help="What the U-Net predicts.")]
 
@@ -178,8 +178,7 @@ Joint = Annotated[
 ]
 
 Dropout = Annotated[
-    bool,
-    typer.Option("--dropout/--no-dropout", help="Element dropout.", show_default="--dropout"),
+    bool, typer.Option("--dropout/--no-dropout", help="Element dropout.", show_default="--dropout")
 ]
 
 RandomPartition = Annotated[
@@ -242,16 +241,10 @@ Temperature = Annotated[
 ]
 
 Checkpointing = Annotated[
-    bool | None,
-    typer.Option("--checkpointing", help="Trade time for memory in the U-Net."),
+    bool | None, typer.Option("--checkpointing", help="Trade time for memory in the U-Net.")
 ]
 
-LOOP = {
-    "seed": Seed,
-    "precision": MixedPrecision,
-    "workers": Workers,
-    "accumulate": Accumulate,
-}
+LOOP = {"seed": Seed, "precision": MixedPrecision, "workers": Workers, "accumulate": Accumulate}
 """Options of the loop that every stage has, besides the number of steps."""
 
 

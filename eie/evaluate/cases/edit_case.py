@@ -49,10 +49,7 @@ class Area(NamedTuple):
     @property
     def slices(self) -> tuple[slice, slice]:
         """Index of the area in an (H, W, ...) array that contains it."""
-        return (
-            slice(self.top, self.top + self.height),
-            slice(self.left, self.left + self.width),
-        )
+        return (slice(self.top, self.top + self.height), slice(self.left, self.left + self.width))
 
     def clipped(self, height: int, width: int) -> Area:
         """The part within an array of that size; may be empty."""

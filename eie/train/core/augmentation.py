@@ -41,10 +41,7 @@ def paste(
 
 
 def placed(
-    rng: np.random.Generator,
-    cutout: Pixels,
-    settings: SceneSettings,
-    canvas: tuple[int, int],
+    rng: np.random.Generator, cutout: Pixels, settings: SceneSettings, canvas: tuple[int, int]
 ) -> NDArray[np.float32]:
     """A cut-out somewhere on an empty crop, in random size and light.
 

@@ -145,10 +145,7 @@ def random_view(
 
 
 def boxes_in_view(
-    box: NDArray[np.float64],
-    view: tuple[slice, slice],
-    factor: NDArray[np.float64],
-    crop: int,
+    box: NDArray[np.float64], view: tuple[slice, slice], factor: NDArray[np.float64], crop: int
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Boxes of a photo on the crop that shows a view, and which of them reach into it.
 

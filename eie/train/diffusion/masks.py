@@ -97,10 +97,7 @@ def draw_mask(
     # The middle may come near the border, so that holes reach out of the picture too.
     x, y = random.uniform(0.1, 0.9, size=2) * crop
     matrix = np.array(
-        [
-            [width / shape.shape[1], 0, x - width / 2],
-            [0, height / shape.shape[0], y - height / 2],
-        ]
+        [[width / shape.shape[1], 0, x - width / 2], [0, height / shape.shape[0], y - height / 2]]
     )
     laid = cv2.warpAffine(shape.astype(np.uint8) * 255, matrix, (crop, crop))
     return np.asarray(laid > 127)

@@ -21,7 +21,7 @@ from eie.train.core.images import Folder, photo_files
 from eie.train.core.loop import train_stage
 from eie.train.diffusion.encoded_photos import EncodedPhotos
 from eie.train.diffusion.masks import MaskDatabase
-from eie.train.diffusion.settings import DecoderSettings
+from eie.train.diffusion.settings import PHOTOS_OF_SHARD, DecoderSettings
 from eie.train.diffusion.shards import ShardedPhotos, is_shard, write_shards
 from eie.train.diffusion.stage import DecoderStage
 
@@ -59,7 +59,7 @@ def train_shards(
     folders: Sequence[Folder],
     output: Path,
     settings: DecoderSettings | None = None,
-    of_shard: int = 1000,
+    of_shard: int = PHOTOS_OF_SHARD,
 ) -> list[Path]:
     """Decompose and encode photos into shards, which `train_decoder` takes instead of folders.
 

@@ -53,6 +53,9 @@ class DecoderConfig:
     geometry_bias: bool = True
 
 
+PHOTOS_OF_SHARD = 1000
+"""Photos in a shard."""
+
 Objective = Literal["epsilon", "v_prediction"]
 
 

@@ -146,12 +146,7 @@ class DecoderStage:
         return torch.where(last, steps - 1, step)
 
     def _predict(
-        self,
-        model: nn.Module,
-        noisy: Tensor,
-        step: Tensor,
-        extra: Tensor,
-        conditions: Conditions,
+        self, model: nn.Module, noisy: Tensor, step: Tensor, extra: Tensor, conditions: Conditions
     ) -> tuple[Tensor, Tensor]:
         """The objective (B, C, h, w), and the scale of the network's part in it (B, 1, 1, 1)."""
         signal = self._signal(step)

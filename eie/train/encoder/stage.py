@@ -129,10 +129,7 @@ def _batch(photos: DecomposedPhotos, crops: CropSettings, seed: int, step: int) 
 
 
 def train_encoder(
-    folders: list[Folder],
-    run: Path,
-    settings: EncoderSettings | None = None,
-    dry_run: bool = False,
+    folders: list[Folder], run: Path, settings: EncoderSettings | None = None, dry_run: bool = False
 ) -> dict[str, Any]:
     """Train stage 1, see :func:`eie.train.core.loop.train_stage`.
 

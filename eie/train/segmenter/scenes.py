@@ -116,10 +116,7 @@ def random_view(
     top = rng.uniform(0, max(height * scale_y - crop, 0))
     # Pixel centres lie at half-integers, while OpenCV's coordinates count from the first centre.
     matrix = np.array(
-        [
-            [scale_x, 0, (scale_x - 1) / 2 - left],
-            [0, scale_y, (scale_y - 1) / 2 - top],
-        ]
+        [[scale_x, 0, (scale_x - 1) / 2 - left], [0, scale_y, (scale_y - 1) / 2 - top]]
     )
     pixels = cv2.warpAffine(
         base, matrix, (crop, crop), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE

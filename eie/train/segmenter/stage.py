@@ -183,12 +183,7 @@ def _affinity_parts(
         iou = torch.minimum(inside, same).sum(dim=2) / union.clamp(min=1)  # (B, N)
     quality_error = F.mse_loss(quality, iou)
 
-    return {
-        "affinity": affinity,
-        "dice": dice.mean(),
-        "quality": quality_error,
-        "iou": iou.mean(),
-    }
+    return {"affinity": affinity, "dice": dice.mean(), "quality": quality_error, "iou": iou.mean()}
 
 
 def _batch(images: TrainingImages, scenes: SceneSettings, seed: int, step: int) -> SceneBatch:
