@@ -137,6 +137,7 @@ def test_scores_are_of_things_and_the_best_choice_is_a_bound(folder, tmp_path):
     results = evaluate_clicks(folder, SLIC, run=Run(store=store, pictures=True))
     assert [case.case for case in results.cases] == ["a.png 1", "a.png 3"]
     assert results.methods() == [BEST, "eie slic", "slic + grabcut"]
+    assert set(results.measures) == set(results.cases[0].scores[BEST])
     for case in results.cases:
         assert case.scores[BEST]["iou_1"] > 0.85
         for scores in case.scores.values():

@@ -247,6 +247,8 @@ def test_an_evaluation_judges_every_method_in_every_case(planned, tmp_path):
     store = tmp_path / "store"
     results = evaluate_edits(planned, replace(FAST, select="mask"), run=Run(store=store))
     assert results.methods() == ["classical", "nothing", "telea"]
+    taken = {name for scores in results.cases[0].scores.values() for name in scores}
+    assert set(results.measures) == taken | set(results.overall["telea"])
     means = results.means()
     assert means["classical"]["revealed_psnr"].value > means["nothing"]["revealed_psnr"].value
     assert means["classical"]["leftover"].value < 0.9

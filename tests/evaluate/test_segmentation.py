@@ -111,6 +111,7 @@ def test_segmentations_as_mat(tmp_path, truths, pixels, where):
 def test_scores_are_those_of_the_measures(folder, truths, pixels):
     results = evaluate_segmentation(folder, SLIC)
     assert [case.case for case in results.cases] == ["a.png", "b.png"]
+    assert set(results.measures) == set(results.cases[0].scores["slic"])
     ours = eie.decompose(pixels, segmenter="slic", elements=12).sources[0].label_map
     for method, labels in (("eie slic", ours), ("slic", slic(pixels, 12))):
         scores = results.cases[0].scores[method]

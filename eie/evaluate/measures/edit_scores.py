@@ -28,27 +28,9 @@ from numpy.typing import NDArray
 from eie.evaluate.cases.edit_case import EDGE, EditCase
 from eie.evaluate.core.case_result import CaseResult, Mask, Pixels
 from eie.evaluate.measures import realism
-from eie.evaluate.measures.table import measures
 
 TRUTH = "truth"
 """Among the methods of :func:`hole_arrays`, what all of them should have made."""
-
-MEASURES = measures(
-    "revealed_psnr",
-    "revealed_distance",
-    "revealed_kid",
-    "revealed_detail",
-    "object_psnr",
-    "object_distance",
-    "edge_psnr",
-    "untouched_psnr",
-    "untouched_distance",
-    "untouched_identical",
-    "leftover",
-    "selection",
-    "seconds",
-)
-
 
 NOTES = (
     "revealed: what the object covered before; object: its new place; edge: within "
