@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 NOT_EDITED = ", not edited"
 """Behind a decoder's name: what it makes of the photo's elements when they are left alone."""
 
-
 OBJECT = "object"
 """The group that the elements picked are given the name of."""
 

@@ -37,12 +37,9 @@ from eie.models.weight_hash import file_hash
 BOX_BYTES = 8
 """Four whole numbers of two bytes."""
 
-
 PHOTO = "photo"
 
-
 LITE0, INCEPTION = "lite0", "inception"
-
 
 FIT_PHOTOS = 100
 """At most so many photos of a folder of their own fit the PCA."""

@@ -25,7 +25,6 @@ from eie.files.atomic import write_atomically
 
 SETTINGS_FILE = "settings.json"
 
-
 CASES_FOLDER = "cases"
 
 

@@ -9,7 +9,6 @@ from torch import nn
 # Long side to which photos are scaled down when they are read.
 MAX_PHOTO_SIDE = 800
 
-
 # Where a run hands out its weights.
 WEIGHTS_NAME = "tiny-segmenter.safetensors"
 

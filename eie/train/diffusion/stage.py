@@ -40,7 +40,6 @@ from eie.train.diffusion.shards import ShardedPhotos
 SAMPLE_STEPS = 12
 """Denoising steps of the sample pictures."""
 
-
 Conditions = tuple[Tensor, Tensor, Tensor, Tensor | None, dict[str, Tensor] | None]
 """Appearance, box, present, text and added, as :meth:`DiffusionDecoderModel.forward` takes them."""
 

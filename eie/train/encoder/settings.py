@@ -60,7 +60,6 @@ TINY = EncoderConfig(
     neighbours=8,
 )
 
-
 ENCODER_CROPS = CropSettings(
     batch=4,
     working_size=384,
