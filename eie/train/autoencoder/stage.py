@@ -17,8 +17,8 @@ from eie.train.autoencoder.crops import draw_crops
 from eie.train.autoencoder.settings import AutoencoderSettings, PhotoCropSettings
 from eie.train.core.checkpoint import load_fitting, run_options
 from eie.train.core.images import Folder, Pixels, need_photos, photo_files, read_training_images
-from eie.train.core.loop import train_stage
-from eie.train.core.sheets import side_by_side
+from eie.train.core.loop import device_of, train_stage
+from eie.train.core.sample_pictures import side_by_side
 
 # Long side to which photos are scaled down when they are read.
 MAX_PHOTO_SIDE = 640
@@ -45,7 +45,7 @@ class AutoencoderStage:
         return [{"params": list(self.model.parameters()), "lr": self.settings.rate}]
 
     def loss(self, model: nn.Module, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        target = _scaled(batch, next(model.parameters()).device)  # (B, 3, H, W)
+        target = _scaled(batch, device_of(model))  # (B, 3, H, W)
         error = model(target).float() - target
         squared = error.square().mean()
         # Twice [−1, 1]'s half range is 1, hence the 4.
@@ -53,7 +53,7 @@ class AutoencoderStage:
         return error.abs().mean() + self.settings.squared_weight * squared, parts
 
     def samples(self, model: nn.Module, batch: Tensor) -> dict[str, np.ndarray]:
-        target = _scaled(batch, next(model.parameters()).device)
+        target = _scaled(batch, device_of(model))
         columns = torch.cat([target, model(target).float()], dim=2)  # (B, 3, 2·H, W)
         return {"reconstruction": side_by_side((columns + 1) / 2)}
 

@@ -231,6 +231,11 @@ def _descend(
     return {name: float(total) / settings.accumulate for name, total in sums.items()}
 
 
+def device_of(model: nn.Module) -> torch.device:
+    """Where a model's parameters are."""
+    return next(model.parameters()).device
+
+
 def mixed_precision(precision: Precision, device: torch.device) -> str:
     """The precision of a run on a device, in accelerate's words: "bf16", "fp16" or "no".
 

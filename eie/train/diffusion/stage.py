@@ -27,7 +27,8 @@ from eie.models.feature_distance import FeatureDistance, load_feature_distance
 from eie.models.text import ReadText
 from eie.train.core.batch_cache import repeated
 from eie.train.core.checkpoint import load_fitting
-from eie.train.core.sheets import side_by_side
+from eie.train.core.loop import device_of
+from eie.train.core.sample_pictures import side_by_side
 from eie.train.diffusion.decoder_data import DecoderBatch, draw_batch
 from eie.train.diffusion.encoded_photos import EncodedPhotos
 from eie.train.diffusion.losses import channel_weights, feature_loss, loss_weight, square_about
@@ -80,7 +81,7 @@ class DecoderStage:
         return [{"params": list(self.model.parameters()), "lr": self.settings.rate}]
 
     def loss(self, model: nn.Module, batch: DecoderBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        device = _device(model)
+        device = device_of(model)
         pictures = self._pixels(batch, device)  # (B, 3, crop, crop) twice
         latents, extra, known = self._latents(batch, *pictures)  # (B, C, h, w), (B, E, h, w)
         count = len(latents)
@@ -114,7 +115,7 @@ class DecoderStage:
 
     @torch.no_grad()
     def samples(self, model: nn.Module, batch: DecoderBatch) -> dict[str, np.ndarray]:
-        device = _device(model)
+        device = device_of(model)
         target, picture = self._pixels(batch, device)
         latents, extra, _ = self._latents(batch, target, picture)
         conditions = self._conditions(batch, device)
@@ -289,10 +290,6 @@ def _trained_encoder(frozen: ContentEncoder, settings: DecoderSettings) -> Conte
     if not settings.joint:
         return frozen.requires_grad_(True)
     return ContentEncoder(**vars(frozen.config) | {"luma": 0, "chroma": 0, "shape": 0})
-
-
-def _device(model: nn.Module) -> torch.device:
-    return next(model.parameters()).device
 
 
 def _batch(

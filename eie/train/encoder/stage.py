@@ -18,9 +18,9 @@ from eie.models.light_decoder import LightDecoder
 from eie.train.core.checkpoint import has_checkpoint, load_fitting, run_options
 from eie.train.core.decomposed_photos import DecomposedPhotos
 from eie.train.core.images import Folder, photo_files
-from eie.train.core.loop import train_stage
+from eie.train.core.loop import device_of, train_stage
+from eie.train.core.sample_pictures import side_by_side
 from eie.train.core.settings import CropSettings
-from eie.train.core.sheets import side_by_side
 from eie.train.encoder.bases import fit_bases
 from eie.train.encoder.crops import CropBatch, draw_batch
 from eie.train.encoder.settings import EncoderConfig, EncoderSettings
@@ -96,7 +96,7 @@ class EncoderStage:
         return {"reconstruction": side_by_side(columns)}
 
     def _decoded(self, model: nn.Module, batch: CropBatch) -> tuple[Tensor, Tensor]:
-        device = next(model.parameters()).device
+        device = device_of(model)
         patches = batch.patches.to(device).float() / 255  # (B, N, 4, S, S)
         target = batch.target.to(device).float() / 255  # (B, 3, crop, crop)
         size = (target.shape[2], target.shape[3])

@@ -27,7 +27,7 @@ from eie.models.segmenter import load_segmenter
 from eie.train.core.batch_cache import repeated
 from eie.train.core.checkpoint import claim, has_checkpoint, run_options
 from eie.train.core.images import Folder, TrainingImages, read_training_images
-from eie.train.core.loop import train_stage
+from eie.train.core.loop import device_of, train_stage
 from eie.train.core.segmenters import MAX_PHOTO_SIDE, WEIGHTS_NAME, save_segmenter
 from eie.train.objects.settings import ObjectSettings
 from eie.train.objects.views import SEGMENT, THING, ObjectBatch, draw_batch
@@ -67,7 +67,7 @@ class ObjectStage:
         return [{"params": trained, "lr": self.settings.rate}]
 
     def loss(self, model: nn.Module, batch: ObjectBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        batch = batch.to(next(model.parameters()).device)
+        batch = batch.to(device_of(model))
         graph = batch.graph
         noise = torch.randn_like(graph.features) * self.settings.noise * graph.features.std(dim=0)
         graph = graph._replace(features=graph.features + noise)

@@ -28,7 +28,7 @@ from eie.models.tiny_sam import MASK_STRIDE, build_tiny_sam
 from eie.train.core.augmentation import FRAME
 from eie.train.core.checkpoint import load_fitting, run_options
 from eie.train.core.images import Folder, TrainingImages, read_training_images
-from eie.train.core.loop import train_stage
+from eie.train.core.loop import device_of, train_stage
 from eie.train.core.segmenters import MAX_PHOTO_SIDE, WEIGHTS_NAME, save_segmenter
 from eie.train.core.settings import SceneSettings
 from eie.train.segmenter.scenes import SceneBatch, draw_batch
@@ -65,7 +65,7 @@ class SegmenterStage:
             return segmenter_loss(logits.float(), quality.float(), batch, self.settings)
 
     def samples(self, model: nn.Module, batch: SceneBatch) -> dict[str, np.ndarray]:
-        from eie.train.core.sheets import affinity_picture, label_map_picture
+        from eie.train.core.sample_pictures import affinity_picture, label_map_picture
 
         logits, _ = model(*_inputs(batch, model))
         owners = (logits - self.settings.beta * _distance(logits, batch)).argmax(dim=1)
@@ -192,7 +192,7 @@ def _batch(images: TrainingImages, scenes: SceneSettings, seed: int, step: int) 
 
 
 def _inputs(batch: SceneBatch, model: nn.Module) -> tuple[Tensor, Tensor, Tensor]:
-    device = next(model.parameters()).device
+    device = device_of(model)
     return (
         torch.as_tensor(batch.images, device=device).float(),
         torch.as_tensor(batch.points, device=device),
