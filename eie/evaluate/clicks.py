@@ -24,7 +24,7 @@ from eie.evaluate.cases.click_simulation import (
 )
 from eie.evaluate.cases.things import Thing, things_in
 from eie.evaluate.core.case_result import CaseResult, Mask, Pixels
-from eie.evaluate.core.names import check_names
+from eie.evaluate.core.choices import check_names
 from eie.evaluate.core.photos import read_rgb
 from eie.evaluate.core.run import Run, run_cases
 from eie.evaluate.core.segmenters import loaded_segmenter, segmenter_hash

@@ -23,7 +23,7 @@ from eie.evaluate.cases.compositions import Composition, CompositionSettings, co
 from eie.evaluate.cases.edit_case import EditCase
 from eie.evaluate.cases.pairs import PairCase, paired
 from eie.evaluate.core.case_result import CaseResult
-from eie.evaluate.core.names import check_decoders, check_names
+from eie.evaluate.core.choices import check_decoders, check_names
 from eie.evaluate.core.run import Run, run_cases
 from eie.evaluate.element_edits import NOT_EDITED, decomposed, picked, rendered, selected_mask
 from eie.evaluate.measures.edit_scores import NOTES, TRUTH, hole_arrays, scores_of, set_scores

@@ -14,7 +14,7 @@ from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.evaluate.cases.edit_case import EditCase
 from eie.evaluate.core.case_result import Mask, Pixels
-from eie.evaluate.core.names import decoder_options
+from eie.evaluate.core.choices import decoder_options
 from eie.evaluate.core.segmenters import loaded_segmenter
 from eie.evaluate.measures.timing import Timed, timed
 from eie.evaluate.settings import EditSettings, Pick

@@ -15,7 +15,7 @@ import numpy as np
 
 from eie.errors import MissingModelError, UsageError
 from eie.evaluate.core.case_result import CaseResult
-from eie.evaluate.core.names import check_decoders, check_names
+from eie.evaluate.core.choices import check_decoders, check_names
 from eie.evaluate.core.run import Run, run_cases
 from eie.evaluate.measures.similarity import (
     MS_SSIM_SMALLEST,

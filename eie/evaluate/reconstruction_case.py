@@ -18,7 +18,7 @@ from eie.elements import ElementSet, Source
 from eie.errors import UsageError
 from eie.evaluate.baselines.codecs import CODECS, coded_within
 from eie.evaluate.core.case_result import CaseResult, Pixels
-from eie.evaluate.core.names import decoder_options
+from eie.evaluate.core.choices import decoder_options
 from eie.evaluate.core.photos import chosen_files
 from eie.evaluate.core.run import Run, run_cases
 from eie.evaluate.core.segmenters import loaded_segmenter, segmenter_hash

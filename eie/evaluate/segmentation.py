@@ -13,7 +13,7 @@ from eie.errors import UsageError
 from eie.evaluate.baselines.superpixels import CONTRIB, CONTRIB_HINT, SUPERPIXELS, has_contrib
 from eie.evaluate.cases.annotations import AnnotatedPhoto, annotated_photos, read_labels
 from eie.evaluate.core.case_result import CaseResult, Labels, Pixels
-from eie.evaluate.core.names import check_names
+from eie.evaluate.core.choices import check_names
 from eie.evaluate.core.photos import read_rgb
 from eie.evaluate.core.run import Run, run_cases
 from eie.evaluate.core.segmenters import loaded_segmenter, segmenter_hash

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from eie.errors import BadInputError, UsageError
 from eie.evaluate.cases.edit_case import KINDS, Area, EditCase, Kind
 from eie.evaluate.core.case_result import Mask, Pixels
-from eie.evaluate.core.names import check_names
+from eie.evaluate.core.choices import check_names
 from eie.evaluate.core.photos import read_rgb
 from eie.files.images import read_photo
 
