@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -157,8 +158,9 @@ def train(
     optimizer = torch.optim.AdamW(stage.parameter_groups(), weight_decay=settings.weight_decay)
     peaks = [group["lr"] for group in optimizer.param_groups]
     model, optimizer = accelerator.prepare(stage.model, optimizer)
-    average = torch.optim.swa_utils.AveragedModel(accelerator.unwrap_model(model))
-    step = restore(run, accelerator.unwrap_model(model), average, optimizer)
+    plain = accelerator.unwrap_model(model)  # the same weights, not spread over processes
+    average = torch.optim.swa_utils.AveragedModel(plain)
+    step = restore(run, plain, average, optimizer)
     last = settings.steps if stop_after is None else min(stop_after, settings.steps)
     show_batch = stage.batch(-1)
     batches = _batches(stage, settings, step, last, accelerator)
@@ -169,33 +171,41 @@ def train(
         while step < last:
             started = time.perf_counter()
             rate = learning_rate(step, settings)
-            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-                group["lr"] = peak * rate
+            _set_rates(optimizer, peaks, rate)
             model.train()
             seed = settings.seed * settings.steps + step
             numbers = _descend(accelerator, stage, model, optimizer, batches, settings, seed)
             _stop_if_apart(numbers, accelerator.scaler is not None, step, run)
-            _update_average(average, accelerator.unwrap_model(model), step, settings.ema_decay)
+            _update_average(average, plain, step, settings.ema_decay)
             step += 1
             if not log:
                 continue
 
-            def due(every: int, step: int = step) -> bool:
-                return step % every == 0 or step == last
-
-            seconds = time.perf_counter() - started
-            numbers |= {"learning_rate": rate * max(peaks), "seconds": seconds}
+            due = partial(_is_due, step, last)
+            numbers |= {
+                "learning_rate": rate * max(peaks),
+                "seconds": time.perf_counter() - started,
+            }
             log.step(step, numbers, write=due(settings.log_every))
             if due(settings.sample_every):
                 with torch.no_grad(), accelerator.autocast():
                     average.module.eval()
                     log.pictures(step, stage.samples(average.module, show_batch))
             if due(settings.save_every):
-                _stop_if_not_finite(accelerator.unwrap_model(model), step, run)
-                save(run, accelerator.unwrap_model(model), average, optimizer, step)
+                _stop_if_not_finite(plain, step, run)
+                save(run, plain, average, optimizer, step)
     accelerator.wait_for_everyone()
     # Without it a process that ends while another still talks to it may abort.
     accelerator.end_training()
+
+
+def _set_rates(optimizer: Any, peaks: list[float], share: float) -> None:
+    for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+        group["lr"] = peak * share
+
+
+def _is_due(step: int, last: int, every: int) -> bool:
+    return step % every == 0 or step == last
 
 
 def _descend(
