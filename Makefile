@@ -1,7 +1,7 @@
 # make demo        decompose, edit and render an example photo, and say where the picture is
 # make test        the whole test suite; make test-slow adds full-size models with random weights
 # make test-lowest the same with the lowest versions of all dependencies that pyproject.toml allows
-# make check       linters and types
+# make check       linters, types, and which part imports which
 # make bench       the benchmarks, into build/bench/*.json
 # make graphs      make the ONNX graphs of the bundled networks anew
 # make help-pages  regenerate COMMANDS.md from the commands' own help
@@ -43,6 +43,7 @@ check: $(DEVELOPMENT)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 bench: $(DEVELOPMENT)
 	$(BIN)/python -m benchmarks --output build/bench

@@ -157,8 +157,9 @@ def save_tiny(folder: Path, encoder_hash: str) -> None:
     from eie.models.diffusion import save_diffusion_model
     from eie.models.element_attention import ElementAttention
     from eie.models.latent_autoencoder import LatentAutoencoder
-    from eie.train.decoder_parts import build_unet, training_scheduler
-    from eie.train.settings import AutoencoderConfig, DecoderConfig, DecoderSettings
+    from eie.train.autoencoder.settings import AutoencoderConfig
+    from eie.train.diffusion.parts import build_unet, training_scheduler
+    from eie.train.diffusion.settings import DecoderConfig, DecoderSettings
 
     sizes = DecoderConfig()
     unet = build_unet(sizes, AutoencoderConfig().latent_channels, DecoderSettings().sees_features)

@@ -69,8 +69,9 @@ def against_stable_diffusion(rounds: int = 3) -> dict[str, float]:
 
 def training_speed(rounds: int = 5) -> dict[str, float]:
     """A training step of stage 1 at its default sizes, against a plain convolution."""
-    from eie.train.encoder import ElementAutoencoder
-    from eie.train.settings import CropSettings, EncoderSettings
+    from eie.train.core.settings import CropSettings
+    from eie.train.encoder.settings import EncoderSettings
+    from eie.train.encoder.stage import ElementAutoencoder
 
     keep_freed_memory()  # as training does
     settings = EncoderSettings(crops=CropSettings())

@@ -162,7 +162,7 @@ def save_random_content_model(folder: Path) -> str:
     """Stage 1's models of EMBEDDING numbers a patch; gives the encoder's hash."""
     from eie.models.content import save_content_model
     from eie.models.content_encoder import ContentEncoder
-    from eie.models.folder_model import WEIGHTS_FILE
+    from eie.models.folders import WEIGHTS_FILE
     from eie.models.light_decoder import LightDecoder
     from eie.models.weight_hash import file_hash
 

@@ -111,3 +111,12 @@ Elements = Annotated[
         show_default=default_of(eie.decompose, "elements"),
     ),
 ]
+
+Segmenter = Annotated[
+    str | None,
+    typer.Option(
+        "--segmenter",
+        metavar="NAME|CHECKPOINT.pth",
+        help="What cuts the photos, as in eie decompose.",
+    ),
+]

@@ -13,36 +13,25 @@ from pathlib import Path
 from typing import Any
 
 from eie.errors import BadInputError, UsageError
-from eie.evaluate import edit_scores, reconstruction
-from eie.evaluate.cases import CaseResult
-from eie.evaluate.compositions import Composition
-from eie.evaluate.edit_settings import EditSettings
+from eie.evaluate.cases.compositions import Composition
+from eie.evaluate.core.case_result import CaseResult
+from eie.evaluate.core.run import Run
 from eie.evaluate.edits import evaluate_edits
+from eie.evaluate.measures import edit_scores
+from eie.evaluate.measures.table import measures
 from eie.evaluate.reconstruction import evaluate_reconstruction
-from eie.evaluate.results import Measure, Results
-from eie.evaluate.settings import ReconstructionSettings
+from eie.evaluate.reports.results import Results
+from eie.evaluate.settings import EditSettings, ReconstructionSettings
 
 TITLE = "Ablation"
 
 DECODER = "diffusion"
 
-MEASURES: Mapping[str, Measure] = {
-    **{
-        name: reconstruction.MEASURES[name]
-        for name in ("mse", "psnr", "ssim", "lpips", "features", "features_frechet", "fid")
-    },
-    **{
-        name: edit_scores.MEASURES[name]
-        for name in (
-            "revealed_psnr",
-            "revealed_distance",
-            edit_scores.KERNEL_DISTANCE,
-            "revealed_detail",
-            "object_psnr",
-            "object_distance",
-        )
-    },
-}
+MEASURES = measures(
+    *("mse", "psnr", "ssim", "lpips", "features", "features_frechet", "fid"),
+    *("revealed_psnr", "revealed_distance", "revealed_kid", "revealed_detail"),
+    *("object_psnr", "object_distance"),
+)
 
 SWITCHES: Sequence[tuple[tuple[str, ...], Any, str]] = (
     (("joint",), True, "joint training"),
@@ -60,13 +49,10 @@ class AblationSettings:
     Attributes:
         reconstruction: of photos; its decoders, model and baselines are set for each run.
         edits: of compositions; likewise.
-        every, limit: which photos, as :func:`eie.evaluate.photos.chosen_files`.
     """
 
     reconstruction: ReconstructionSettings = field(default_factory=ReconstructionSettings)
     edits: EditSettings = field(default_factory=EditSettings)
-    every: int | None = None
-    limit: int | None = None
 
 
 def evaluate_ablation(
@@ -74,19 +60,16 @@ def evaluate_ablation(
     photos: Path,
     compositions: Sequence[Composition],
     settings: AblationSettings | None = None,
-    *,
-    store: Path | None = None,
-    workers: int = 0,
-    command: str = "",
+    run: Run = Run(),
 ) -> Results:
     """Judge training runs alike.
 
     Args:
         runs: run folders of `eie train decoder`.
         photos: folder of photos to reconstruct.
-        compositions: edits with known truth (:func:`eie.evaluate.compositions.plan_compositions`).
-        store, workers: as in :func:`eie.evaluate.cases.run_cases`.
-        command: the line that repeats it, for the report.
+        compositions: edits with known truth, of
+            :func:`eie.evaluate.cases.compositions.plan_compositions`.
+        run: which photos, and how; the compositions are those given.
 
     Raises:
         BadInputError: a folder is no such run.
@@ -94,41 +77,19 @@ def evaluate_ablation(
         MissingModelError: a run has not handed out its weights yet.
     """
     settings = settings or AblationSettings()
-    options = {run: read_options(run) for run in runs}
+    options = {folder: read_options(folder) for folder in runs}
     labels = run_labels(options)
-    judged: dict[str, list[Results]] = {}
-    for run in runs:
-        kept = None if store is None else store / run.name
-        judged[labels[run]] = [
-            evaluate_reconstruction(
-                photos,
-                replace(settings.reconstruction, decoders=(DECODER,), model=str(run), baselines=()),
-                every=settings.every,
-                limit=settings.limit,
-                store=None if kept is None else kept / "reconstruction",
-                pictures=kept is not None,
-                workers=workers,
-            ),
-            evaluate_edits(
-                compositions,
-                replace(
-                    settings.edits,
-                    decoders=(DECODER,),
-                    baselines=(),
-                    options={**settings.edits.options, "model": str(run)},
-                ),
-                store=None if kept is None else kept / "edits",
-                workers=workers,
-            ),
-        ]
+    judged = {
+        labels[folder]: _judged(folder, photos, compositions, settings, run) for folder in runs
+    }
     described = {
-        "runs": {labels[run]: {"folder": str(run), **options[run]} for run in runs},
+        "runs": {labels[f]: {"folder": str(f), **options[f]} for f in runs},
         "photos": judged[labels[runs[0]]][0].settings,
         "edits": judged[labels[runs[0]]][1].settings,
     }
     return Results(
         TITLE,
-        command,
+        run.command,
         described,
         MEASURES,
         _side_by_side(judged),
@@ -137,7 +98,29 @@ def evaluate_ablation(
             for label, (photos, edits) in judged.items()
         },
         notes=(*_differences(options, labels), *edit_scores.NOTES[:3]),
+        key=(labels[runs[0]], "revealed_distance"),  # the first run's edits
+        draw=ablation_plots,
     )
+
+
+def _judged(
+    folder: Path,
+    photos: Path,
+    compositions: Sequence[Composition],
+    settings: AblationSettings,
+    run: Run,
+) -> list[Results]:
+    """One training run's photos and edits."""
+    own = run.within(folder.name)
+    alone: dict[str, Any] = {"decoders": (DECODER,), "baselines": ()}
+    reconstruction = replace(settings.reconstruction, **alone, model=str(folder))
+    options = {**settings.edits.options, "model": str(folder)}
+    return [
+        evaluate_reconstruction(photos, reconstruction, own.within("reconstruction")),
+        evaluate_edits(
+            compositions, replace(settings.edits, **alone, options=options), own.within("edits")
+        ),
+    ]
 
 
 def read_options(run: Path) -> dict[str, Any]:
@@ -184,14 +167,9 @@ def ablation_plots(results: Results) -> dict[str, bytes]:
     Raises:
         MissingModelError: matplotlib is not installed.
     """
-    from eie.evaluate.plots import means
+    from eie.evaluate.reports.plots import means
 
     return means(results, ["psnr", "features", "revealed_psnr", "revealed_distance"])
-
-
-def report_key(results: Results) -> tuple[str, str]:
-    """What cases are ranked by in a report: the first run's edits."""
-    return results.methods()[0], "revealed_distance"
 
 
 def _switched(options: Mapping[str, Any]) -> str:

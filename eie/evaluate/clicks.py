@@ -14,57 +14,32 @@ import eie
 from eie.edit import TOLERANCE, select
 from eie.elements import ElementSet
 from eie.errors import BadInputError, UsageError
-from eie.evaluate import grabcut
-from eie.evaluate.cases import CaseResult, Pixels, run_cases
-from eie.evaluate.click_simulation import (
+from eie.evaluate.baselines import grabcut
+from eie.evaluate.cases.click_simulation import (
     Click,
-    Mask,
     Selector,
     clicks_needed,
     intersection_over_union,
     simulate_clicks,
 )
-from eie.evaluate.photos import chosen_files, read_rgb
-from eie.evaluate.results import Measure, Results
-from eie.evaluate.segmentation import borders
-from eie.evaluate.segmenters import loaded_segmenter, segmenter_hash
+from eie.evaluate.cases.things import Thing, things_in
+from eie.evaluate.core.case_result import CaseResult, Mask, Pixels
+from eie.evaluate.core.choices import check_names
+from eie.evaluate.core.photos import read_rgb
+from eie.evaluate.core.run import Run, run_cases
+from eie.evaluate.core.segmenters import loaded_segmenter, segmenter_hash
+from eie.evaluate.measures.table import measures
+from eie.evaluate.reports.drawing import marked
+from eie.evaluate.reports.results import Results
 from eie.evaluate.settings import CLICK_BASELINES, ClickSettings
-from eie.evaluate.things import Thing, things_in
 
 BEST = "best choice of elements"
 """The row of what no click can exceed."""
 
+MEASURES = measures("iou_1", "iou_2", "iou_3", "below_half", "noc_80", "noc_85")
+
 COUNTED = (1, 2, 3)
 """The clicks after which the overlap is told."""
-
-_YELLOW, _GREEN, _RED = (255, 230, 0), (0, 255, 0), (255, 0, 0)
-
-
-def measures(most: int) -> dict[str, Measure]:
-    """Name ⇒ measure, for runs of at most so many clicks."""
-    overlap = {
-        f"iou_{n}": Measure(
-            f"IoU {n}",
-            higher_is_better=True,
-            about=f"intersection over union of thing and selection after {_counted(n)}",
-        )
-        for n in COUNTED
-    }
-    needed = {
-        f"noc_{wanted}": Measure(
-            f"NoC@{wanted}",
-            higher_is_better=False,
-            digits=2,
-            about=f"clicks until the IoU is .{wanted}; {most}, the most, where it never is",
-        )
-        for wanted in (80, 85)
-    }
-    below = Measure(
-        "IoU 1 <.5",
-        higher_is_better=False,
-        about="share of the things whose IoU is below .5 after 1 click",
-    )
-    return {**overlap, "below_half": below, **needed}
 
 
 @dataclass(frozen=True)
@@ -103,7 +78,7 @@ class ClickCase:
             if self.pictures:
                 pictures[method] = marked(pixels, selected[0], clicks[:1])
                 after = min(COUNTED[-1], len(clicks))
-                title = f"{method}, {_counted(after)}"
+                title = f"{method}, {after} click{'s'[: after > 1]}"
                 pictures[title] = marked(pixels, selected[after - 1], clicks[:after])
         return CaseResult(case, scores, pictures)
 
@@ -144,24 +119,13 @@ class ElementClicks:
 
 
 def evaluate_clicks(
-    folder: Path,
-    settings: ClickSettings | None = None,
-    *,
-    every: int | None = None,
-    limit: int | None = None,
-    store: Path | None = None,
-    pictures: bool = False,
-    workers: int = 0,
-    command: str = "",
+    folder: Path, settings: ClickSettings | None = None, run: Run = Run()
 ) -> Results:
     """Click on the things in photos, at the photos' own size; a case is a thing.
 
     Args:
-        folder: photos with label maps, see :mod:`eie.evaluate.things`.
-        every, limit: of photos, as :func:`eie.evaluate.photos.chosen_files`.
-        store, workers: as :func:`eie.evaluate.cases.run_cases`.
-        pictures: whether to draw what was selected, for a report.
-        command: recorded in the results.
+        folder: photos with label maps, see :mod:`eie.evaluate.cases.things`.
+        run: which photos, and how.
 
     Raises:
         BadInputError: a folder is missing, or a file cannot be read.
@@ -170,30 +134,25 @@ def evaluate_clicks(
     """
     settings = settings or ClickSettings()
     _check(settings)
-    things, notes = things_in(folder, chosen_files(folder, every, limit), settings.smallest)
+    things, notes = things_in(folder, run.photos(folder), settings.smallest)
     by_name = {thing.name: thing for thing in things}
     recorded = _recorded(folder, settings)
     results = run_cases(
         list(by_name),
-        ClickCase(settings, by_name, pictures),
-        store=store,
-        settings={**recorded, "pictures": pictures},
-        workers=workers,
+        ClickCase(settings, by_name, run.pictures),
+        run,
+        settings={**recorded, "pictures": run.pictures},
         title="clicks",
     )
     return Results(
         title=f"Clicks on the things of {folder.name}",
-        command=command,
+        command=run.command,
         settings=recorded,
-        measures=measures(settings.clicks),
+        measures=MEASURES,
         cases=results,
         notes=notes,
+        key=(settings.ours, "iou_1"),
     )
-
-
-def report_key(settings: ClickSettings) -> tuple[str, str]:
-    """What cases are ranked by in a report."""
-    return settings.ours, "iou_1"
 
 
 def best_choice(elements: ElementSet, truth: Mask) -> Mask:
@@ -202,21 +161,6 @@ def best_choice(elements: ElementSet, truth: Mask) -> Mask:
     area = np.bincount(labels.ravel(), minlength=count)
     inside = np.bincount(labels[truth], minlength=count)
     return _mask_of(elements, (2 * inside > area)[elements.table.patch])
-
-
-def marked(pixels: Pixels, selected: Mask, clicks: Sequence[Click] = ()) -> Pixels:
-    """The photo with what is selected lit and outlined, and the clicks: green joins, red cuts."""
-    drawn = np.where(selected[..., None], pixels, pixels // 3)
-    edges = borders(selected.astype(np.uint8))
-    edges[1:] |= edges[:-1]
-    edges[:, 1:] |= edges[:, :-1]
-    drawn[edges] = _YELLOW
-    radius = max(2, max(selected.shape) // 120)
-    for click in clicks:
-        left, top = max(0, click.x - radius), max(0, click.y - radius)
-        spot = drawn[top : click.y + radius + 1, left : click.x + radius + 1]
-        spot[:] = _GREEN if click.joins else _RED
-    return drawn
 
 
 @lru_cache(maxsize=1)
@@ -240,10 +184,6 @@ def _mask_of(elements: ElementSet, rows: Mask) -> Mask:
     return mask
 
 
-def _counted(clicks: int) -> str:
-    return "1 click" if clicks == 1 else f"{clicks} clicks"
-
-
 def _check(settings: ClickSettings) -> None:
     if settings.clicks < COUNTED[-1]:
         raise UsageError(
@@ -253,10 +193,7 @@ def _check(settings: ClickSettings) -> None:
         raise UsageError(f"{settings.smallest:g} is no share of a photo", hint="as in 0.02")
     if settings.tolerance is not None and not 0 <= settings.tolerance <= 1:
         raise UsageError(f"the tolerance {settings.tolerance:g} is outside 0 to 1")
-    unknown = [name for name in settings.baselines if name not in CLICK_BASELINES]
-    if unknown:
-        known = ", ".join(CLICK_BASELINES)
-        raise UsageError(f"no baseline '{unknown[0]}'", hint=f"there is: {known}")
+    check_names("baseline", settings.baselines, CLICK_BASELINES)
 
 
 def _recorded(folder: Path, settings: ClickSettings) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """Edits with known truth: eie's decoders beside baselines, region by region.
 
 Every method does the same edit of a photo, and its result is compared with the truth by
-:mod:`eie.evaluate.edit_scores`. Baselines know the exact mask of the object. eie's decoders work
-from an object that was picked by one click in its middle, or by the mask, out of the elements of
-the photo before the edit; or, to judge decoders alone, from elements that were cut along the mask.
+:mod:`eie.evaluate.measures.edit_scores`. Baselines know the exact mask of the object. eie's
+decoders work from an object that was picked by one click in its middle, or by the mask, out of the
+elements of the photo before the edit; or, to judge decoders alone, from elements that were cut
+along the mask.
 """
 
 from __future__ import annotations
@@ -12,38 +13,43 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
 from eie.errors import UsageError
-from eie.evaluate.baselines import BASELINES, edited_by
-from eie.evaluate.cases import CaseResult, run_cases
-from eie.evaluate.compositions import Composition, CompositionSettings, composed
-from eie.evaluate.edit_case import EditCase, Mask
-from eie.evaluate.edit_scores import (
-    MEASURES,
-    NOTES,
-    TRUTH,
-    hole_arrays,
-    scores_of,
-    set_scores,
-)
-from eie.evaluate.edit_settings import PICKS, EditSettings
-from eie.evaluate.element_edits import (
-    NOT_EDITED,
-    decoder_of,
-    decomposed,
-    picked,
-    rendered,
-    selected_mask,
-)
-from eie.evaluate.pairs import PairCase, paired
-from eie.evaluate.realism import crop_about
-from eie.evaluate.results import Results
-from eie.evaluate.timing import Timed, timed
+from eie.evaluate.baselines.inpainting import BASELINES, edited_by
+from eie.evaluate.cases.click_simulation import intersection_over_union
+from eie.evaluate.cases.compositions import Composition, CompositionSettings, composed
+from eie.evaluate.cases.edit_case import EditCase
+from eie.evaluate.cases.pairs import PairCase, paired
+from eie.evaluate.core.case_result import CaseResult
+from eie.evaluate.core.choices import check_decoders, check_names
+from eie.evaluate.core.run import Run, run_cases
+from eie.evaluate.element_edits import NOT_EDITED, decomposed, picked, rendered, selected_mask
+from eie.evaluate.measures.edit_scores import NOTES, TRUTH, hole_arrays, scores_of, set_scores
+from eie.evaluate.measures.realism import crop_about
+from eie.evaluate.measures.table import measures
+from eie.evaluate.measures.timing import Timed, timed
+from eie.evaluate.reports.results import Results
+from eie.evaluate.settings import PICKS, EditSettings
 
 TITLE = "Edits with known truth"
+
+MEASURES = measures(
+    "revealed_psnr",
+    "revealed_distance",
+    "revealed_kid",
+    "revealed_detail",
+    "object_psnr",
+    "object_distance",
+    "edge_psnr",
+    "untouched_psnr",
+    "untouched_distance",
+    "untouched_identical",
+    "leftover",
+    "selection",
+    "seconds",
+)
 
 
 @dataclass(frozen=True)
@@ -62,19 +68,13 @@ class EditEvaluation:
 
 
 def evaluate_edits(
-    cases: Sequence[Composition | PairCase],
-    settings: EditSettings,
-    *,
-    store: Path | None = None,
-    workers: int = 0,
-    command: str = "",
+    cases: Sequence[Composition | PairCase], settings: EditSettings, run: Run = Run()
 ) -> Results:
-    """Judge all methods on cases of :func:`eie.evaluate.compositions.plan_compositions` or
-    :func:`eie.evaluate.pairs.plan_pairs`.
+    """Judge all methods on cases of :func:`eie.evaluate.cases.compositions.plan_compositions` or
+    :func:`eie.evaluate.cases.pairs.plan_pairs`.
 
     Args:
-        store, workers: as in :func:`eie.evaluate.cases.run_cases`.
-        command: the line that repeats it, for the report.
+        run: how; the cases are those given.
 
     Raises:
         UsageError: a decoder or baseline is unknown, or the store is another evaluation's.
@@ -94,9 +94,8 @@ def evaluate_edits(
     results = run_cases(
         names,
         EditEvaluation(dict(zip(names, cases, strict=True)), settings),
-        store=store,
+        run,
         settings=described,
-        workers=workers,
         title=TITLE,
     )
     notes = [*NOTES, *(_gains(results, settings) if settings.free else ())]
@@ -107,7 +106,7 @@ def evaluate_edits(
     }
     return Results(
         TITLE,
-        command,
+        run.command,
         described,
         MEASURES,
         results,
@@ -115,6 +114,11 @@ def evaluate_edits(
         notes=notes,
         groups=kinds,
         overall_by_group={kind: set_scores(alike) for kind, alike in of_kind.items()},
+        key=(
+            [*settings.chosen_decoders[::-1], *settings.chosen_baselines[::-1]][0],
+            "object_psnr" if settings.free else "revealed_distance",
+        ),
+        draw=partial(edit_plots, settings=settings),
     )
 
 
@@ -124,16 +128,10 @@ def edit_plots(results: Results, settings: EditSettings) -> dict[str, bytes]:
     Raises:
         MissingModelError: matplotlib is not installed.
     """
-    from eie.evaluate.plots import means
+    from eie.evaluate.reports.plots import means
 
     revealed = () if settings.free else ("revealed_psnr", "revealed_distance", "leftover")
     return means(results, [*revealed, "object_psnr", "object_distance"])
-
-
-def report_key(settings: EditSettings) -> tuple[str, str]:
-    """The method and the measure by which a report ranks the cases."""
-    methods = [*settings.chosen_decoders[::-1], *settings.chosen_baselines[::-1]]
-    return methods[0], "object_psnr" if settings.free else "revealed_distance"
 
 
 def judged(case: EditCase, settings: EditSettings) -> CaseResult:
@@ -144,7 +142,9 @@ def judged(case: EditCase, settings: EditSettings) -> CaseResult:
     if settings.chosen_decoders:
         elements, chosen = picked(decomposed(case, settings), case, settings.select)
         selected = selected_mask(elements, chosen)
-        overlap = _iou(selected, case.cover > 0 if settings.select == "exact" else case.solid)
+        overlap = intersection_over_union(
+            selected, case.cover > 0 if settings.select == "exact" else case.solid
+        )
         shown["selected"] = np.where(selected[..., None], case.before, case.before // 3)
         made |= rendered(elements, chosen, case, settings)
     for baseline in settings.chosen_baselines:
@@ -162,25 +162,13 @@ def judged(case: EditCase, settings: EditSettings) -> CaseResult:
 
 def _check(settings: EditSettings) -> None:
     """Refuse what would fail in every case, before the first one."""
-    from eie.render import FreeDecoder
     from eie.render.anchored import check_edge
 
-    for name in settings.chosen_decoders:
-        decoder = decoder_of(name, settings)
-        if settings.free and not isinstance(decoder, FreeDecoder):
-            raise UsageError(
-                f"the decoder '{name}' cannot render from embeddings alone",
-                hint="name others, or leave out free",
-            )
-    for name in settings.chosen_baselines:
-        if name not in BASELINES:
-            raise UsageError(f"no baseline '{name}'", hint=f"there is: {', '.join(BASELINES)}")
+    check_decoders(settings.chosen_decoders, free=settings.free)
+    check_names("baseline", settings.chosen_baselines, BASELINES)
     if not settings.chosen_decoders and not settings.chosen_baselines:
         raise UsageError("there is nothing to judge", hint="name a decoder or a baseline")
-    if settings.select not in PICKS:
-        raise UsageError(
-            f"no way to pick '{settings.select}'", hint=f"there is: {', '.join(PICKS)}"
-        )
+    check_names("way to pick", [settings.select], PICKS)
     if settings.edge is not None:
         check_edge(settings.edge)
     if settings.free and settings.edge is not None:
@@ -203,7 +191,3 @@ def _gains(results: Sequence[CaseResult], settings: EditSettings) -> list[str]:
                 f"leaving the elements, at least 6 dB in {reached} of {len(gains)} cases"
             )
     return lines
-
-
-def _iou(one: Mask, other: Mask) -> float:
-    return float((one & other).sum() / max(1, (one | other).sum()))

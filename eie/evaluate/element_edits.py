@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,18 +12,18 @@ import numpy as np
 
 from eie.elements import ElementSet
 from eie.errors import UsageError
-from eie.evaluate.cases import Pixels
-from eie.evaluate.edit_case import EditCase, Mask
-from eie.evaluate.edit_settings import EditSettings, Pick
-from eie.evaluate.segmenters import loaded_segmenter
-from eie.evaluate.timing import Timed, timed
+from eie.evaluate.cases.edit_case import EditCase
+from eie.evaluate.core.case_result import Mask, Pixels
+from eie.evaluate.core.choices import decoder_options
+from eie.evaluate.core.segmenters import loaded_segmenter
+from eie.evaluate.measures.timing import Timed, timed
+from eie.evaluate.settings import EditSettings, Pick
 
 if TYPE_CHECKING:
     from eie.render import Decoder
 
 NOT_EDITED = ", not edited"
 """Behind a decoder's name: what it makes of the photo's elements when they are left alone."""
-
 
 OBJECT = "object"
 """The group that the elements picked are given the name of."""
@@ -97,6 +96,7 @@ def rendered(
 ) -> dict[str, Timed]:
     """Method ⇒ what every decoder makes of the edit, (H, W, 3), timed with all of the rendering."""
     import eie
+    from eie.render import DECODERS
 
     # Elements parted along all that is the object's leave nothing of it beyond the mask's margin.
     dilation = case.margin if settings.select == "exact" and not settings.free else None
@@ -106,7 +106,8 @@ def rendered(
         variants = {"": edited(elements, ids, case), NOT_EDITED: elements}
 
     def render(variant: ElementSet, name: str) -> Pixels:
-        decoder = decoder_of(name, settings)
+        options = decoder_options(name, {"device": settings.device, **settings.options})
+        decoder: Decoder = DECODERS[name](**options)
         rendering = eie.render(
             variant, decoder=decoder, free=settings.free, dilation=dilation, edge=settings.edge
         )
@@ -117,23 +118,6 @@ def rendered(
         for suffix, variant in variants.items()
         for name in settings.chosen_decoders
     }
-
-
-def decoder_of(name: str, settings: EditSettings) -> Decoder:
-    """A decoder with those of the settings' options that it knows.
-
-    Raises:
-        UsageError: no such decoder.
-    """
-    from eie.render import DECODERS
-
-    if name not in DECODERS:
-        raise UsageError(f"no decoder '{name}'", hint=f"there is: {', '.join(DECODERS)}")
-    kind: Any = DECODERS[name]
-    options = {"device": settings.device, **settings.options}
-    known = {option.name for option in fields(kind)} & options.keys()
-    decoder: Decoder = kind(**{key: options[key] for key in known})
-    return decoder
 
 
 def _encoding(settings: EditSettings) -> dict[str, Any]:

@@ -1,181 +1,197 @@
-"""Quality of a partition of a photo against human segmentations.
-
-Every function takes `labels`, the partition, and `truth`, one human segmentation: (H, W) integer
-label maps of one size with labels from 0. Counts come from one contingency table, so that nothing
-loops over elements or pixels. With several annotators, take the mean over them.
-
-References: Stutz, Hermans, Leibe, "Superpixels: An evaluation of the state of the art", CVIU 2018;
-Neubert, Protzel, "Superpixel benchmark and comparison", Forum Bildverarbeitung 2012.
-"""
+"""`eie evaluate segmentation`: elements and superpixels against human segmentations."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+import eie
+from eie.errors import UsageError
+from eie.evaluate.baselines.superpixels import CONTRIB, CONTRIB_HINT, SUPERPIXELS, has_contrib
+from eie.evaluate.cases.annotations import AnnotatedPhoto, annotated_photos, read_labels
+from eie.evaluate.core.case_result import CaseResult, Labels, Pixels
+from eie.evaluate.core.choices import check_names
+from eie.evaluate.core.photos import read_rgb
+from eie.evaluate.core.run import Run, run_cases
+from eie.evaluate.core.segmenters import loaded_segmenter, segmenter_hash
+from eie.evaluate.measures.superpixel_metrics import BORDER_TOLERANCE, partition_scores
+from eie.evaluate.measures.table import measures
+from eie.evaluate.reports import drawing
+from eie.evaluate.reports.results import Results
+from eie.evaluate.settings import SegmentationSettings
 
-from eie.errors import BadInputError
+MEASURES = measures(
+    "elements",
+    "boundary_recall",
+    "undersegmentation_error",
+    "achievable_accuracy",
+    "explained_variation",
+    "compactness",
+    "mean_size",
+    "small_share",
+)
 
-Labels = NDArray[np.integer]
-
-# Rows and columns by which a border may be off and still count as found, throughout the project.
-BORDER_TOLERANCE = 2
+CURVES = (
+    "boundary_recall",
+    "undersegmentation_error",
+    "achievable_accuracy",
+    "explained_variation",
+)
+"""The measures that are drawn over the number of elements."""
 
 
 @dataclass(frozen=True)
-class PartitionQuality:
-    """Measures of one partition; each in [0, 1], higher better except undersegmentation.
+class SegmentationCase:
+    """Evaluates the partitions of one photo; a case is the photo's name."""
 
-    elements: number of elements that have pixels.
-    recall, precision: of borders, within the tolerance.
-    undersegmentation: Neubert and Protzel's error.
-    accuracy: achievable segmentation accuracy.
-    variation: explained variation of the colours.
-    compactness: mean isoperimetric quotient, weighted by area.
-    """
+    settings: SegmentationSettings
+    photos: Mapping[str, AnnotatedPhoto] = field(repr=False)
+    pictures: bool = False
 
-    elements: int
-    recall: float
-    precision: float
-    undersegmentation: float
-    accuracy: float
-    variation: float
-    compactness: float
+    def __call__(self, case: str) -> CaseResult:
+        photo = self.photos[case]
+        pixels = read_rgb(photo.path)
+        truths = read_labels(photo, (pixels.shape[0], pixels.shape[1]))
+        scores: dict[str, dict[str, float]] = {}
+        pictures: dict[str, Pixels] = {}
+        if self.pictures:
+            pictures = {
+                "photo": pixels,
+                "people": drawing.outlined(pixels, truths[0], drawing.GREEN),
+            }
+        shown = middle(self.settings.counts)
+        for name in (self.settings.ours, *self.settings.baselines):
+            for count in self.settings.counts:
+                labels = self._partition(name, pixels, count)
+                method = self.settings.method(name, count)
+                scores[method] = partition_scores(labels, truths, pixels)
+                if self.pictures and count == shown:
+                    pictures[method] = drawing.outlined(pixels, labels, drawing.YELLOW)
+        return CaseResult(case, scores, pictures)
+
+    def _partition(self, name: str, pixels: Pixels, count: int) -> Labels:
+        if name in self.settings.baselines:
+            return SUPERPIXELS[name](pixels, count)
+        options: dict[str, Any] = {}
+        if self.settings.beta is not None:
+            options["beta"] = self.settings.beta
+        segmenter = loaded_segmenter(self.settings.segmenter, self.settings.device)
+        elements = eie.decompose(pixels, segmenter=segmenter, elements=count, **options)
+        return elements.sources[0].label_map
 
 
-def partition_quality(
-    labels: Labels,
-    truths: list[Labels],
-    pixels: NDArray[np.uint8],
-    tolerance: int = BORDER_TOLERANCE,
-) -> PartitionQuality:
-    """All measures of a partition, means over the annotators where people are asked.
+def evaluate_segmentation(
+    folder: Path,
+    settings: SegmentationSettings | None = None,
+    *,
+    truth: Path | None = None,
+    run: Run = Run(),
+) -> Results:
+    """Compare partitions with human segmentations, photo by photo, at the photos' own size.
 
     Args:
-        labels: (H, W) element of every pixel.
-        truths: one (H, W) label map per annotator, at least one.
-        pixels: (H, W, 3) uint8, the photo.
-        tolerance: of borders, in pixels.
+        folder: photos; their segmentations as :mod:`eie.evaluate.cases.annotations` finds them.
+        truth: folder of the segmentations.
+        run: which photos, and how.
 
     Raises:
-        BadInputError: no annotator, or label maps of different sizes.
+        BadInputError: a folder is missing, or a file cannot be read.
+        UsageError: settings out of range.
+        MissingModelError: the segmenter's weights are missing.
     """
-    if not truths:
-        raise BadInputError("a partition cannot be judged without a human segmentation")
-
-    def mean(measures: list[float]) -> float:
-        return float(np.mean(measures))
-
-    return PartitionQuality(
-        elements=len(np.unique(labels)),
-        recall=mean([boundary_recall(labels, truth, tolerance) for truth in truths]),
-        precision=mean([boundary_precision(labels, truth, tolerance) for truth in truths]),
-        undersegmentation=mean([undersegmentation_error(labels, truth) for truth in truths]),
-        accuracy=mean([achievable_accuracy(labels, truth) for truth in truths]),
-        variation=explained_variation(labels, pixels),
-        compactness=compactness(labels),
+    settings = settings or SegmentationSettings()
+    _check(settings)
+    photos, without = annotated_photos(run.photos(folder), truth)
+    notes = []
+    if without:
+        notes.append(f"{without} photos have no human segmentation and were left out")
+    missing = [name for name in settings.baselines if name in CONTRIB and not has_contrib()]
+    if missing:
+        notes.append(f"not measured: {', '.join(missing)}: {CONTRIB_HINT}")
+    present = tuple(name for name in settings.baselines if name not in missing)
+    settings = replace(settings, baselines=present)
+    recorded = _recorded(folder, truth, settings)
+    by_name = {photo.path.name: photo for photo in photos}
+    results = run_cases(
+        list(by_name),
+        SegmentationCase(settings, by_name, run.pictures),
+        run,
+        settings={**recorded, "pictures": run.pictures},
+        title="segmentation",
+    )
+    return Results(
+        title=f"Segmentation of {folder.name}",
+        command=run.command,
+        settings=recorded,
+        measures=MEASURES,
+        cases=results,
+        notes=notes,
+        key=(settings.method(settings.ours, middle(settings.counts)), "achievable_accuracy"),
+        draw=partial(segmentation_plots, settings=settings),
     )
 
 
-def contingency_table(labels: Labels, truth: Labels) -> NDArray[np.int64]:
-    """(elements, segments) int64: pixels that each element and each human segment share.
+def segmentation_plots(results: Results, settings: SegmentationSettings) -> dict[str, bytes]:
+    """Each measure over the number of elements that came out, a curve a method.
+
+    Nothing for a single count.
 
     Raises:
-        BadInputError: the label maps differ in size.
+        MissingModelError: matplotlib is not installed.
     """
-    if labels.shape != truth.shape:
-        raise BadInputError(f"label maps of {labels.shape} and {truth.shape} pixels differ in size")
-    columns = int(truth.max()) + 1
-    rows = int(labels.max()) + 1
-    pairs = labels.astype(np.int64).ravel() * columns + truth.ravel()
-    return np.bincount(pairs, minlength=rows * columns).reshape(rows, columns)
+    from eie.evaluate.reports.plots import curves
+
+    if len(settings.counts) < 2:
+        return {}
+    means = results.means()
+    plots = {}
+    for name in CURVES:
+        series = {
+            method: sorted(
+                (means[row]["elements"].value, means[row][name].value)
+                for row in (settings.method(method, count) for count in settings.counts)
+                if row in means
+            )
+            for method in (settings.ours, *settings.baselines)
+        }
+        title = results.measures[name].about.partition(",")[0].partition(" of ")[0]
+        plots[f"{title} over elements"] = curves(
+            {method: points for method, points in series.items() if points},
+            "elements that came out, mean",
+            title,
+        )
+    return plots
 
 
-def boundary_recall(labels: Labels, truth: Labels, tolerance: int = BORDER_TOLERANCE) -> float:
-    """Share of the human borders that have a border of the partition within the tolerance."""
-    return _share_near(borders(truth), borders(labels), tolerance)
+def middle(counts: Sequence[int]) -> int:
+    """The count that pictures are shown of."""
+    return sorted(counts)[len(counts) // 2]
 
 
-def boundary_precision(labels: Labels, truth: Labels, tolerance: int = BORDER_TOLERANCE) -> float:
-    """Share of the partition's borders that have a human border within the tolerance."""
-    return _share_near(borders(labels), borders(truth), tolerance)
+def _check(settings: SegmentationSettings) -> None:
+    if not settings.counts or len(set(settings.counts)) < len(settings.counts):
+        raise UsageError("the numbers of elements must differ", hint="for example 64,128,256")
+    if min(settings.counts) < 1:
+        raise UsageError(
+            f"the number of elements is {min(settings.counts)}", hint="choose numbers from 1 up"
+        )
+    check_names("baseline", settings.baselines, SUPERPIXELS)
 
 
-def borders(labels: Labels) -> NDArray[np.bool_]:
-    """(H, W) bool: pixels whose right or lower neighbour belongs to something else."""
-    edges = np.zeros(labels.shape, dtype=bool)
-    edges[:, :-1] |= labels[:, :-1] != labels[:, 1:]
-    edges[:-1] |= labels[:-1] != labels[1:]
-    return edges
-
-
-def undersegmentation_error(labels: Labels, truth: Labels) -> float:
-    """Neubert and Protzel's error: what elements lack to lie within one segment each.
-
-    An element that a border divides costs, for each segment it touches, the smaller of the parts
-    inside and outside; the sum is divided by the number of pixels.
-    """
-    table = contingency_table(labels, truth)
-    outside = table.sum(axis=1, keepdims=True) - table
-    return float(np.minimum(table, outside).sum() / labels.size)
-
-
-def achievable_accuracy(labels: Labels, truth: Labels) -> float:
-    """Share of pixels that are right when every element takes its best segment's label."""
-    return float(contingency_table(labels, truth).max(axis=1).sum() / labels.size)
-
-
-def explained_variation(labels: Labels, pixels: NDArray[np.uint8]) -> float:
-    """Share of the colours' variance that the elements' mean colours explain; 1 for a flat photo.
-
-    pixels: (H, W, 3) uint8.
-    """
-    flat = pixels.reshape(-1, pixels.shape[2]).astype(np.float64)  # (P, 3)
-    owner = labels.ravel()
-    area = np.bincount(owner)  # (N,)
-    sums = np.stack([np.bincount(owner, weights=channel) for channel in flat.T], axis=1)  # (N, 3)
-    mean = flat.mean(axis=0)
-    total = np.square(flat - mean).sum()
-    occupied = area > 0
-    deviation = sums[occupied] / area[occupied, None] - mean
-    explained = (np.square(deviation) * area[occupied, None]).sum()
-    return float(explained / total) if total > 0 else 1.0
-
-
-def compactness(labels: Labels) -> float:
-    """Mean isoperimetric quotient 4π·area/perimeter² of the elements, weighted by area.
-
-    The perimeter counts pixel sides, also those along the photo's edge.
-    """
-    padded = np.pad(labels.astype(np.int64), 1, constant_values=-1)
-    count = int(labels.max()) + 1
-    area = np.bincount(labels.ravel(), minlength=count)
-    perimeter = np.zeros(count, dtype=np.int64)
-    for first, second in ((padded[:, :-1], padded[:, 1:]), (padded[:-1], padded[1:])):
-        differ = first != second
-        for side in (first[differ], second[differ]):
-            perimeter += np.bincount(side[side >= 0], minlength=count)
-    occupied = area > 0
-    quotient = 4 * np.pi * area[occupied] / np.square(perimeter[occupied])
-    return float((np.minimum(quotient, 1) * area[occupied]).sum() / labels.size)
-
-
-def element_sizes(labels: Labels) -> NDArray[np.int64]:
-    """Pixels of every element that has any."""
-    area = np.bincount(labels.ravel())
-    return area[area > 0]
-
-
-def _share_near(of: NDArray[np.bool_], to: NDArray[np.bool_], tolerance: int) -> float:
-    """Share of the pixels in `of` with one of `to` in the square of side 2·tolerance + 1 around.
-
-    1 if `of` is empty.
-    """
-    from scipy.ndimage import maximum_filter
-
-    wanted = int(of.sum())
-    if wanted == 0:
-        return 1.0
-    near = maximum_filter(to, 2 * tolerance + 1, mode="constant")
-    return float((near & of).sum() / wanted)
+def _recorded(folder: Path, truth: Path | None, settings: SegmentationSettings) -> dict[str, Any]:
+    """What determines the result of a photo."""
+    return {
+        "evaluation": "segmentation",
+        "eie": eie.__version__,
+        "folder": str(folder),
+        "truth": None if truth is None else str(truth),
+        "segmenter": settings.segmenter,
+        "segmenter_hash": segmenter_hash(settings.segmenter, settings.device),
+        "beta": settings.beta,
+        "counts": list(settings.counts),
+        "baselines": list(settings.baselines),
+        "border_tolerance": BORDER_TOLERANCE,
+    }

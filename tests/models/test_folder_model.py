@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from eie.models.folder_model import WEIGHTS_FILE, FolderModel
+from eie.models.folder_model import FolderModel
+from eie.models.folders import WEIGHTS_FILE
 
 
 class Scale(FolderModel):

@@ -15,7 +15,7 @@ from eie.models.linear_code import (
     to_luma_chroma,
     to_rgb,
 )
-from eie.train.basis import masked_pca
+from eie.train.encoder.bases import masked_pca
 
 
 def test_luma_and_chroma_go_back_to_rgb() -> None:

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 
 import eie
-from eie.evaluate.segmentation import achievable_accuracy, boundary_recall, element_sizes
+from eie.evaluate.measures.superpixel_metrics import (
+    achievable_accuracy,
+    boundary_recall,
+    element_sizes,
+)
 from eie.models.content import EMBEDDED
 from eie.models.segmenter import TINY_WEIGHTS, load_segmenter
 

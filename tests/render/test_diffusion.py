@@ -17,7 +17,7 @@ import eie
 from eie.edit import Delete
 from eie.encode import encode
 from eie.errors import MissingModelError, UsageError
-from eie.evaluate.metrics import psnr
+from eie.evaluate.measures.similarity import psnr
 from eie.pictures import Window
 from eie.render import ClassicalDecoder, DiffusionDecoder, InpaintDecoder, render, stage, variations
 from eie.render.diffusion import guesses, known_of

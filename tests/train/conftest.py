@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eie.train.settings import LoopSettings
+from eie.train.core.settings import LoopSettings
 
 LOOP = LoopSettings(
     steps=4, warmup=1, precision="no", workers=0, log_every=1, sample_every=4, save_every=2

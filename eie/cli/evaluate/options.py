@@ -1,0 +1,245 @@
+"""Options of the evaluations, each defined here alone; defaults are those of the settings."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from eie.cli.bundles import counts, names
+from eie.cli.payload import answer, note
+from eie.errors import UsageError
+from eie.evaluate.cases.edit_case import KINDS
+from eie.evaluate.cases.pairs import PAIR_KINDS
+from eie.evaluate.core.run import Run
+from eie.evaluate.settings import ReconstructionSettings
+
+if TYPE_CHECKING:
+    from eie.evaluate.reports.results import Results
+
+WIDE = 200
+"""Columns of a table that no terminal limits."""
+
+Decoders = Annotated[
+    str | None,
+    typer.Option(
+        "--decoder",
+        metavar="NAME,...",
+        help="Decoders to judge, as in eie render, or none.",
+        callback=names,
+    ),
+]
+
+Baselines = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,...", help="What is compared with, or none; see above.", callback=names
+    ),
+]
+
+Counts = Annotated[
+    str | None,
+    typer.Option(
+        "--counts",
+        "--elements",
+        metavar="N,...",
+        help="Elements asked for; several numbers give a row each, and curves in the report.",
+        callback=counts,
+    ),
+]
+
+Size = Annotated[
+    int | None,
+    typer.Option(
+        metavar="PX",
+        min=32,
+        help="Short side of photos to reconstruct, longest side of photos to edit.",
+    ),
+]
+
+Denoising = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Of decoders that denoise.", show_default="their own"),
+]
+
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=0,
+        help="Of everything random.",
+        show_default=str(ReconstructionSettings.seed),
+    ),
+]
+
+Photos = Annotated[Path, typer.Option(metavar="DIR", help="Photos to reconstruct.")]
+
+Scenes = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Photos that objects are pasted on.")
+]
+
+Objects = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Cut-out objects with an alpha channel.")
+]
+
+Pairs = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Instead of both: real photos NAME_1.jpg and NAME_2.jpg of one scene, in which an "
+        "object was moved or taken away, and NAME_1_mask.png, NAME_2_mask.png, white on it.",
+    ),
+]
+
+Kinds = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,...",
+        help="Edits to judge.",
+        show_default=f"{','.join(KINDS)}; {','.join(PAIR_KINDS)} of pairs",
+        callback=names,
+    ),
+]
+
+ScenesEvery = Annotated[
+    int | None,
+    typer.Option(metavar="K", min=1, help="Only every K-th scene, as --every of photos."),
+]
+
+ObjectsEvery = Annotated[
+    int | None,
+    typer.Option(metavar="K", min=1, help="Only every K-th object, as --every of photos."),
+]
+
+Every = Annotated[
+    int | None,
+    typer.Option(
+        metavar="K",
+        min=1,
+        help="Only every K-th file, from the first: those that a training on FOLDER:K leaves out.",
+    ),
+]
+
+Limit = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="At most that many cases, spread evenly over all."),
+]
+
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", min=0, help="Processes; 0 for this one.", show_default=str(Run.workers)
+    ),
+]
+
+StoreFolder = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder that keeps every finished case: the same command goes on where it stopped.",
+        show_default="results/ in the report's folder",
+    ),
+]
+
+ReportFolder = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder for a report page, index.html: tables, plots, and the pictures of the best, "
+        "median and worst cases.",
+    ),
+]
+
+Json = Annotated[
+    bool | None, typer.Option("--json", help="Write the results to standard output as JSON.")
+]
+
+Csv = Annotated[
+    bool | None,
+    typer.Option(
+        "--csv",
+        help="Write the results to standard output as CSV: a row for each case and method, and one "
+        "with the case '*' for the means, '*KIND' for those of a kind of case.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where the results of an evaluation go."""
+
+    run: Run
+    report: Path | None
+    format: str | None
+
+    def check_plots(self) -> None:
+        """Find out before the work whether a report's plots can be made.
+
+        Raises:
+            MissingModelError: matplotlib is not installed.
+        """
+        from eie.evaluate.reports.plots import check_plots
+
+        if self.report is not None:
+            check_plots()
+
+    def hand_out(self, results: Results) -> None:
+        """Show the table and the notes, write the report, and JSON or CSV to standard output."""
+        from rich.console import Console
+
+        from eie.evaluate.reports.page import write_report
+
+        if sys.stderr is not None:
+            # Into a file, the table goes at the width it needs.
+            console = Console(stderr=True, width=None if sys.stderr.isatty() else WIDE)
+            console.print(results.table())
+            kinds = results.by_group()
+            for alone in kinds.values() if len(kinds) > 1 else ():
+                console.print(alone.table())
+        for line in (*results.notes, *results.incomplete()):
+            note(f"note: {line}")
+        if self.report is not None:
+            note(f"report: {write_report(self.report, results)}")
+        if self.format == "json":
+            answer(results.to_json().removesuffix("\n"))
+        elif self.format == "csv":
+            answer(results.to_csv().removesuffix("\n"))
+
+
+class OutputOptions:
+    """The options that every evaluation has, gathered to its :class:`Output`.
+
+    Args:
+        every: whether it takes a folder's photos one by one.
+    """
+
+    def __init__(self, *, every: bool = True) -> None:
+        self.options: Mapping[str, Any] = {
+            **({"every": Every} if every else {}),
+            "limit": Limit,
+            "workers": Workers,
+            "store": StoreFolder,
+            "report": ReportFolder,
+            "json": Json,
+            "csv": Csv,
+        }
+
+    def gather(self, options: Mapping[str, Any], context: typer.Context) -> Output:
+        if options.get("json") and options.get("csv"):
+            raise UsageError("--json and --csv go to the same standard output", hint="choose one")
+        report = options.get("report")
+        store = options.get("store", None if report is None else report / "results")
+        taken = {name: options[name] for name in ("every", "limit", "workers") if name in options}
+        run = Run(store=store, pictures=store is not None, command=_command_line(context), **taken)
+        return Output(run, report, next((f for f in ("json", "csv") if options.get(f)), None))
+
+
+def _command_line(context: typer.Context) -> str:
+    """The command as typed, to be repeated."""
+    words = context.find_root().obj
+    return context.command_path if words is None else shlex.join(["eie", *words])

@@ -1,0 +1,1 @@
+"""What eie is compared with."""

@@ -1,0 +1,133 @@
+"""Human segmentations beside photos: label PNGs, and the original files of BSDS500.
+
+| photo                | its segmentations                                         |
+|----------------------|-----------------------------------------------------------|
+| `DIR/ID.jpg`         | `DIR/ID.gtK.png`, one a person, K = 0..                   |
+| `DIR/ID.jpg`         | `DIR/ID.mat`, `groundTruth` as in BSDS500, all people     |
+| `images/val/ID.jpg`  | `groundTruth/val/ID.mat`, the layout in which BSDS comes  |
+
+Both kinds may also lie in a folder of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from eie.errors import BadInputError
+from eie.evaluate.core.case_result import Labels
+from eie.files import labels as label_files
+from eie.files.folders import SEGMENTATION_NAME, ImageFile
+
+
+@dataclass(frozen=True)
+class AnnotatedPhoto:
+    """A photo and the files that hold what people saw in it."""
+
+    path: Path
+    truths: tuple[Path, ...]
+
+
+def annotated_photos(
+    files: Sequence[ImageFile], truth: Path | None = None
+) -> tuple[list[AnnotatedPhoto], int]:
+    """Photos with their segmentations, and the number of photos that have none.
+
+    Args:
+        truth: the folder of the segmentations; None for those of the table above.
+
+    Raises:
+        BadInputError: no such folder, or no photo has a segmentation.
+    """
+    if truth is not None and not truth.is_dir():
+        raise BadInputError("no such folder", where=str(truth))
+    found = [AnnotatedPhoto(file.path, truths_of(file, truth)) for file in files]
+    annotated = [photo for photo in found if photo.truths]
+    if not annotated:
+        raise BadInputError(
+            "no photo in it has a human segmentation",
+            where=str(files[0].path.parent),
+            hint="expected ID.gtK.png or ID.mat for ID.jpg, beside it or in --truth DIR",
+        )
+    return annotated, len(found) - len(annotated)
+
+
+def read_labels(photo: AnnotatedPhoto, size: tuple[int, int]) -> list[Labels]:
+    """(H, W) label maps from 0, one of each person.
+
+    Args:
+        size: (H, W) of the photo.
+
+    Raises:
+        BadInputError: a file cannot be read, is no segmentation, or of another size.
+    """
+    found: list[Labels] = []
+    for path in photo.truths:
+        for labels in _read(path):
+            if labels.shape != size:
+                raise BadInputError(
+                    f"a segmentation of {labels.shape} pixels for a photo of {size}",
+                    where=str(path),
+                )
+            found.append(labels)
+    return found
+
+
+def truths_of(file: ImageFile, truth: Path | None = None) -> tuple[Path, ...]:
+    """The segmentations of a photo, where :func:`annotated_photos` looks for them."""
+    name = f"{file.path.stem}.mat"
+    if truth is not None:
+        pngs = [
+            path
+            for path in sorted(truth.glob("*.gt*.png"))
+            if (match := SEGMENTATION_NAME.fullmatch(path.name))
+            and match["photo"] == file.path.stem
+        ]
+        return tuple(pngs) or _existing(truth / name)
+    folder = file.path.parent
+    return (
+        file.segmentations
+        or _existing(folder / name)
+        or _existing(folder.parent.parent / "groundTruth" / folder.name / name)
+    )
+
+
+def _existing(path: Path) -> tuple[Path, ...]:
+    return (path,) if path.is_file() else ()
+
+
+def _read(path: Path) -> list[Labels]:
+    return _read_mat(path) if path.suffix == ".mat" else [_read_png(path)]
+
+
+def _read_png(path: Path) -> Labels:
+    return _checked(label_files.read_labels(path), path)
+
+
+def _read_mat(path: Path) -> list[Labels]:
+    """`groundTruth{1, k}.Segmentation` of every person k."""
+    from scipy.io import loadmat
+
+    try:
+        people = loadmat(path)["groundTruth"]
+        return [_checked(people[0, k]["Segmentation"][0, 0], path) for k in range(people.shape[1])]
+    except BadInputError:
+        raise
+    except Exception as error:  # damaged files raise all sorts
+        raise BadInputError(
+            f"holds no groundTruth of BSDS500: {type(error).__name__}: {error}", where=str(path)
+        ) from error
+
+
+def _checked(labels: np.ndarray, path: Path) -> Labels:
+    if labels.ndim != 2 or labels.dtype.kind not in "bui" or labels.size == 0:
+        raise BadInputError(
+            f"a label map has shape (height, width) and whole numbers, not {labels.shape} "
+            f"{labels.dtype}",
+            where=str(path),
+        )
+    # Small numbers from 0, whatever the file counts by.
+    return np.unique(labels, return_inverse=True)[1].reshape(labels.shape).astype(np.int32)

@@ -1,0 +1,1 @@
+"""What comes out: means in tables, JSON, CSV, plots, a page."""

@@ -1,0 +1,1 @@
+"""Networks, the segmenters and element models made of them, and where their weights come from."""

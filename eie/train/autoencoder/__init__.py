@@ -1,0 +1,1 @@
+"""The latent autoencoder of the tiny diffusion decoder."""

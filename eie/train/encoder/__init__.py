@@ -1,0 +1,1 @@
+"""Stage 1: content encoder and light decoder (paper §3.2)."""

@@ -1,0 +1,1 @@
+"""The object head of a segmenter: what clicks stand for."""
