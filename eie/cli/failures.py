@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import typer
 
 from eie.cli.payload import note
-from eie.errors import BadInputError, EieError, ResourceError, UsageError
+from eie.errors import BadInputError, EieError, MissingModelError, ResourceError, UsageError
 from eie.notes import Note
 
 BUG = 1
@@ -76,6 +76,10 @@ def explain(error: Exception) -> tuple[str, int]:
         return f"{error.filename}: cannot be opened: {error.strerror}", BadInputError.exit_code
     if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
         return "a name holds bytes that are no UTF-8 (rename the file)", UsageError.exit_code
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("eie"):
+        package = error.name.split(".")[0].replace("_", "-")
+        missing = f"this needs {package}, which is not installed (pip install {package})"
+        return missing, MissingModelError.exit_code
     what = " ".join(f"{type(error).__name__}: {error}".split())
     return f"this is a bug, please report it: {what} (EIE_TRACEBACK=1 shows where)", BUG
 
