@@ -6,7 +6,6 @@ import sys
 
 import numpy as np
 import pytest
-from eie.evaluate.metrics import psnr
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
@@ -17,6 +16,7 @@ import eie
 from eie.edit import Copy, Flip, Move, Rotate, Scale
 from eie.elements import ElementSet
 from eie.encode import encode
+from eie.evaluate.measures.similarity import psnr
 from eie.pictures import dilated
 from eie.render import render
 from eie.render.layers import TILE, layers_of, paint
