@@ -21,6 +21,7 @@ from eie.cli import decompose, edit, encode, evaluate, info, models, render, sho
 from eie.cli.failures import explain, quiet_libraries, traceback_wanted
 from eie.cli.payload import note
 from eie.cli.retired import RetiringCommand
+from eie.models.devices import keep_freed_memory
 
 app = typer.Typer(
     name="eie",
@@ -86,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     _print_anywhere()
     gc.set_threshold(*_GARBAGE)
+    keep_freed_memory()  # a tenth of a decomposition went into getting it anew
     atexit.register(gc.freeze)  # nor is there anything to find in a second's look at the end
     try:
         with nullcontext() if traceback_wanted(arguments) else quiet_libraries():
