@@ -398,18 +398,16 @@ def _validate_source(source: Source, where: str) -> None:
         )
     if not 1 <= count <= MAX_ELEMENTS:
         raise BadInputError(f"{count} patches, allowed are 1 to {MAX_ELEMENTS}", where=where)
-    used = np.bincount(label_map.ravel(), minlength=count)
-    if len(used) > count:
+    if (most := int(label_map.max())) >= count:
+        raise BadInputError(f"label {most} but only {count} patches", where=f"{where}/label_map")
+    boxes = patch_boxes(label_map, count)
+    if not (used := boxes[:, 2] > 0).all():
         raise BadInputError(
-            f"label {len(used) - 1} but only {count} patches", where=f"{where}/label_map"
-        )
-    if not used.all():
-        raise BadInputError(
-            f"patch {int(np.argmin(used > 0))} has no pixels", where=f"{where}/label_map"
+            f"patch {int(np.argmin(used))} has no pixels", where=f"{where}/label_map"
         )
     if not np.isfinite(source.home_box).all():
         raise BadInputError("a box is not finite", where=f"{where}/home_box")
-    if not np.array_equal(source.home_box, patch_boxes(label_map, count)):
+    if not np.array_equal(source.home_box, boxes):
         raise BadInputError("boxes do not fit the label map", where=f"{where}/home_box")
     pixels = source.pixels
     if pixels is not None and (

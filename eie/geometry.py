@@ -38,6 +38,10 @@ TOGETHER = 1e-4
 """Pixels up to which two transforms carry an element to the same place."""
 
 
+STRIP = 1 << 22
+"""Pixels of a label map that are looked at at a time; bounds memory."""
+
+
 def patch_boxes(label_map: NDArray[np.integer], count: int) -> Boxes:
     """Tight boxes of the patches 0..count-1 of a label map.
 
@@ -49,9 +53,17 @@ def patch_boxes(label_map: NDArray[np.integer], count: int) -> Boxes:
         (P, 4) float64 boxes in pixels of the label map; a patch without pixels gets zeros.
     """
     height, width = label_map.shape
-    columns = _extents(label_map, count, np.arange(width), axis=1)
-    rows = _extents(label_map, count, np.arange(height)[:, None], axis=0)
-    left, right, top, bottom = *columns, *rows
+    ends = np.tile(np.array([np.iinfo(np.int64).max, -1] * 2), (count, 1))  # (P, 4)
+    strip = max(1, STRIP // width)
+    for start in range(0, height, strip):
+        some = label_map[start : start + strip]
+        columns = _extents(some, count, np.arange(width), axis=1)
+        rows = _extents(some, count, np.arange(start, start + len(some))[:, None], axis=0)
+        found = np.stack([*columns, *rows], axis=1)
+        np.minimum(ends[:, ::2], found[:, ::2], out=ends[:, ::2])
+        np.maximum(ends[:, 1::2], found[:, 1::2], out=ends[:, 1::2])
+    ends[ends[:, 1] < 0] = (0, -1, 0, -1)
+    left, right, top, bottom = ends.T
     empty = right < left
     boxes = np.stack(
         [(left + right + 1) / 2, (top + bottom + 1) / 2, right + 1 - left, bottom + 1 - top], axis=1
@@ -80,7 +92,6 @@ def _extents(
     high = np.full(count, -1, dtype=np.int64)
     np.minimum.at(low, label_map[starts], where[starts])
     np.maximum.at(high, label_map[ends], where[ends])
-    low[high < 0] = 0
     return low, high
 
 

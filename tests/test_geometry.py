@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eie import geometry
 from eie.geometry import (
     TOGETHER,
     box_corners,
@@ -133,3 +134,22 @@ def test_elements_carried_as_one_share_a_transform(angle: float, shear: float, s
     if not own[0].upright:
         assert len(set(found[:-1])) == 1
     assert found[-1] == elsewhere != found[0]
+
+
+@pytest.mark.parametrize("strip", [1, 7, 40, 10_000])
+def test_boxes_of_patches_do_not_depend_on_how_much_is_seen_at_a_time(
+    strip: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(geometry, "STRIP", strip)
+    label_map = np.random.default_rng(0).integers(0, 9, (31, 13))
+    label_map[:, 5:] += 12
+    boxes = geometry.patch_boxes(label_map, 24)
+    for patch in range(24):
+        rows, columns = np.nonzero(label_map == patch)
+        if not len(rows):
+            assert not boxes[patch].any()
+            continue
+        low, high = (columns.min(), rows.min()), (columns.max() + 1, rows.max() + 1)
+        np.testing.assert_array_equal(
+            boxes[patch], [*np.add(low, high) / 2, *np.subtract(high, low)]
+        )
