@@ -334,8 +334,8 @@ def members(labels: NDArray[np.integer], count: int, logits: MaskLogits, step: i
 
     missed = np.flatnonzero(np.bincount(element, minlength=count) == 0)
     if len(missed):
-        _, first = np.unique(labels, return_index=True)
-        row, column = np.divmod(first[missed], labels.shape[1])
+        first = [int(np.argmax(labels == element)) for element in missed]  # few, if any
+        row, column = np.divmod(first, labels.shape[1])
         near = nearest_row[row] // step * width + nearest_column[column] // step
         element, cell = np.append(element, missed), np.append(cell, near)
     order = np.argsort(element, kind="stable")

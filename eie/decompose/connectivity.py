@@ -46,8 +46,7 @@ def connect(
         (H, W) int32 label map in which every value 0..K-1 is one 4-connected piece, and (K,) the
         label that each had in `labels`, increasing.
     """
-    pieces = _pieces(labels)  # (H, W)
-    first, area = _first_pixel_and_area(pieces)  # (P,), (P,)
+    pieces, first, area = _pieces(labels)  # (H, W), (P,), (P,)
     name = labels.ravel()[first].astype(np.intp)  # (P,) the label that a piece carries
     graph = _Graph(*_borders(pieces), count=len(area))
 
@@ -69,11 +68,14 @@ def connect(
     return number[home][pieces], name[owners]
 
 
-def _pieces(labels: NDArray[np.integer]) -> NDArray[np.int32]:
-    """(H, W) int32: the 4-connected pieces of equal labels, numbered from 0 in reading order.
+def _pieces(labels: NDArray[np.integer]) -> tuple[NDArray[np.int32], IntArray, IntArray]:
+    """The 4-connected pieces of equal labels, numbered from 0 in reading order.
 
     Rows are runs of equal labels, and runs that touch are one piece: there are far fewer runs than
     pixels.
+
+    Returns:
+        (H, W) int32, the piece of every pixel; (P,) each piece's first pixel; and (P,) its pixels.
     """
     starts = np.ones(labels.shape, dtype=bool)
     starts[:, 1:] = labels[:, 1:] != labels[:, :-1]
@@ -84,8 +86,11 @@ def _pieces(labels: NDArray[np.integer]) -> NDArray[np.int32]:
     joins[:, 1:] &= starts[1:, 1:] | starts[:-1, 1:] | ~joins[:, :-1]
     above, below = run[:-1][joins], run[1:][joins]
     first = _first_connected(count, above, below)  # (runs,)
-    number = np.cumsum(first == np.arange(count), dtype=np.int32) - 1  # (runs,)
-    return number[first][run]
+    leads = first == np.arange(count)  # (runs,)
+    piece = (np.cumsum(leads, dtype=np.int32) - 1)[first]  # (runs,)
+    begin = np.flatnonzero(starts)  # (runs,)
+    area = np.bincount(piece, weights=np.diff(begin, append=labels.size)).astype(np.intp)  # (P,)
+    return piece[run], begin[leads], area
 
 
 def _first_connected(count: int, a: IntArray, b: IntArray) -> IntArray:
@@ -135,14 +140,6 @@ def _pairs(start: IntArray, end: IntArray, length: IntArray) -> tuple[IntArray, 
     pairs, where = np.unique(start * base + end, return_inverse=True)
     total = np.bincount(where, weights=length, minlength=len(pairs)).astype(np.intp)
     return pairs // base, pairs % base, total
-
-
-def _first_pixel_and_area(pieces: NDArray[np.int32]) -> tuple[IntArray, IntArray]:
-    flat = pieces.ravel()
-    area = np.bincount(flat)
-    first = np.empty(len(area), dtype=np.intp)
-    first[flat[::-1]] = np.arange(flat.size - 1, -1, -1)  # the last writer is the first pixel
-    return first, area
 
 
 def _chosen_pieces(
