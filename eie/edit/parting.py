@@ -4,9 +4,9 @@
 
 The set stays the same picture, cut finer: every element that shows a parted patch, in the table and
 in every state of the history, becomes two, one in and one out of the mask. The one outside keeps
-the id. So undoing an edit brings back what was seen before it, and leaves elements parted. (Where
-edited elements of one z-order overlap, the one with the higher id is nearer: there a new part comes
-to the front.)
+the id. So undoing an edit brings back what was seen before it, and leaves elements parted. Among
+edited elements of one z-order the one with the higher id is nearer; where a new part would thereby
+come to the front, they get a z-order each.
 
 What is in the mask and what is out of it are two things: elements have no affinity across its
 border. Rendering takes that for a border that is known (:mod:`eie.render.anchored`).
@@ -220,15 +220,40 @@ def _finer_table(
     patches = list(zip(shown.source.tolist(), shown.patch.tolist(), strict=True))
     parts = [(source, int(children[source][patch])) for source, patch in patches]
     home = _homes(before, patches)
+    z = _told_orders(replace(before, table=table), rows)  # (N,)
     parents = table.set(rows, box=_box_of_part(shown, home, _homes(after, patches)))
+    parents = parents.set(np.arange(len(table)), z=z)
     return parents.append(
         replace(
             shown,
             id=np.array([ids[element] for element in shown.id.tolist()], dtype=np.int32),
             patch=np.array([patch for _, patch in parts], dtype=np.int32),
+            z=z[rows],
             box=_box_of_part(shown, home, _homes(after, parts)),
         )
     )
+
+
+def _told_orders(elements: ElementSet, rows: Rows) -> NDArray[np.int32]:
+    """(N,) z-orders by which the elements are painted as they are, also if ids do not tell it.
+
+    Args:
+        rows: those that get a second part. Where such a one stands among edited elements of one
+            z-order, these get one each, and what is nearer comes after them.
+    """
+    table = elements.table
+    edited = table.visible & ~elements.untouched  # (N,)
+    added = np.zeros(len(table), dtype=np.int64)
+    for z in np.unique(table.z[rows]).tolist():
+        same = np.flatnonzero(edited & (table.z == z))
+        if len(same) < 2 or not np.isin(same, rows).any():
+            continue
+        added[same[np.argsort(table.id[same])]] += np.arange(len(same))
+        added[table.z > z] += len(same) - 1
+    orders = table.z + added
+    limits = np.iinfo(table.z.dtype)
+    told: NDArray[np.int32] = np.clip(orders, limits.min, limits.max).astype(np.int32)
+    return told
 
 
 def _homes(elements: ElementSet, patches: Sequence[Patch]) -> Boxes:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
@@ -96,6 +96,10 @@ edits = st.lists(
 
 
 @given(edits, masks)
+@example(
+    [Scale("all", "2,1"), Copy("4-8", "60,0"), Move("all", "7,-3"), Copy("4-8", "60,0")],
+    square(0, 0, 8, 4),
+)
 @settings(deadline=None)
 def test_the_picture_stays_and_every_state_of_the_history(
     quilt: ElementSet, operations: Sequence[Operation], mask: Mask
