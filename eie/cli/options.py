@@ -89,7 +89,12 @@ Metadata = Annotated[
 
 Device = Annotated[
     str | None,
-    typer.Option("--device", metavar="DEVICE", help="cpu, cuda, cuda:1, mps …"),
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        help="cpu, cuda, cuda:1, mps …; unless told, the CPU for bundled models but diffusion and "
+        "the fastest present for others.",
+    ),
 ]
 
 Model = Annotated[

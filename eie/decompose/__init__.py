@@ -56,7 +56,8 @@ def decompose(
             (:func:`eie.models.segmenter.load_segmenter`), which stays on its device.
         elements: about how many elements, 1 to 4096; small photos get fewer.
         beta: weight of nearness against affinity, ≥ 0; larger gives more even patches.
-        device: "cpu", "cuda", "cuda:N" or "mps"; None for the fastest present.
+        device: "cpu", "cuda", "cuda:N" or "mps"; None for the CPU if the segmenter is bundled, else
+            for the fastest present.
         progress: called with (queries done, all queries).
 
     Returns:

@@ -28,7 +28,7 @@ def encode(
     Args:
         elements: the set; its sources must have pixels.
         model: "tiny" (embedded), a model folder, or a hub id.
-        device: "cpu", "cuda", "mps"; None for the best there is.
+        device: "cpu", "cuda", "mps"; None for the CPU if the model is bundled, else the fastest.
 
     Raises:
         UsageError: a source has no pixels.

@@ -24,7 +24,7 @@ class LightDecoder:
     Attributes:
         model: "tiny" (embedded), a model folder, or a hub id.
         working_size: long side in pixels at which larger canvases are decoded.
-        device: "cpu", "cuda", "mps"; None for the best there is.
+        device: "cpu", "cuda", "mps"; None for the CPU if the model is bundled, else the fastest.
     """
 
     model: str | Path = "tiny"
