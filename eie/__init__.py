@@ -1,7 +1,7 @@
 """Editable image elements: take a photo apart, change the elements, get a photo back.
 
     import eie
-    from eie.edit import Delete, Move
+    from eie.editing import Delete, Move
 
     elements = eie.decompose("photo.jpg")                              # photo ⇒ ElementSet
     elements = eie.edit(elements, [Move("object@300,200", "+40,0")])   # numbers change, no pixels
@@ -17,17 +17,18 @@ The method is Mu et al., "Editable Image Elements for Controllable Synthesis", E
 
 __version__ = "0.1.0"
 
+from importlib import import_module
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-# The stages are packages of the same names as their functions. Importing a package binds its name
-# here, so the functions are bound after it, for good; torch and h5py wait until a function runs.
-from eie.decompose import decompose
-from eie.edit import edit, reset, undo
 from eie.elements import ElementSet
-from eie.encode import encode
 from eie.errors import EieError
-from eie.render import render
+
+if TYPE_CHECKING:
+    from eie.decomposition import decompose
+    from eie.editing import edit, reset, undo
+    from eie.encoding import encode
+    from eie.rendering import render
 
 __all__ = [
     "EieError",
@@ -42,6 +43,27 @@ __all__ = [
     "save",
     "undo",
 ]
+
+
+_STAGES = {
+    "decompose": "eie.decomposition",
+    "edit": "eie.editing",
+    "encode": "eie.encoding",
+    "render": "eie.rendering",
+    "reset": "eie.editing",
+    "undo": "eie.editing",
+}
+"""Where functions are that are imported when somebody asks for them: no command needs all."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _STAGES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_STAGES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_STAGES})
 
 
 def load(source: Path | str | bytes | BinaryIO, *, origin: str | None = None) -> ElementSet:

@@ -3,8 +3,9 @@
 import sys
 from pathlib import Path
 
-import eie
 from eie.edit import Copy, Scale
+
+import eie
 
 PHOTOS = Path(__file__).parent
 

@@ -17,14 +17,27 @@ from typing import Annotated
 import typer
 
 import eie
-from eie.cli import decompose, edit, encode, evaluate, info, models, render, show, train, validate
 from eie.cli.failures import explain, quiet_libraries, traceback_wanted
+from eie.cli.lazy import lazy_group
 from eie.cli.payload import note
-from eie.cli.retired import RetiringCommand
 from eie.models.devices import keep_freed_memory
+
+COMMANDS = (
+    "decompose",
+    "encode",
+    "edit",
+    "render",
+    "show",
+    "info",
+    "validate",
+    "train",
+    "evaluate",
+    "models",
+)
 
 app = typer.Typer(
     name="eie",
+    cls=lazy_group(__name__, *COMMANDS),
     add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -51,18 +64,6 @@ def eie_command(
         sys.stdout.write(f"eie {eie.__version__}\n")
     elif context.invoked_subcommand is None:
         sys.stdout.write(context.get_help() + "\n")
-
-
-app.command(name="decompose", cls=RetiringCommand)(decompose.command)
-app.command(name="encode")(encode.command)
-app.command(name="edit", cls=edit.EditCommand)(edit.command)
-app.command(name="render", cls=RetiringCommand)(render.command)
-app.command(name="show")(show.command)
-app.command(name="info")(info.command)
-app.command(name="validate")(validate.command)
-app.add_typer(train.app, name="train")
-app.add_typer(evaluate.app, name="evaluate")
-app.add_typer(models.app, name="models")
 
 
 _GARBAGE = (20_000, 50, 50)

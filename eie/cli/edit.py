@@ -12,9 +12,9 @@ from typer.core import TyperCommand
 
 from eie.cli.options import ElementFile, OutputElements, typed
 from eie.cli.payload import change_elements, note
-from eie.edit import OPERATIONS, Group, Operation, edit, read_script, redo, undo
-from eie.edit.colours import INTENTS
-from eie.edit.selection import LAST
+from eie.editing import OPERATIONS, Group, Operation, edit, read_script, redo, undo
+from eie.editing.colours import INTENTS
+from eie.editing.selection import LAST
 from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.files.streams import open_input
@@ -261,3 +261,6 @@ def _usage(name: str) -> str:
 def _read_text(file: str) -> bytes:
     with open_input(file) as handle:
         return handle.read()
+
+
+COMMAND_CLASS = EditCommand
