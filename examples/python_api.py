@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from eie.edit import Copy, Scale
+from eie.editing import Copy, Scale
 
 import eie
 
