@@ -3,9 +3,8 @@
 import sys
 from pathlib import Path
 
-from eie.editing import Copy, Scale
-
 import eie
+from eie.editing import Copy, Scale
 
 PHOTOS = Path(__file__).parent
 

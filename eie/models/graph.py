@@ -120,6 +120,8 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]] | None:
         tensors = load_file(path)
     except (SafetensorError, OSError, TypeError, ValueError, KeyError, AttributeError):
         return None
+    if any(value.dtype.kind not in "fiub" for value in tensors.values()):
+        return None  # bfloat16, where a package that knows it happens to be imported
     for name, value in tensors.items():
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             raise MissingModelError(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import io
 import subprocess
 import sys
@@ -10,7 +11,10 @@ from pathlib import Path
 import pytest
 
 import eie
-from eie.cli import main
+from eie.cli import COMMANDS, main
+
+for name in COMMANDS:  # a module that is imported while a test has changed another keeps the change
+    importlib.import_module(f"eie.cli.{name}")
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
