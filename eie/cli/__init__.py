@@ -17,7 +17,19 @@ from typing import Annotated
 import typer
 
 import eie
-from eie.cli import decompose, edit, encode, evaluate, info, models, render, show, train, validate
+from eie.cli import (
+    decompose,
+    edit,
+    encode,
+    evaluate,
+    info,
+    models,
+    render,
+    run,
+    show,
+    train,
+    validate,
+)
 from eie.cli.failures import explain, quiet_libraries, traceback_wanted
 from eie.cli.payload import note
 from eie.cli.retired import RetiringCommand
@@ -56,6 +68,7 @@ app.command(name="decompose", cls=RetiringCommand)(decompose.command)
 app.command(name="encode")(encode.command)
 app.command(name="edit", cls=edit.EditCommand)(edit.command)
 app.command(name="render", cls=RetiringCommand)(render.command)
+app.command(name="run")(run.command)
 app.command(name="show")(show.command)
 app.command(name="info")(info.command)
 app.command(name="validate")(validate.command)
