@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import eie
 from eie.batch.inputs import Item, Shard, items_of, refuse_clashes
@@ -25,10 +26,12 @@ from eie.batch.manifest import (
     rewrite,
     sha256,
 )
-from eie.batch.pool import Outcome, run_tasks
 from eie.errors import BadInputError, UsageError
 from eie.files.atomic import check_folder, temporary_of, write_atomically
 from eie.files.locking import exclusive
+
+if TYPE_CHECKING:
+    from eie.batch.pool import Outcome
 
 SKIPPED = "skipped"
 """What an input is called that was done before."""
@@ -126,6 +129,8 @@ def run_job(
     Raises:
         EieError: nothing can be done at all, as without a model.
     """
+    from eie.batch.pool import run_tasks  # commands start sooner without
+
     if workers < 1:
         raise UsageError(f"{workers} workers", hint="1 or more")
     mine = shard.of(items)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eie.cli.payload import note
-from eie.errors import UsageError
+from eie.cli.payload import ELEMENT_FILES, PICTURES, note
+from eie.errors import BadInputError, UsageError
+from eie.files.streams import STREAM
 
 if TYPE_CHECKING:
     from eie.batch import Job, Report, Step
@@ -63,21 +64,28 @@ def refuse_many_options(**options: Any) -> None:
             )
 
 
-def folder_for(output: str | None, noun: str) -> Path:
+def folder_for(names: Sequence[str], output: str | None, noun: str) -> Path:
     """The folder that many outputs go to.
 
     Raises:
-        UsageError: none is named, or what is named is a stream.
+        UsageError: none is named, or what is named is a stream or like a file.
+        BadInputError: the same where the only input is a folder, which is no file.
     """
-    if output is None or output == "-":
-        raise UsageError(f"several {noun} need a folder for what is made", hint="name it with -o")
-    return Path(output)
+    suffix = "" if output is None else Path(output).suffix.lower()
+    named = suffix in (*PICTURES, *ELEMENT_FILES[1:]) and not Path(output or "").is_dir()
+    if output is not None and output != STREAM and not named:
+        return Path(output)
+    hint = "name it with -o"
+    if len(names) == 1 and Path(names[0]).is_dir():
+        message = "is a folder, and what is made of its files goes to a folder"
+        raise BadInputError(message, where=names[0], hint=hint)
+    raise UsageError(f"several {noun} need a folder for what is made", hint=hint)
 
 
 def work_through(
     job: Job,
     names: Sequence[str],
-    output: Path,
+    output: str | None,
     noun: str,
     *,
     workers: int | None,
@@ -87,16 +95,19 @@ def work_through(
     """Do a job on many inputs, tell of it, and leave with the exit code of the failures, if any."""
     from eie.batch import Report, Shard, plan, run_job
 
+    if STREAM in names:
+        raise UsageError("standard input is one file, not one of several", hint="leave out '-'")
+    folder = folder_for(names, output, noun)
     part = Shard() if shard is None else Shard.parse(shard)
-    items = plan(job, names, output, recursive=recursive)
+    items = plan(job, names, folder, recursive=recursive)
     report, shown = Report(), _Progress(noun)
     steps = run_job(
         job,
         items,
-        output,
+        folder,
         workers=workers or 1,
         shard=part,
-        waiting=lambda: note(f"{output}: waiting for another run that writes there"),
+        waiting=lambda: note(f"{folder}: waiting for another run that writes there"),
     )
     try:
         for step in steps:
@@ -111,7 +122,7 @@ def work_through(
         shown.clear()
     note(f"{_summary(report, noun)} in {_duration(shown.seconds)}{shown.rate}")
     if report.code:
-        note(f'{output}: the lines with "failed" in its manifest tell which, and why')
+        note(f'{folder}: the lines with "failed" in its manifest tell which, and why')
         raise typer.Exit(report.code)
 
 

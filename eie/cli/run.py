@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -54,7 +53,7 @@ def command(
     work_through(
         RunRecipe(read_recipe(recipe)),
         photos,
-        Path(output),
+        output,
         "photos",
         workers=workers,
         recursive=recursive,

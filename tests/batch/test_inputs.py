@@ -71,7 +71,7 @@ def test_two_inputs_of_one_output_are_refused() -> None:
 def test_shards_are_all_and_apart() -> None:
     items = [Item(Path(str(n)), Path(str(n))) for n in range(10)]
     parts = [Shard.parse(f"{k}/3").of(items) for k in (1, 2, 3)]
-    assert sorted(sum(parts, []), key=items.index) == items
+    assert sorted((item for part in parts for item in part), key=items.index) == items
     for text in ("0/3", "4/3", "3", "a/b", "1/2/3", "-1/3"):
         with pytest.raises(UsageError, match="shard"):
             Shard.parse(text)
