@@ -14,12 +14,14 @@ manifest    what became of each, by which a run goes on
 from __future__ import annotations
 
 from eie.batch.inputs import Item, Shard, is_several, items_of
-from eie.batch.jobs import Decompose, Job, Render, RunRecipe
+from eie.batch.jobs import Decompose, Edit, Encode, Job, Render, RunRecipe
 from eie.batch.recipe import Recipe, parse_recipe, read_recipe
 from eie.batch.run import Report, Step, plan, run_job
 
 __all__ = [
     "Decompose",
+    "Edit",
+    "Encode",
     "Item",
     "Job",
     "Recipe",

@@ -149,6 +149,79 @@ class Decompose:
         return [eie.dump(made)]
 
 
+class _Change:
+    """What jobs have in common that make an element file of another."""
+
+    @property
+    def suffixes(self) -> frozenset[str]:
+        return ELEMENT_SUFFIXES
+
+    def outputs(self, item: Item) -> tuple[Path, ...]:
+        return (item.relative.with_suffix(".h5"),)
+
+    def prepare(self) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True)
+class Encode(_Change):
+    """An element file gets embeddings.
+
+    Attributes:
+        options: of :func:`eie.encode`.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return {"job": "encode", "options": dict(self.options)}
+
+    @property
+    def models(self) -> Sequence[str]:
+        return _named(self.options, "model")
+
+    def files(self, item: Item) -> Sequence[Path]:  # noqa: ARG002
+        return ()
+
+    def prepare(self) -> None:
+        from eie.models.content import load_patch_encoder
+
+        load_patch_encoder(**self.options)
+
+    def work(self, item: Item, content: bytes) -> list[bytes]:
+        elements = eie.load(content, origin=str(item.path))
+        return [eie.dump(eie.encode(elements, **self.options))]
+
+
+@dataclass(frozen=True)
+class Edit(_Change):
+    """An element file is edited by scripts.
+
+    Attributes:
+        scripts: one after the other; the operations of a recipe are one.
+    """
+
+    scripts: tuple[Recipe, ...]
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return {"job": "edit", "scripts": [settings_of(script) for script in self.scripts]}
+
+    @property
+    def models(self) -> Sequence[str]:
+        return ()
+
+    def files(self, item: Item) -> Sequence[Path]:
+        return [path for script in self.scripts for path in script.files_for(item)]
+
+    def work(self, item: Item, content: bytes) -> list[bytes]:
+        elements = eie.load(content, origin=str(item.path))
+        for script in self.scripts:
+            elements = eie.edit(elements, script.operations_for(item), **script.edit)
+        return [eie.dump(elements)]
+
+
 @dataclass(frozen=True)
 class Render:
     """An element file becomes a picture.

@@ -45,9 +45,9 @@ OutputElements = Annotated[
     typer.Option(
         "--output",
         "-o",
-        metavar="F.h5",
+        metavar="F.h5|DIR",
         help="Element file to write; '-' is standard output. Without it a file named as input is "
-        "changed in place, and a piped one goes to standard output.",
+        "changed in place, and a piped one goes to standard output. Of several the folder.",
     ),
 ]
 

@@ -204,8 +204,8 @@ def test_what_makes_no_sense_is_told_before_the_work(
     assert not (photos / "x").exists()
 
 
-def test_many_photos_are_decomposed_and_rendered_as_one_by_one(
-    photos: Path, run, monkeypatch: pytest.MonkeyPatch
+def test_other_commands_on_many_give_what_they_give_one_by_one(
+    photos: Path, undisturbed: Path, run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(photos)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -215,6 +215,16 @@ def test_many_photos_are_decomposed_and_rendered_as_one_by_one(
     one = run("decompose", "photos/p1.png", *slic)
     assert (photos / "elements" / "p1.h5").read_bytes() == one.out
     assert (photos / "elements" / "deep" / "p0.h5").is_file()
+    script = json.loads((photos / "recipe.json").read_text())["edit"]
+    edits = {"format": "eie-edits", "version": 1, "operations": script}
+    (photos / "edits.json").write_text(json.dumps(edits))
+    edited = run("edit", "elements", "--script", "edits.json", "-o", "edited")
+    assert edited.code == 0, edited.err
+    assert (photos / "edited" / "p1.h5").read_bytes() == content(undisturbed)["p1.h5"]
+    encoded = run("encode", "elements/p1.h5", "elements/p2.h5", "-o", "encoded")
+    assert encoded.code == 0, encoded.err
+    alone = run("encode", "elements/p1.h5", "-o", "-")
+    assert (photos / "encoded" / "p1.h5").read_bytes() == alone.out
     run("edit", "elements/p1.h5", "--delete", "3")
     drawn = run("render", "elements/*.h5", "--format", "webp", "-o", "pictures")
     assert drawn.code == 0, drawn.err
@@ -233,6 +243,8 @@ def test_many_photos_are_decomposed_and_rendered_as_one_by_one(
         ("decompose photos/p1.png - -o x", "standard input is one file"),
         ("decompose photos/p1.png --workers 2 -o x.h5", "--workers is for several inputs"),
         ("render photos/p1.png photos/p2.png --variations 2 -o x", "variations are of one file"),
+        ("edit photos/p1.png photos/p2.png --delete 3 -o x", "by --script alone"),
+        ("edit photos --delete 3 -o x", "photos: is no file, but several"),
         ("render photos/p1.png photos/p2.png --steps 2 -o x", "does not take these options"),
         ("render photos/p1.png photos/p2.png --quality 2 -o x", "PNG is lossless"),
     ],
@@ -244,3 +256,41 @@ def test_what_many_inputs_do_not_go_with_is_told(
     done = run(*line.split())
     assert (done.code, message in done.err) == (2, True), done.err
     assert not (photos / "x").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process")
+def test_ctrl_c_ends_plainly(photos: Path, undisturbed: Path) -> None:
+    line = command("photos", "--recursive", "-o", "stopped", "--workers", "2")
+    process = subprocess.Popen(
+        line, cwd=photos, start_new_session=True, stderr=subprocess.PIPE, text=True
+    )
+    manifest = photos / "stopped" / "manifest.jsonl"
+    while not (manifest.is_file() and manifest.read_bytes().count(b"\n")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "stopped, the same command goes on" in told
+    assert "Traceback" not in told
+    assert eie(photos, "photos", "--recursive", "-o", "stopped").returncode == 0
+    assert content(photos / "stopped") == content(undisturbed)
+
+
+def test_workers_stay_free_of_torch(photos: Path) -> None:
+    job = """
+import sys
+from pathlib import Path
+from eie.batch import RunRecipe, parse_recipe, plan
+from eie.batch.run import Task, _begin
+
+edit = '[{"operation": "delete", "selection": "1"}]'
+recipe = parse_recipe('{"format": "eie-recipe", "version": 1, "edit": %s}' % edit)
+[item] = plan(RunRecipe(recipe), ["photos/p1.png"], Path("torch"))
+_begin(RunRecipe(recipe), Path("torch"))(Task(item, None))
+print("torch" in sys.modules, Path("torch/p1.png").is_file())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", job], cwd=photos, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False True\n"
