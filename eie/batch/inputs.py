@@ -138,8 +138,8 @@ def _items(
     base = _fixed_part(name)
     matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]  # noqa: PTH207
     taken = [match for match in matches if _is_wanted(match, suffixes) and match.is_file()]
-    if without is not None:
-        output = os.path.realpath(without)
+    output = None if without is None else os.path.realpath(without)
+    if output is not None and _is_below(Path(output), os.path.realpath(base)):
         taken = [match for match in taken if not _is_below(match, output)]
     if not taken:
         raise BadInputError(

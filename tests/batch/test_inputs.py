@@ -41,6 +41,8 @@ def test_folders_and_patterns_keep_paths_below_them(folder: Path) -> None:
 def test_the_output_folder_is_no_input(folder: Path) -> None:
     assert relative(["photos"], recursive=True, without=Path("photos/x")) == ["a.jpg", "b.JPG"]
     assert relative(["photos/**/*.jpg"], without=Path("photos/x")) == ["a.jpg"]
+    assert relative(["photos/*.jpg"], without=Path("photos")) == ["a.jpg"]
+    assert relative(["photos/x"], without=Path("photos/x")) == ["a.jpg"]
 
 
 def test_a_name_with_brackets_is_a_file_if_there_is_one(folder: Path) -> None:
