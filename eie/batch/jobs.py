@@ -99,6 +99,8 @@ class RunRecipe:
         elements = eie.decompose(photo, **recipe.decompose)
         if recipe.encode is not None:
             elements = eie.encode(elements, **recipe.encode)
+        # Element files hold numbers less finely; by these the commands one by one would go on.
+        elements = eie.load(eie.dump(elements))
         if recipe.operations:
             elements = eie.edit(elements, recipe.operations_for(item), **recipe.edit)
         picture = _picture(
