@@ -52,7 +52,7 @@ def tiny_against_slic(rounds: int = 5) -> dict[str, float]:
     """Least time of both over a few rounds in turn, on the same 512×512 photo."""
     from skimage.segmentation import slic
 
-    from eie.decompose import decompose
+    from eie.decomposition import decompose
     from eie.models.segmenter import load_segmenter
 
     photo, segmenter = photo_of(512, 512), load_segmenter("tiny")
@@ -69,7 +69,7 @@ def vit_b_against_automatic_masks() -> dict[str, float]:
     import torch
     from segment_anything import SamAutomaticMaskGenerator, sam_model_registry
 
-    from eie.decompose import decompose
+    from eie.decomposition import decompose
     from eie.models.segmenter import load_segmenter
 
     torch.manual_seed(0)
@@ -97,7 +97,7 @@ def peak_in_new_process(segmenter: str, elements: int, megapixels: float) -> flo
 
 def peak_of(segmenter: str, elements: int, megapixels: float) -> float:
     """Peak memory of this process in megabytes after decomposing a 3:2 photo."""
-    from eie.decompose import decompose
+    from eie.decomposition import decompose
 
     height = round((megapixels * 1e6 / 1.5) ** 0.5)
     decompose(photo_of(height, height * 3 // 2), segmenter=segmenter, elements=elements)

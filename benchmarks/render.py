@@ -21,7 +21,7 @@ from skimage import data
 
 import eie
 from benchmarks import run
-from eie.edit import Delete
+from eie.editing import Delete
 from eie.files.images import Photo, write_photo
 
 SMALL, LARGE = (384, 512), (4000, 6000)

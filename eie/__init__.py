@@ -1,7 +1,7 @@
 """Editable image elements: take a photo apart, change the elements, get a photo back.
 
     import eie
-    from eie.edit import Delete, Move
+    from eie.editing import Delete, Move
 
     elements = eie.decompose("photo.jpg")                              # photo ⇒ ElementSet
     elements = eie.edit(elements, [Move("object@300,200", "+40,0")])   # numbers change, no pixels
@@ -22,12 +22,12 @@ from typing import BinaryIO
 
 # The stages are packages of the same names as their functions. Importing a package binds its name
 # here, so the functions are bound after it, for good; torch and h5py wait until a function runs.
-from eie.decompose import decompose
-from eie.edit import edit, reset, undo
+from eie.decomposition import decompose
+from eie.editing import edit, reset, undo
 from eie.elements import ElementSet
-from eie.encode import encode
+from eie.encoding import encode
 from eie.errors import EieError
-from eie.render import render
+from eie.rendering import render
 
 __all__ = [
     "EieError",

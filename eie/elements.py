@@ -5,7 +5,7 @@
 An :class:`ElementSet` holds one or more *sources* (a photo cut into patches by its label map) and a
 *table* of elements. An element shows one patch of one source in a box on the canvas; editing
 changes the table and never what a source shows, so every edit can be taken back; a mask may part
-patches (:mod:`eie.edit.parting`). Everything here is an immutable value: operations return a
+patches (:mod:`eie.editing.parting`). Everything here is an immutable value: operations return a
 changed copy (`dataclasses.replace`).
 
 Boxes are (cx, cy, w, h) in pixels; :mod:`eie.geometry` states the coordinate frame, and how boxes

@@ -277,7 +277,7 @@ def _named(options: Mapping[str, Any], name: str) -> list[str]:
 
 
 def _prepare_decompose(options: Mapping[str, Any]) -> None:
-    from eie.decompose import preloaded
+    from eie.decomposition import preloaded
 
     if "segmenter" in options or "device" in options:
         preloaded(options.get("segmenter", "tiny"), options.get("device"))

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from eie.batch.inputs import Item
-from eie.edit import OPERATIONS, Operation, read_script
-from eie.edit import script as scripts
+from eie.editing import OPERATIONS, Operation, read_script
+from eie.editing import script as scripts
 from eie.errors import BadInputError, EieError, UsageError
 
 FORMAT = "eie-recipe"
@@ -227,7 +227,7 @@ def _operations(edit: Any, where: str, folder: Path) -> tuple[list[Operation], P
 
 def _check_values(recipe: Recipe, where: str) -> None:
     """Find out before the work what no photo could be made with."""
-    from eie.edit.colours import INTENTS
+    from eie.editing.colours import INTENTS
     from eie.files.images import check_quality
 
     if recipe.format not in PICTURES:
@@ -261,7 +261,7 @@ def check_render(settings: Mapping[str, Any]) -> Any:
     Raises:
         UsageError: they cannot be.
     """
-    from eie.render import DEFAULT, DEFAULT_FREE, DILATION, EDGES, FreeDecoder, chosen_decoder
+    from eie.rendering import DEFAULT, DEFAULT_FREE, DILATION, EDGES, FreeDecoder, chosen_decoder
 
     free = settings.get("free", False)
     name = settings.get("decoder", DEFAULT_FREE if free else DEFAULT)

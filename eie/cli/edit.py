@@ -14,9 +14,9 @@ from eie.batch import Edit, Recipe, is_several
 from eie.cli.many import Recursive, ShardOption, Workers, refuse_many_options, work_through
 from eie.cli.options import ElementFiles, OutputElements, typed
 from eie.cli.payload import change_elements, note
-from eie.edit import OPERATIONS, Group, Operation, edit, read_script, redo, undo
-from eie.edit.colours import INTENTS
-from eie.edit.selection import LAST
+from eie.editing import OPERATIONS, Group, Operation, edit, read_script, redo, undo
+from eie.editing.colours import INTENTS
+from eie.editing.selection import LAST
 from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.files.streams import open_input

@@ -11,8 +11,8 @@ import typer
 
 from eie.cli.options import ElementFile
 from eie.cli.payload import answer, named_source, read_elements
-from eie.edit import script_of, select
-from eie.edit.script import told
+from eie.editing import script_of, select
+from eie.editing.script import told
 from eie.elements import ElementSet
 from eie.errors import UsageError
 

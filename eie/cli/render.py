@@ -35,15 +35,15 @@ from eie.cli.progress import working
 from eie.errors import UsageError
 from eie.files import photo_format
 from eie.files.images import check_quality
-from eie.render import (
+from eie.rendering import (
     DECODERS,
     DEFAULT,
     DEFAULT_FREE,
     DiffusionDecoder,
     variations,
 )
-from eie.render.anchored import DILATION
-from eie.render.sampling import SCHEDULERS
+from eie.rendering.anchored import DILATION
+from eie.rendering.sampling import SCHEDULERS
 
 
 def command(

@@ -71,7 +71,7 @@ def command(
       eie show photo.h5 --only object@300,200
       eie show photo.h5 --cutout object@300,200 -o cup.png
     """
-    from eie.edit import select
+    from eie.editing import select
     from eie.preview.cutout import cutout
     from eie.preview.overlay import show
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import eie
-from eie.edit import TOLERANCE, select
+from eie.editing import TOLERANCE, select
 from eie.elements import ElementSet
 from eie.errors import BadInputError, UsageError
 from eie.evaluate.baselines import grabcut
@@ -97,7 +97,7 @@ class ElementClicks:
     """Clicks as a selection: `object@a+object@b-object@c`, in the order they were made.
 
     Args:
-        tolerance: as of :func:`eie.edit.edit`.
+        tolerance: as of :func:`eie.editing.edit`.
     """
 
     elements: ElementSet

@@ -162,7 +162,7 @@ def judged(case: EditCase, settings: EditSettings) -> CaseResult:
 
 def _check(settings: EditSettings) -> None:
     """Refuse what would fail in every case, before the first one."""
-    from eie.render.anchored import check_edge
+    from eie.rendering.anchored import check_edge
 
     check_decoders(settings.chosen_decoders, free=settings.free)
     check_names("baseline", settings.chosen_baselines, BASELINES)

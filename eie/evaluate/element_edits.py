@@ -20,7 +20,7 @@ from eie.evaluate.measures.timing import Timed, timed
 from eie.evaluate.settings import EditSettings, Pick
 
 if TYPE_CHECKING:
-    from eie.render import Decoder
+    from eie.rendering import Decoder
 
 NOT_EDITED = ", not edited"
 """Behind a decoder's name: what it makes of the photo's elements when they are left alone."""
@@ -42,7 +42,7 @@ def picked(elements: ElementSet, case: EditCase, pick: Pick) -> tuple[ElementSet
 
     None are picked, and there is no group, where the mask is that of no element.
     """
-    from eie.edit import Group, edit
+    from eie.editing import Group, edit
 
     if pick == "click":
         x, y = case.click
@@ -69,7 +69,7 @@ def selected_mask(elements: ElementSet, ids: Sequence[int]) -> Mask:
 
 def edited(elements: ElementSet, ids: Sequence[int], case: EditCase) -> ElementSet:
     """The elements after the edit of a case, done to those of these ids."""
-    from eie.edit import Copy, Delete, Group, Move, Operation, Scale, edit
+    from eie.editing import Copy, Delete, Group, Move, Operation, Scale, edit
     from eie.geometry import common_box
 
     if not ids:
@@ -96,7 +96,7 @@ def rendered(
 ) -> dict[str, Timed]:
     """Method ⇒ what every decoder makes of the edit, (H, W, 3), timed with all of the rendering."""
     import eie
-    from eie.render import DECODERS
+    from eie.rendering import DECODERS
 
     # Elements parted along all that is the object's leave nothing of it beyond the mask's margin.
     dilation = case.margin if settings.select == "exact" and not settings.free else None

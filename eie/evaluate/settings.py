@@ -14,7 +14,7 @@ from eie.evaluate.core.case_result import Pixels
 from eie.evaluate.core.photos import Fit, read_rgb, resized
 
 if TYPE_CHECKING:
-    from eie.render import Edge
+    from eie.rendering import Edge
 
 BASELINES = ("pca", *CODECS)
 """What reconstructions are compared with."""
@@ -64,7 +64,7 @@ class ClickSettings:
     Attributes:
         segmenter, device: as of :func:`eie.decompose`, weights by name.
         elements: as of :func:`eie.decompose`.
-        tolerance: of objects, as of :func:`eie.edit.edit`; None for its default.
+        tolerance: of objects, as of :func:`eie.editing.edit`; None for its default.
         clicks: the most on a thing, ≥ 3.
         smallest: least area of a thing, as a share of its photo.
         baselines: names out of `CLICK_BASELINES`.
@@ -137,7 +137,7 @@ class EditSettings:
     """Which methods are judged, and how eie picks the object.
 
     Attributes:
-        decoders: names out of :data:`eie.render.DECODERS`; None for classical and light,
+        decoders: names out of :data:`eie.rendering.DECODERS`; None for classical and light,
             or with `free` for light.
         baselines: names out of :data:`eie.evaluate.baselines.inpainting.BASELINES`; None for all
             of them, or with `free` for none.

@@ -72,7 +72,7 @@ def load_content_encoder(model: str | Path = TINY, device: str | None = None) ->
 
 @dataclass(frozen=True, eq=False)
 class PatchEncoder:
-    """A content encoder as :func:`eie.encode.encode` takes it.
+    """A content encoder as :func:`eie.encoding.encode` takes it.
 
     Attributes:
         embed: (N, 4, S, S) float32 masked RGB and mask, in [0, 1] ⇒ (N, D) float32.

@@ -14,9 +14,9 @@ from eie.files.images import Photo
 from eie.geometry import Transform
 from eie.pictures import Picture, split_alpha, times
 from eie.preview.overlay import row_map
-from eie.render import Edge, render
-from eie.render.anchored import DEFAULT_EDGE, PixelsOfSources, check_edge, dilation_of
-from eie.render.layers import Layer, layers_of, paint, with_mattes
+from eie.rendering import Edge, render
+from eie.rendering.anchored import DEFAULT_EDGE, PixelsOfSources, check_edge, dilation_of
+from eie.rendering.layers import Layer, layers_of, paint, with_mattes
 
 
 def cutout(elements: ElementSet, ids: Iterable[int], *, edge: Edge = DEFAULT_EDGE) -> Photo:

@@ -21,8 +21,8 @@ from eie.files.limits import MAX_PIXELS
 from eie.geometry import corners
 from eie.pictures import Mask, Picture, split_alpha, to_channels
 from eie.preview.rulers import with_rulers
-from eie.render import render
-from eie.render.layers import Layer, hiding_patches, layers_of
+from eie.rendering import render
+from eie.rendering.layers import Layer, hiding_patches, layers_of
 
 if TYPE_CHECKING:
     from rich.segment import Segments
@@ -102,7 +102,7 @@ def show(
 def row_map(elements: ElementSet, size: tuple[int, int]) -> RowMap:
     """Which element is seen where, on the canvas sampled at (height, width) `size`.
 
-    Elements hide each other as in :mod:`eie.render.layers`.
+    Elements hide each other as in :mod:`eie.rendering.layers`.
     """
     source, table = elements.sources[0], elements.table
     ys, xs = _centres(elements.canvas.height, size[0]), _centres(elements.canvas.width, size[1])

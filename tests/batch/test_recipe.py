@@ -10,7 +10,7 @@ import pytest
 
 from eie.batch import Item, parse_recipe, read_recipe
 from eie.batch import recipe as recipes
-from eie.edit import Delete
+from eie.editing import Delete
 from eie.errors import BadInputError
 
 FORMATS = Path(__file__).parents[2] / "formats"

@@ -15,7 +15,7 @@ from PIL import Image
 import eie
 from eie.cli import main
 from eie.cli.edit import USAGE, Step, split_steps
-from eie.edit import forget_undone, select
+from eie.editing import forget_undone, select
 from eie.errors import UsageError
 from eie.files import atomic
 

@@ -14,7 +14,7 @@ from PIL import Image
 from skimage import data
 
 import eie
-from eie.edit import Delete
+from eie.editing import Delete
 from tests.random_diffusion import (
     CHANNELS,
     random_stable_diffusion_xl,

@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 from eie.errors import UsageError
 from eie.preview.cutout import cutout
-from tests.render.conftest import CHANNELS, blocks, make_set, moved, noise, with_rows
+from tests.rendering.conftest import CHANNELS, blocks, make_set, moved, noise, with_rows
 
 
 @pytest.mark.parametrize("channels", CHANNELS)

@@ -91,7 +91,7 @@ def patchmatch_cython(photo: Pixels, unknown: Mask) -> Pixels:
 def shiftmap(photo: Pixels, unknown: Mask) -> Pixels:
     """Statistics of patch offsets and graph cuts alone (He & Sun, ECCV 2012): eie's `classical`
     decoder without what it adds, elements and candidates from the border."""
-    from eie.render import ClassicalDecoder
+    from eie.rendering import ClassicalDecoder
 
     return ClassicalDecoder(border=False).fills(photo, unknown)[0]
 

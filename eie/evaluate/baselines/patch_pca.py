@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.elements import Source
-from eie.encode.patches import cut_patches
+from eie.encoding.patches import cut_patches
 from eie.evaluate.core.case_result import Pixels
 
 SIDE = 32

@@ -30,7 +30,7 @@ def check_decoders(decoders: Iterable[str], *, free: bool) -> None:
     Raises:
         UsageError: one is unknown, or cannot render from embeddings alone.
     """
-    from eie.render import DECODERS
+    from eie.rendering import DECODERS
 
     decoders = list(decoders)
     check_names("decoder", decoders, DECODERS)
@@ -44,7 +44,7 @@ def check_decoders(decoders: Iterable[str], *, free: bool) -> None:
 
 def decoder_options(name: str, offered: Mapping[str, Any]) -> dict[str, Any]:
     """Those of some options ("model", "seed" …) that a decoder has."""
-    from eie.render import DECODERS
+    from eie.rendering import DECODERS
 
     taken = inspect.signature(DECODERS[name]).parameters
     return {key: value for key, value in offered.items() if key in taken}

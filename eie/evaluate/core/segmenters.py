@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from eie.decompose import preloaded
+from eie.decomposition import preloaded
 
 if TYPE_CHECKING:
     from eie.models.segmenter import Segmenter

@@ -81,8 +81,8 @@ class DecomposedPhotos:
         return self.cache / f"{self.key(index)}.npz"
 
     def _decompose(self, index: int, path: Path) -> None:
-        from eie.decompose import decompose
-        from eie.encode.patches import cut_patches
+        from eie.decomposition import decompose
+        from eie.encoding.patches import cut_patches
 
         pixels = _working_photo(self.files[index], self.settings)
         elements = decompose(pixels, segmenter=self.segmenter, elements=self._elements(index))

@@ -176,7 +176,7 @@ def _seen(part: NDArray[np.uint8], crop: int) -> NDArray[np.uint8]:
 
 def _filled(target: NDArray[np.uint8], known: Mask) -> NDArray[np.uint8]:
     """(3, crop, crop), unknown pixels made from the known ones as rendering does."""
-    from eie.render import ClassicalDecoder
+    from eie.rendering import ClassicalDecoder
 
     photo = np.ascontiguousarray(np.moveaxis(target, 0, 2))
     return np.ascontiguousarray(np.moveaxis(ClassicalDecoder().fills(photo, ~known)[0], 2, 0))

@@ -102,7 +102,7 @@ class EncodedPhotos:
         import torch
 
         from eie.elements import Source
-        from eie.encode.patches import cut_patches
+        from eie.encoding.patches import cut_patches
 
         pixels, label_map = self._cut(index, foreign)
         source: Source = Source.from_label_map(label_map, pixels=pixels)

@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from eie.decompose import elements_by_sam
-from eie.decompose.objects import element_graph
+from eie.decomposition import elements_by_sam
+from eie.decomposition.objects import element_graph
 from eie.models.object_head import ElementGraph
 from eie.models.segmenter import Segmenter
 from eie.train.core.augmentation import FRAME, degraded, jittered_colours, paste

@@ -17,7 +17,7 @@ from eie.models.content import load_content_encoder, load_light_decoder
 from eie.models.diffusion import load_vae
 from eie.models.element_attention import ElementAttention
 from eie.models.element_model import load_element_model
-from eie.render import ClassicalDecoder
+from eie.rendering import ClassicalDecoder
 from eie.train.autoencoder.settings import AutoencoderConfig, AutoencoderSettings, PhotoCropSettings
 from eie.train.autoencoder.stage import train_autoencoder
 from eie.train.core.checkpoint import averaged_weights
@@ -136,7 +136,7 @@ def test_drawn_masks_have_about_the_size_asked_for() -> None:
 @pytest.mark.parametrize("foreign", [False, True])
 def test_photos_are_encoded_once(photos, tmp_path, foreign) -> None:
     from eie.elements import Source
-    from eie.encode.patches import cut_patches
+    from eie.encoding.patches import cut_patches
 
     data = encoded(photos, tmp_path)
     photo = data.get(0, foreign)

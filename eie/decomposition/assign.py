@@ -1,0 +1,199 @@
+"""Assigning pixels to queries: g(m) = argmax_n [s(m,n) − β·d(m,n)] (paper §3.1, eq. 1).
+
+The score of every pixel and query would be N·H·W numbers. The photo is therefore walked over in
+small tiles, and a tile looks only at queries that can win a pixel in it: interpolated logits stay
+between the least and the greatest logit around the tile, so a query whose best score there is below
+the worst score of another is out. The result is the argmax over all queries, exactly.
+
+Tiles have one size, the last ones overlapping those before, so that many are scored at a time; with
+like numbers of contenders together, little is wasted on padding.
+
+Shapes: N queries, T tiles, K contenders, tiles of th·tw pixels made from sv·su logits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.decomposition.frame import Frame
+
+IntArray = NDArray[np.intp]
+
+_ROUNDING = 1e-3  # float32 scores of two orders of summation differ by less
+
+_SCORES = 1 << 18
+"""Scores that are in work at a time: they stay in the cache."""
+
+
+def assign(
+    logits: NDArray[np.floating],
+    points: NDArray[np.float64],
+    frame: Frame,
+    beta: float,
+    *,
+    low: int | None = None,
+) -> NDArray[np.int32]:
+    """Give every pixel to the query with the highest score.
+
+    Args:
+        logits: (N, h, w) float16 or float32, mask logits s of each query as the mask decoder gives
+            them, at its resolution; rows and columns that lie in the padding may be cut off.
+        points: (N, 2) query points, (x, y) in photo pixels, pixel column j covers [j, j + 1).
+        frame: the photo's place in the model's input.
+        beta: weight of d, the Euclidean distance from pixel centre to query divided by √(H·W).
+        low: side of the decoder's whole output, if `logits` were cut; else taken from their shape.
+
+    Returns:
+        (H, W) int32, index of the winning query; the first one on a tie.
+    """
+    low = low or max(logits.shape[1:])
+    side = min(max(8, max(frame.height, frame.width) // 64), 64)
+    rows = _Axis.cut(frame.vertical(low), side)
+    columns = _Axis.cut(frame.horizontal(low), side)
+    weight = np.float32(beta / np.sqrt(frame.height * frame.width))  # per pixel of distance
+    x, y = points.T.astype(np.float32)
+
+    tile, query = _contenders(logits, x, y, weight, rows, columns)  # (S,), (S,) sorted by tile
+    count = np.bincount(tile, minlength=len(rows.support) * len(columns.support))  # (T,)
+    first = np.cumsum(count) - count
+    windows = np.lib.stride_tricks.sliding_window_view(
+        logits, (rows.reach, columns.reach), axis=(1, 2)
+    )  # (N, h - sv + 1, w - su + 1, sv, su), a view
+
+    labels = np.empty((frame.height, frame.width), dtype=np.int32)
+    order = np.argsort(count, kind="stable")
+    while len(order):
+        most = count[order[-1]]
+        some, order = np.split(order[::-1], [max(1, _SCORES // (most * rows.side * columns.side))])
+        order = order[::-1]
+        i, j = np.divmod(some, len(columns.support))  # (T,) tile rows and columns
+        # Tiles with fewer contenders repeat their last one.
+        rank = np.minimum(np.arange(most), count[some, None] - 1)
+        contender = query[first[some, None] + rank]  # (T, K)
+
+        nearby = windows[contender, rows.support[i, None], columns.support[j, None]]
+        nearby = nearby.astype(np.float32).reshape(len(some), -1, columns.reach)  # (T, K·sv, su)
+        strips = nearby @ columns.weights[j].mT  # (T, K·sv, tw)
+        strips = strips.reshape(len(some), most, rows.reach, -1)  # (T, K, sv, tw)
+        strips = strips.transpose(0, 2, 3, 1)  # (T, sv, tw, K)
+        score = rows.weights[i] @ strips.reshape(len(some), rows.reach, -1)  # (T, th, tw·K)
+
+        dy = rows.middles[i][:, :, None] - y[contender][:, None]  # (T, th, K)
+        dx = columns.middles[j][:, :, None] - x[contender][:, None]  # (T, tw, K)
+        far = np.square(dy)[:, :, None] + np.square(dx)[:, None]  # (T, th, tw, K)
+        np.sqrt(far, out=far)
+        far *= weight
+        np.subtract(score.reshape(far.shape), far, out=far)
+        winner = far.reshape(len(some), -1, most).argmax(axis=2)  # (T, th·tw)
+        owner = np.take_along_axis(contender, winner, axis=1)
+        place = rows.pixels[i][:, :, None], columns.pixels[j][:, None]
+        labels[place] = owner.reshape(far.shape[:3])
+    return labels
+
+
+def score_of_pixels(
+    logits: NDArray[np.floating],
+    points: NDArray[np.float64],
+    frame: Frame,
+    beta: float,
+    *,
+    low: int | None = None,
+) -> Callable[[IntArray, IntArray, IntArray], NDArray[np.float32]]:
+    """The score of single pixels, with the logit nearest to the pixel: arguments of :func:`assign`.
+
+    Returns:
+        A function of rows (P,), columns (P,) and queries (P,), integers, that gives (P,) scores.
+    """
+    low = low or max(logits.shape[1:])
+    nearest_row = frame.vertical(low).argmax(axis=1)  # (H,)
+    nearest_column = frame.horizontal(low).argmax(axis=1)  # (W,)
+    weight = beta / np.sqrt(frame.height * frame.width)
+
+    def score(rows: IntArray, columns: IntArray, queries: IntArray) -> NDArray[np.float32]:
+        x, y = points[queries].T
+        far = np.hypot(columns + 0.5 - x, rows + 0.5 - y)
+        near = logits[queries, nearest_row[rows], nearest_column[columns]]
+        scores: NDArray[np.float32] = (near - weight * far).astype(np.float32)
+        return scores
+
+    return score
+
+
+@dataclass(frozen=True, eq=False)
+class _Axis:
+    """The tiles along one axis.
+
+    side, reach: pixels of a tile, and logits that they are interpolated from.
+    pixels, middles: (T, side) indices and centres of each tile's pixels.
+    support: (T,) the first logit of each tile.
+    weights: (T, side, reach) that make logits pixels.
+    """
+
+    side: int
+    reach: int
+    pixels: IntArray
+    middles: NDArray[np.float32]
+    support: IntArray
+    weights: NDArray[np.float32]
+
+    @classmethod
+    def cut(cls, sampling: NDArray[np.float32], side: int) -> _Axis:
+        """Cut an axis into tiles.
+
+        sampling: (pixels, logits) weights, see :meth:`eie.decomposition.frame.Frame.vertical`.
+        """
+        size, logits = sampling.shape
+        side = min(side, size)
+        start = np.minimum(np.arange(0, size, side), size - side)
+        pixels = start[:, None] + np.arange(side)  # (T, side)
+        used = sampling[pixels].any(axis=1)  # (T, logits)
+        support = used.argmax(axis=1)
+        reach = int((logits - used[:, ::-1].argmax(axis=1) - support).max())
+        support = np.minimum(support, logits - reach)
+        weights = sampling[pixels[:, :, None], support[:, None, None] + np.arange(reach)]
+        return cls(side, reach, pixels, (pixels + 0.5).astype(np.float32), support, weights)
+
+    def distances(self, place: NDArray[np.float32]) -> tuple[Any, Any]:
+        """(N, T) least and greatest distance from places to the pixel centres of every tile."""
+        before = self.middles[:, 0] - place[:, None]
+        after = place[:, None] - self.middles[:, -1]
+        near = np.maximum(np.maximum(before, after), 0)
+        return near, np.maximum(np.abs(before), np.abs(after))
+
+
+def _contenders(
+    logits: NDArray[np.floating],
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    weight: np.float32,
+    rows: _Axis,
+    columns: _Axis,
+) -> tuple[IntArray, IntArray]:
+    """Which queries can win a pixel of which tile: (S,) tiles, ascending, and (S,) queries."""
+    near_x, far_x = (np.square(d) for d in columns.distances(x))  # (N, columns)
+    near_y, far_y = (np.square(d) for d in rows.distances(y))  # (N, rows)
+    tiles, queries = [], []
+    for row, start in enumerate(rows.support):
+        strip = np.asarray(logits[:, start : start + rows.reach], dtype=np.float32)
+        highest = _along(np.maximum, strip.max(axis=1), columns)  # (N, columns)
+        lowest = _along(np.minimum, strip.min(axis=1), columns)  # (N, columns)
+        best = highest - weight * np.sqrt(near_y[:, row, None] + near_x)
+        worst = lowest - weight * np.sqrt(far_y[:, row, None] + far_x)
+        able = best >= worst.max(axis=0) - _ROUNDING  # (N, columns)
+        column, query = np.nonzero(able.T)
+        tiles.append(row * len(columns.support) + column)
+        queries.append(query)
+    return np.concatenate(tiles), np.concatenate(queries)
+
+
+def _along(extreme: np.ufunc, values: NDArray[np.float32], columns: _Axis) -> NDArray[np.float32]:
+    """(N, w) logits ⇒ (N, T): the extreme one that each tile's pixels are interpolated from."""
+    result = values[:, columns.support]
+    for step in range(1, columns.reach):
+        extreme(result, values[:, columns.support + step], out=result)
+    return result

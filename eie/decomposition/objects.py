@@ -1,0 +1,152 @@
+"""What points on a photo's elements stand for, told by the segmenter's object head.
+
+label map, affinity, image features ⇒ a graph of elements
+graph, every element as a query     ⇒ three candidates each ⇒ ObjectMasks
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.decomposition.affinity import members
+from eie.decomposition.frame import bilinear_weights
+from eie.elements import ObjectMasks
+from eie.models.finite import finite
+from eie.models.tiny_graphs import LEVEL_STRIDES, ElementTables, TinyGraphs
+from eie.patch_graph import likeness, merging, nearness, thinned, touching_patches
+
+if TYPE_CHECKING:
+    from eie.decomposition.affinity import MaskLogits, Members
+    from eie.models.object_head import ElementGraph
+
+MOST_ELEMENTS = 512
+"""Elements up to which objects are told: time and memory grow with the square."""
+
+_CELL = 2
+"""Every so many-th mask logit is looked at: the image embedding's stride in mask logits."""
+
+_COLOURS = 3
+"""What the image encoder's features begin with."""
+
+
+def object_masks(
+    heads: Any,
+    logits: MaskLogits,
+    labels: NDArray[np.integer],
+    affinity: NDArray[np.float32],
+) -> ObjectMasks:
+    """Ask a segmenter's object heads for the candidates of every element.
+
+    Args:
+        heads: an :class:`eie.models.object_head.ObjectEnsemble` in evaluation mode, or the graphs
+            of the bundled segmenter.
+        logits: of the segmenter, with its features.
+        labels: (H, W) label map with values 0..K-1, each present.
+        affinity: (K, K), as :func:`eie.decomposition.affinity.element_affinity`.
+    """
+    if isinstance(heads, TinyGraphs):
+        chances, scores = heads.candidates(element_tables(logits, labels, affinity))
+    else:
+        graph = element_graph(logits, labels, affinity).to(heads.reduce.weight.device)
+        chances, scores = (  # (K, K, 3), (K, 3)
+            finite(told, "the segmenter's object heads").cpu().numpy()
+            for told in heads.candidates(graph)
+        )
+    return ObjectMasks.of(chances.transpose(2, 0, 1), scores.T)
+
+
+def element_graph(
+    logits: MaskLogits, labels: NDArray[np.integer], affinity: NDArray[np.float32]
+) -> ElementGraph:
+    """:func:`element_tables` in tensors."""
+    import torch
+
+    from eie.models.object_head import ElementGraph
+
+    return ElementGraph(*map(torch.from_numpy, element_tables(logits, labels, affinity)))
+
+
+def element_tables(
+    logits: MaskLogits, labels: NDArray[np.integer], affinity: NDArray[np.float32]
+) -> ElementTables:
+    """What the object heads are told of a photo's elements; see :func:`object_masks`."""
+    count = len(affinity)
+    small, _ = thinned(labels)
+    # An element that thinning misses is hardly there.
+    area = np.maximum(np.bincount(small.ravel(), minlength=count), 1) / small.size  # (K,)
+    alike, touching = likeness(affinity), touching_patches(small, count)
+    merged = np.stack([*merging(alike, area, touching), nearness(alike, touching)])  # (3, K, K)
+    inside = members(labels, count, logits, _CELL)
+    seen = _means(logits, inside)  # (K, 3 + F)
+    frame = logits.frame
+    scale = logits.low / frame.img_size / _CELL  # cells per input pixel
+    size = (frame.input_width * scale, frame.input_height * scale)
+    geometry = _geometry(inside, _cells(logits), size, labels, area, seen[:, :_COLOURS])
+    return ElementTables(
+        features=np.ascontiguousarray(seen[:, _COLOURS:]),
+        geometry=geometry,
+        affinity=affinity,
+        merged=merged.astype(np.float32),
+        touching=touching,
+    )
+
+
+def _means(logits: MaskLogits, inside: Members) -> NDArray[np.float32]:
+    """(K, C) means over the elements of all features, colours first."""
+    means = [
+        inside.means(_interpolated(level[0], stride // LEVEL_STRIDES[0], _cells(logits)))
+        for stride, level in zip(LEVEL_STRIDES, logits.features, strict=True)
+    ]
+    return np.concatenate(means, axis=1)
+
+
+def _interpolated(
+    level: NDArray[np.float32], step: int, cells: tuple[int, int]
+) -> NDArray[np.floating]:
+    """(C, h, w) ⇒ (M, C): the cells' values by bilinear interpolation of a grid `step` times as
+    coarse."""
+    vertical, horizontal = (
+        bilinear_weights(coarse, coarse * step)[:fine]  # (cells, coarse)
+        for coarse, fine in zip(level.shape[1:], cells, strict=True)
+    )
+    values = vertical @ level @ horizontal.T  # (C, rows, columns)
+    return values.reshape(len(values), -1).T
+
+
+def _geometry(
+    inside: Members,
+    cells: tuple[int, int],
+    size: tuple[float, float],
+    labels: NDArray[np.integer],
+    area: NDArray[np.float64],
+    colours: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """(K, 10), as :class:`eie.models.object_head.ElementGraph` has it.
+
+    Args:
+        inside: which cells lie in an element.
+        cells: rows and columns of the grid.
+        size: width and height of the photo in cells; the last ones reach beyond it.
+    """
+    height, width = labels.shape
+    rows, columns = cells
+    y, x = np.divmod(np.arange(rows * columns), columns)
+    at = (np.stack([x, y], axis=1) + 0.5) / size  # (rows·columns, 2)
+    centre = inside.means(at)  # (K, 2)
+    away = at[inside.cells] - np.repeat(centre, inside.counts, axis=0)  # (S, 2)
+    spread = np.sqrt(np.maximum(inside.means_of(away**2), 1e-9))  # (K, 2)
+    edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    rim = np.bincount(edge, minlength=len(area)) / len(edge)  # (K,)
+    aspect = np.full(len(area), math.log(width / height))
+    table = np.column_stack([centre, spread, area, rim, aspect, colours])
+    return table.astype(np.float32)
+
+
+def _cells(logits: MaskLogits) -> tuple[int, int]:
+    """Rows and columns of the grid of every so many-th mask logit."""
+    height, width = (-(-size // _CELL) for size in logits.values.shape[1:])
+    return height, width

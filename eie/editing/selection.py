@@ -1,0 +1,606 @@
+"""Selections: which elements an operation acts on.
+
+    selection = term { ("+" | "-") term | ":" modifier }       from left to right
+    term      = ids | "all" | "@" point | "object@" point [ "~" tolerance | ":part" | ":whole" ]
+              | "object@" point "," point | "box:" point "," point | "mask:" file | "group:" name
+    modifier  = "grow" [ "=" n ] | "shrink" [ "=" n ] | "smooth" [ "=" n ] | "fill"
+    ids       = id [ "-" id ] { "," id [ "-" id ] }
+    point     = x "," y                            pixels of the canvas, or `%` of it
+
+- `12`, `3,7,20-25`: elements by id. A `-` between two numbers without blanks is a range; it takes
+  the elements that exist in it, and its ends must exist. `20-25 - 22` takes 22 away again.
+- `@x,y`: the front-most element at that place, as the elements lie at the moment.
+- `object@x,y`: the object that this element belongs to: what the segmenter takes it for most
+  likely. `:part` behind it is the smallest and `:whole` the largest of the three things that it may
+  be taken for; `~0.2` and `~0.8` say the same by a tolerance (:mod:`eie.editing.objects`). In a file
+  that tells no objects, it is grown by element affinity over patches that touch in the photo, as
+  far as the tolerance lets it (:func:`eie.editing.growth.grow`).
+  Objects that are joined and cut off are asked for together: `object@a + object@b - object@c` says
+  that the elements at a and b are of one thing, and the one at c is of another.
+- `object@x0,y0,x1,y1`: the object in a box: of the elements in it, those that are more like each
+  other than like what lies outside (:func:`eie.editing.boxed_object.object_in_box`).
+- `box:x0,y0,x1,y1`: elements whose centre lies in the box, its border included.
+- `mask:FILE.png`: elements of which more than half of the visible area lies under the white of
+  the picture. It must have the shape of the canvas; another size is stretched to it. An operation
+  first parts the elements that the mask's border crosses (:mod:`eie.editing.parting`), so that it acts
+  on just what is white.
+- `group:NAME`: a named group; `group:last` is what the last operation made, as copies, or else
+  changed. `all`: every element.
+
+The operations of one command mean the picture as it was when the command began: `@120,80` is what
+was seen there, wherever it is by then. Ids and groups are those of the moment.
+
+`+` joins, `-` takes away. A modifier corrects all that stands before it, and sees the canvas as it
+is at the moment (:mod:`eie.editing.modifiers`): elements are neighbours if they share a pixel side.
+
+- `:grow=3` adds the neighbours of what is chosen, three times; `:grow` does so once.
+- `:shrink=2` takes away, two times, the chosen elements beside others or beside a place where no
+  element is; the photo's frame is no such place.
+- `:smooth` lets elements join that have more than half of their border with chosen ones, and leave
+  that have more than half of it with others, all at once; `:smooth=2` does so twice.
+- `:fill` adds the elements in holes: from where no way over elements that are not chosen leads to
+  the photo's frame, or to a place where no element is.
+
+A file or group name ends at the first `+`, `-` or modifier behind its image suffix, or its last
+letter, digit, `_` or `.`; a name with other signs in it stands in quotes: `group:"left-eye"`.
+
+Everything but an id sees visible elements only; where deleted ones are asked for (`--restore`), it
+sees the deleted ones only. An id always means its element.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eie.editing.boxed_object import object_in_box
+from eie.editing.modifiers import Fill, Grow, Modifier, Shrink, Smooth
+from eie.editing.objects import Extent, object_at
+from eie.editing.picking import RowMask, Rows, areas, row_at, rows_on_canvas
+from eie.editing.reader import Reader
+from eie.editing.units import Point, read_length, read_point
+from eie.elements import STATE, Canvas, ElementSet, ElementTable
+from eie.errors import UsageError
+from eie.files.masks import fitted, load_mask
+
+if TYPE_CHECKING:
+    from eie.files.photo import Photo
+
+GRAMMAR = (
+    "a selection is made of 12 or 3,7,20-25, @x,y, object@x,y, object@x,y:part, object@x,y:whole, "
+    "object@x0,y0,x1,y1, "
+    "box:x0,y0,x1,y1, mask:FILE.png, group:NAME and all, joined by + and removed by -, corrected "
+    "by :grow=N, :shrink=N, :smooth and :fill"
+)
+
+LAST = "last"
+"""Name of what the last operation made or changed, unless there is a group of that name."""
+
+MOST_TIMES = 1000
+"""The largest number that a modifier takes."""
+
+_ALL = re.compile(r"all(?!\w)")
+_OBJECT = re.compile("object@")
+_AT = re.compile("@")
+_BOX = re.compile("box:")
+_MASK = re.compile("mask:")
+_GROUP = re.compile("group:")
+_RANGE = re.compile(r"([0-9]{1,18})(?:-([0-9]{1,18}))?(?![0-9])")
+_COMMA = re.compile(",")
+_TILDE = re.compile("~")
+_EXTENT = re.compile(r":\s*(part|whole)(?!\w)")
+_JOINER = re.compile(r"[+:-]")
+_COUNTED = re.compile(r"(grow|shrink|smooth)(?!\w)")
+_FILL = re.compile(r"fill(?!\w)")
+_EQUALS = re.compile("=")
+_COUNT = re.compile(r"[0-9]{1,9}(?![0-9])")
+_QUOTED = re.compile(r'"([^"]+)"|\'([^\']+)\'')
+_FILE = re.compile(
+    r"(/dev/stdin|/(?:dev|proc/self)/fd/\d+|[^\"'\s].*?\.(?:png|jpe?g|webp|tiff?|bmp|avif|hei[cf]))"
+    r"(?=\s*(?:[+-]|:\s*(?:grow|shrink|smooth|fill)|$))",
+    re.IGNORECASE | re.DOTALL,
+)
+_NAME = re.compile(r"(\w[\w.]*)")
+
+
+class Term(Protocol):
+    """One way to choose elements; `str` gives it back as text."""
+
+    def rows(self, elements: ElementSet, among: RowMask) -> Rows:
+        """Rows of the elements chosen, in the order they were asked for.
+
+        Args:
+            elements: the set.
+            among: (N,) bool, the elements that can be chosen without their id.
+
+        Raises:
+            UsageError: the term means nothing in this set.
+        """
+
+
+@dataclass(frozen=True)
+class Ids:
+    """Elements by id: ranges (first, last)."""
+
+    ranges: tuple[tuple[int, int], ...]
+
+    def rows(self, elements: ElementSet, among: RowMask) -> Rows:  # noqa: ARG002
+        known = elements.table.id
+        by_id = np.argsort(known)
+        chosen = []
+        for span in self.ranges:
+            for end in span:
+                if end not in known:
+                    raise UsageError(f"there is no element {end}", hint=_known_ids(known))
+            first, last = np.searchsorted(known[by_id], [span[0], span[1] + 1])
+            chosen.append(by_id[first:last])
+        return np.concatenate(chosen)
+
+    def __str__(self) -> str:
+        return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in self.ranges)
+
+
+@dataclass(frozen=True)
+class Everything:
+    """All elements."""
+
+    def rows(self, elements: ElementSet, among: RowMask) -> Rows:  # noqa: ARG002
+        return np.flatnonzero(among)
+
+    def __str__(self) -> str:
+        return "all"
+
+
+@dataclass(frozen=True)
+class At:
+    """The front-most element at a place."""
+
+    point: Point
+
+    def rows(self, elements: ElementSet, among: RowMask) -> Rows:
+        return np.array([_row_at(elements, self.point, among)])
+
+    def __str__(self) -> str:
+        return f"@{self.point}"
+
+
+@dataclass(frozen=True)
+class ObjectAt:
+    """The object at a place; `tolerance` and `extent` None are the library's, one of them is."""
+
+    point: Point
+    tolerance: float | None = None
+    extent: Extent | None = None
+
+    def rows(self, elements: ElementSet, among: RowMask) -> Rows:
+        nothing = np.empty(0, dtype=np.intp)
+        return self.rows_together(elements, among, nothing, nothing)
+
+    def rows_together(
+        self, elements: ElementSet, among: RowMask, joined: Rows, apart: Rows
+    ) -> Rows:
+        """As :meth:`rows`, of an object that some elements are part of, and others are not."""
+        clicked = _row_at(elements, self.point, among)
+        return object_at(
+            elements,
+            clicked,
+            among,
+            extent=self.extent,
+            tolerance=self.tolerance,
+            joined=joined[joined != clicked],
+            apart=apart[apart != clicked],
+        )
+
+    def __str__(self) -> str:
+        if self.extent is not None:
+            return f"object@{self.point}:{self.extent.value}"
+        if self.tolerance is None:
+            return f"object@{self.point}"
+        return f"object@{self.point}~{np.format_float_positional(self.tolerance, trim='-')}"
+
+
+@dataclass(frozen=True)
+class ObjectIn:
+    """The object between two corners."""
+
+    corner: Point
+    opposite: Point
+
+    def rows(self, elements: ElementSet, among: RowMask) -> Rows:
+        (x0, y0), (x1, y1) = np.sort(
+            [self.corner.on(elements.canvas), self.opposite.on(elements.canvas)], axis=0
+        )
+        return object_in_box(elements, among, (x0, y0, x1, y1))
+
+    def __str__(self) -> str:
+        return f"object@{self.corner},{self.opposite}"
+
+
+@dataclass(frozen=True)
+class Box:
+    """Elements whose centre lies between two corners."""
+
+    corner: Point
+    opposite: Point
+
+    def rows(self, elements: ElementSet, among: RowMask) -> Rows:
+        ends = np.sort([self.corner.on(elements.canvas), self.opposite.on(elements.canvas)], axis=0)
+        centre = elements.table.box[:, :2]
+        inside = ((centre >= ends[0]) & (centre <= ends[1])).all(axis=1)
+        return np.flatnonzero(among & inside)
+
+    def __str__(self) -> str:
+        return f"box:{self.corner},{self.opposite}"
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Elements that lie under the white of a picture."""
+
+    file: str
+
+    def rows(self, elements: ElementSet, among: RowMask) -> Rows:
+        front = rows_on_canvas(elements, among)  # (H, W)
+        visible = areas(front, len(elements))
+        covered = areas(np.where(self.white(elements.canvas), front, -1), len(elements))
+        return np.flatnonzero(2 * covered > visible)
+
+    def white(self, canvas: Canvas) -> NDArray[np.bool_]:
+        """(H, W) bool, the white of the picture.
+
+        Raises:
+            BadInputError: it cannot be read or does not fit the canvas.
+        """
+        if canvas not in self._white:
+            self._white[canvas] = fitted(self._picture, canvas, self.file)
+        return self._white[canvas]
+
+    @cached_property
+    def _picture(self) -> Photo:
+        """Read but once: the file may be a pipe, and must not change between two looks at it."""
+        return load_mask(Path(self.file))
+
+    @cached_property
+    def _white(self) -> dict[Canvas, NDArray[np.bool_]]:
+        """What it marks on the canvases asked for; notes about it are told once."""
+        return {}
+
+    def __str__(self) -> str:
+        return f"mask:{_quoted(self.file, _FILE)}"
+
+
+@dataclass(frozen=True)
+class Group:
+    """The members of a named group."""
+
+    group: str
+
+    def rows(self, elements: ElementSet, among: RowMask) -> Rows:
+        members = np.isin(elements.table.id, group_members(elements, self.group))
+        if self.group == LAST and LAST not in elements.groups:
+            return np.flatnonzero(members)  # deleted ones, too: they may be what it deleted
+        return np.flatnonzero(among & members)
+
+    def __str__(self) -> str:
+        return f"group:{_quoted(self.group, _NAME)}"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Terms, each with the sign that joins (`+`) or removes (`-`) it, and modifiers (`:`)."""
+
+    terms: tuple[tuple[str, Term | Modifier], ...]
+
+    def rows(
+        self, elements: ElementSet, *, deleted: bool = False, picture: ElementSet | None = None
+    ) -> Rows:
+        """Rows of the elements chosen: each once, in the order they were asked for.
+
+        Args:
+            elements: the set.
+            deleted: choose among the deleted elements instead of the visible ones.
+            picture: the set, in the same rows, as it looked when places and objects were pointed
+                out in it; None: as it is. Ids and groups are those of the set as it is.
+
+        Raises:
+            UsageError: an element or group is unknown, a place is empty, or nothing is left.
+            BadInputError: a mask cannot be read or does not fit the canvas.
+        """
+        now = elements.table.visible ^ deleted
+        seen = elements if picture is None else picture
+        among = seen.table.visible ^ deleted
+        still = now.copy()
+        chosen = np.empty(0, dtype=np.intp)
+        for sign, term in self.terms:
+            if isinstance(term, Modifier):
+                chosen = _corrected(seen, among, chosen, term)
+                continue
+            if isinstance(term, (Ids, Group)):
+                rows = term.rows(elements, now)
+                still[rows] = True
+            else:
+                rows = self._rows_of(term, sign, seen, among)
+            if sign == "+":
+                rows = rows[np.sort(np.unique(rows, return_index=True)[1])]
+                chosen = np.concatenate([chosen, rows[~np.isin(rows, chosen)]])
+            else:
+                chosen = chosen[~np.isin(chosen, rows)]
+        if picture is not None:
+            chosen = chosen[still[chosen]]
+        if not len(chosen):
+            state = "deleted" if deleted else "visible"
+            hint = f"it looks at {state} elements; eie show F.h5 --ids shows them"
+            if picture is not None:
+                hint = "it looks at the picture as it was when the command began; look looks again"
+            raise UsageError(f"the selection {str(self)!r} is empty", hint=hint)
+        return chosen
+
+    def _rows_of(self, term: Term, sign: str, elements: ElementSet, among: RowMask) -> Rows:
+        """The rows of a term; objects are asked for together, those of the other sign apart."""
+        if not isinstance(term, ObjectAt):
+            return term.rows(elements, among)
+        clicked: dict[bool, list[int]] = {True: [], False: []}
+        for other_sign, other in self.terms:
+            if isinstance(other, ObjectAt):
+                row = _row_at(elements, other.point, among)
+                clicked[other_sign == sign].append(row)
+        joined, apart = (np.array(clicked[same], dtype=np.intp) for same in (True, False))
+        return term.rows_together(elements, among, joined, apart)
+
+    @property
+    def masks(self) -> list[Mask]:
+        """The terms that are masks."""
+        return [term for _, term in self.terms if isinstance(term, Mask)]
+
+    def with_files(self, found: Callable[[str], str]) -> Selection:
+        """The same, with the names of masks' files looked up."""
+        terms = (
+            (sign, Mask(found(term.file)) if isinstance(term, Mask) else term)
+            for sign, term in self.terms
+        )
+        return Selection(tuple(terms))
+
+    def with_tolerance(self, tolerance: float) -> Selection:
+        """The same, with a tolerance for every `object@` that states none."""
+        terms = (
+            (sign, replace(term, tolerance=tolerance))
+            if isinstance(term, ObjectAt) and term.tolerance is None and term.extent is None
+            else (sign, term)
+            for sign, term in self.terms
+        )
+        return Selection(tuple(terms))
+
+    def __str__(self) -> str:
+        """The text that parses to this selection."""
+        text = str(self.terms[0][1])
+        for (_, before), (sign, term) in zip(self.terms, self.terms[1:], strict=False):
+            # `20 - 25` removes, `20-25` is a range.
+            blank = " " if isinstance(before, Ids) and isinstance(term, Ids) else ""
+            text += f"{blank}{sign}{blank}{term}"
+        return text
+
+
+def parse_selection(text: str) -> Selection:
+    """Read a selection; the module's head states the grammar.
+
+    Raises:
+        UsageError: with the character at which the text stops being a selection.
+    """
+    reader = Reader(text, "selection", GRAMMAR)
+    terms: list[tuple[str, Term | Modifier]] = [("+", _read_term(reader))]
+    while not reader.done:
+        sign = reader.expect(_JOINER, "+, - or a modifier").group()
+        terms.append((sign, _read_modifier(reader) if sign == ":" else _read_term(reader)))
+    return Selection(tuple(terms))
+
+
+def group_members(elements: ElementSet, group: str) -> tuple[int, ...]:
+    """The ids of a group's members.
+
+    Raises:
+        UsageError: there is no such group.
+    """
+    if group == LAST and group not in elements.groups:
+        return _last(elements)
+    if group not in elements.groups:
+        names = ", ".join(sorted(elements.groups))
+        raise UsageError(
+            f"there is no group {group!r}",
+            hint=f"groups: {names}" if names else "make one with --group NAME SELECTION",
+        )
+    return elements.groups[group]
+
+
+def _last(elements: ElementSet) -> tuple[int, ...]:
+    """The ids of the elements that the last operation made, or else changed.
+
+    Raises:
+        UsageError: it changed none, or there was none.
+    """
+    after = elements.table
+    for edit in reversed(elements.history):
+        if not after.equals(edit.table):
+            if isinstance(edit.operation.get("operation"), str):
+                return _differing(edit.table, after)
+            break
+        if edit.operation.get("operation") not in ("group", "ungroup"):
+            break
+        after = edit.table
+    raise UsageError(
+        f"there is no group {LAST!r}", hint="it is what the last operation made or changed"
+    )
+
+
+def _differing(before: ElementTable, after: ElementTable) -> tuple[int, ...]:
+    """The ids of the elements that are new in a table, or if there are none, other than before."""
+    new = after.id[~np.isin(after.id, before.id)]
+    if len(new):
+        return tuple(new.tolist())
+    where = {element: row for row, element in enumerate(before.id.tolist())}
+    was = before.take(np.array([where[element] for element in after.id.tolist()]))
+    other = np.zeros(len(after), dtype=bool)
+    for name in STATE:
+        differ = getattr(was, name) != getattr(after, name)
+        other |= differ.reshape(len(after), -1).any(axis=1)
+    return tuple(after.id[other].tolist())
+
+
+def parse_group_name(text: str) -> str:
+    """A name that a group can have: letters, digits, `_`, `.`, blanks and `-`, 1 to 64 of them.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    if not re.fullmatch(r"\w(?:[\w. -]{0,62}[\w.-])?", text):
+        raise UsageError(
+            f"{text!r} cannot be a group's name",
+            hint="letters, digits, _ . - and blanks, beginning with a letter or digit, at most 64",
+        )
+    return text
+
+
+def select(elements: ElementSet, text: str, *, deleted: bool = False) -> NDArray[np.int32]:
+    """The ids of the elements that a selection chooses.
+
+    Args:
+        elements: the set.
+        text: the selection; the module's head states the grammar.
+        deleted: choose among the deleted elements instead of the visible ones.
+
+    Returns:
+        (K,) int32 ids, K ≥ 1: each once, in the order they were asked for.
+
+    Raises:
+        UsageError: the text is no selection, or it means nothing in this set.
+        BadInputError: a mask cannot be read or does not fit the canvas.
+    """
+    return elements.table.id[parse_selection(text).rows(elements, deleted=deleted)]
+
+
+def _read_term(reader: Reader) -> Term:
+    if reader.take(_ALL):
+        return Everything()
+    if reader.take(_OBJECT):
+        point = read_point(reader)
+        if reader.take(_COMMA):
+            return ObjectIn(point, read_point(reader))
+        if reader.take(_TILDE):
+            return ObjectAt(point, tolerance=_read_tolerance(reader))
+        extent = reader.take(_EXTENT)
+        return ObjectAt(point, extent=Extent(extent[1]) if extent else None)
+    if reader.take(_AT):
+        return At(read_point(reader))
+    if reader.take(_BOX):
+        corner = read_point(reader)
+        reader.expect(_COMMA, "a comma and the opposite corner")
+        return Box(corner, read_point(reader))
+    if reader.take(_MASK):
+        return Mask(_read_name(reader, _FILE, "a picture's name, as in mask:FILE.png,"))
+    if reader.take(_GROUP):
+        return Group(_read_name(reader, _NAME, "a group's name"))
+    return _read_ids(reader)
+
+
+def _read_modifier(reader: Reader) -> Modifier:
+    if reader.take(_FILL):
+        return Fill()
+    name = reader.expect(_COUNTED, "grow, shrink, smooth or fill").group()
+    return _COUNTED_MODIFIERS[name](_read_count(reader) if reader.take(_EQUALS) else 1)
+
+
+_COUNTED_MODIFIERS: dict[str, Callable[[int], Modifier]] = {
+    "grow": Grow,
+    "shrink": Shrink,
+    "smooth": Smooth,
+}
+
+
+def _read_count(reader: Reader) -> int:
+    start = reader.position
+    count = int(reader.expect(_COUNT, "a number of times").group())
+    if not 1 <= count <= MOST_TIMES:
+        reader.position = start
+        reader.fail(f"the number is outside 1 to {MOST_TIMES}")
+    return count
+
+
+def _read_ids(reader: Reader) -> Ids:
+    ranges = [_read_range(reader, "a selection's term")]
+    while reader.take(_COMMA):
+        ranges.append(_read_range(reader, "an element id"))
+    return Ids(tuple(ranges))
+
+
+def _read_range(reader: Reader, name: str) -> tuple[int, int]:
+    start = reader.position
+    first, last = reader.expect(_RANGE, name).groups()
+    if last is not None and int(last) < int(first):
+        reader.position = start
+        reader.fail("the range runs backwards", hint=f"write {last}-{first}")
+    return int(first), int(last or first)
+
+
+def _read_tolerance(reader: Reader) -> float:
+    start = reader.position
+    tolerance = read_length(reader).of(1.0)
+    if not 0 <= tolerance <= 1:
+        reader.position = start
+        reader.fail("the tolerance is outside 0 to 1", hint="0.6 is usual; larger takes more")
+    return tolerance
+
+
+def _read_name(reader: Reader, unquoted: re.Pattern[str], name: str) -> str:
+    quoted = reader.take(_QUOTED)
+    if quoted:
+        return quoted[1] or quoted[2]
+    return reader.expect(unquoted, name)[1]
+
+
+def _quoted(name: str, unquoted: re.Pattern[str]) -> str:
+    """The name as a selection must write it."""
+    plain = unquoted.match(name)
+    if plain and plain.group() == name and name == name.strip():
+        return name
+    return f"'{name}'" if '"' in name else f'"{name}"'
+
+
+def _row_at(elements: ElementSet, point: Point, among: RowMask) -> int:
+    x, y = point.on(elements.canvas)
+    height, width = elements.canvas
+    if not (0 <= x <= width and 0 <= y <= height):
+        raise UsageError(
+            f"the point {point} is outside the canvas",
+            hint=f"it is {width} pixels wide and {height} high",
+        )
+    row = row_at(elements, x, y, among)
+    if row is None:
+        raise UsageError(
+            f"there is no element at {point}",
+            hint="choose by id: eie show F.h5 --ids shows them, eie info F.h5 lists all",
+        )
+    return row
+
+
+def _corrected(elements: ElementSet, among: RowMask, rows: Rows, modifier: Modifier) -> Rows:
+    """Rows corrected by a modifier: those that stay in their order, new ones behind."""
+    before = np.zeros(len(elements), dtype=bool)
+    before[rows] = True
+    after = modifier.corrected(elements, among, before)
+    return np.concatenate([rows[after[rows]], np.flatnonzero(after & ~before)])
+
+
+def _known_ids(known: NDArray[np.int32]) -> str:
+    """What ids there are, in a few words."""
+    if not len(known):
+        return "the file has no elements"
+    low, high = int(known.min()), int(known.max())
+    if high - low + 1 == len(known):
+        return f"ids go from {low} to {high}"
+    return f"ids lie between {low} and {high}, some are missing; eie info F.h5 lists them"
