@@ -7,6 +7,8 @@ escapes is a bug and exits with 1.
 
 from __future__ import annotations
 
+import errno
+import re
 from typing import ClassVar
 
 
@@ -57,3 +59,35 @@ class ResourceError(EieError):
     """Memory or disk ran out, or a place cannot be written."""
 
     exit_code = 5
+
+
+BUG = 1
+"""Exit code of anything that was not foreseen."""
+
+_NO_MEMORY = re.compile(
+    r"OutOfMemoryError|failed to map segment"
+    r"|(?i:not enough memory|can't allocate memory|insufficient memory)"
+)
+"""What torch, OpenCV and the loader of libraries say; their errors are of no kind of their own, or
+of one that must not be imported to know it."""
+
+
+def explained(error: BaseException) -> tuple[str, int]:
+    """The line and the exit code for anything that the library may raise."""
+    if isinstance(error, EieError):
+        return str(error), error.exit_code
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(f"{type(error).__name__}: {error}"):
+        return "out of memory (try a smaller photo or fewer elements)", ResourceError.exit_code
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full: {error.strerror}", ResourceError.exit_code
+    if isinstance(error, PermissionError) and error.filename:
+        # Even asking whether there is a file may not be allowed.
+        return f"{error.filename}: cannot be opened: {error.strerror}", BadInputError.exit_code
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
+        return "a name holds bytes that are no UTF-8 (rename the file)", UsageError.exit_code
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("eie"):
+        package = error.name.split(".")[0].replace("_", "-")
+        missing = f"this needs {package}, which is not installed (pip install {package})"
+        return missing, MissingModelError.exit_code
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"this is a bug, please report it: {what} (EIE_TRACEBACK=1 shows where)", BUG

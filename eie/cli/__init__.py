@@ -27,6 +27,7 @@ COMMANDS = (
     "encode",
     "edit",
     "render",
+    "run",
     "show",
     "info",
     "validate",

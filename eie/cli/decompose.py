@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 import eie
+from eie.batch import Decompose, is_several
+from eie.cli.many import Recursive, ShardOption, Workers, refuse_many_options, work_through
 from eie.cli.options import Device, Elements, default_of, typed
 from eie.cli.payload import named_source, note, refuse_other_kind, refuse_terminal, write_elements
 from eie.cli.progress import working
@@ -16,18 +18,21 @@ from eie.notes import tell
 
 
 def command(
-    image: Annotated[
-        str | None,
+    images: Annotated[
+        list[str] | None,
         typer.Argument(
             metavar="IMAGE",
             help="PNG, JPEG, WebP, TIFF, BMP, AVIF or HEIC photo; '-' or nothing on a pipe reads "
-            "standard input.",
+            "standard input. Several, folders and patterns in quotes go to a folder.",
         ),
     ] = None,
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", metavar="F.h5", help="Element file to write; else standard output."
+            "--output",
+            "-o",
+            metavar="F.h5|DIR",
+            help="Element file to write, else standard output; of several photos the folder.",
         ),
     ] = None,
     segmenter: Annotated[
@@ -57,6 +62,9 @@ def command(
         ),
     ] = False,
     device: Device = None,
+    workers: Workers = None,
+    recursive: Recursive = False,
+    shard: ShardOption = None,
 ) -> None:
     """Take a photo apart into image elements.
 
@@ -65,7 +73,22 @@ def command(
     \b
       eie decompose photo.jpg -o photo.h5
       eie decompose photo.jpg --segmenter slic --elements 400 -o photo.h5
+      eie decompose photos -o elements --workers 4
     """
+    options = typed(segmenter=segmenter, elements=elements, beta=beta, device=device)
+    if images and is_several(images):
+        work_through(
+            Decompose(options, pixels=not no_pixels),
+            images,
+            output,
+            "photos",
+            workers=workers,
+            recursive=recursive,
+            shard=shard,
+        )
+        return
+    refuse_many_options(workers=workers, recursive=recursive, shard=shard)
+    image = images[0] if images else None
     refuse_terminal(output)
     refuse_other_kind(output)
     source, name = named_source(image)
@@ -74,7 +97,7 @@ def command(
         made = eie.decompose(
             photo,
             progress=report,
-            **typed(segmenter=segmenter, elements=elements, beta=beta, device=device),
+            **options,
         )
     if no_pixels:
         made = replace(made, sources=tuple(replace(s, pixels=None) for s in made.sources))

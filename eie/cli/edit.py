@@ -10,7 +10,9 @@ from typing import Annotated, Any, NamedTuple
 import typer
 from typer.core import TyperCommand
 
-from eie.cli.options import ElementFile, OutputElements, typed
+from eie.batch import Edit, Recipe, is_several
+from eie.cli.many import Recursive, ShardOption, Workers, refuse_many_options, work_through
+from eie.cli.options import ElementFiles, OutputElements, typed
 from eie.cli.payload import change_elements, note
 from eie.editing import OPERATIONS, Group, Operation, edit, read_script, redo, undo
 from eie.editing.colours import INTENTS
@@ -173,7 +175,7 @@ class EditCommand(TyperCommand):
 
 def command(
     context: typer.Context,
-    file: ElementFile = None,
+    files: ElementFiles = None,
     output: OutputElements = None,
     tolerance: Annotated[
         float | None,
@@ -204,6 +206,9 @@ def command(
         bool,
         typer.Option("--dry-run", help="Tell what would be taken, with ids, and write nothing."),
     ] = False,
+    workers: Workers = None,
+    recursive: Recursive = False,
+    shard: ShardOption = None,
 ) -> None:
     """Move, scale, turn, delete, copy … elements.
 
@@ -234,10 +239,25 @@ def command(
       eie edit p.h5 --copy object@300,200 60,0 --as twin --flip group:twin h
       eie edit p.h5 --rotate object@300,200 -15 --to group:last 50%,40%
       eie edit p.h5 --undo 2 --scale group:cup 1.5 -o larger.h5
+      eie edit elements --script edits.json -o edited --workers 4
     """
     steps: list[Step] = context.obj
     if not steps:
         raise UsageError("nothing to do", hint="eie edit --help lists the operations")
+    if files and is_several(files):
+        if verbose or dry_run:
+            raise UsageError("--verbose and --dry-run are for one file", hint="leave them out")
+        work_through(
+            Edit(_scripts(steps, typed(tolerance=tolerance, intent=intent), files)),
+            files,
+            output,
+            "element files",
+            workers=workers,
+            recursive=recursive,
+            shard=shard,
+        )
+        return
+    refuse_many_options(workers=workers, recursive=recursive, shard=shard)
     told: list[str] = []
     changes = changes_of(steps, tolerance, intent, told.append, ids=verbose or dry_run)
 
@@ -246,11 +266,37 @@ def command(
             elements = apply(elements)
         return elements
 
-    change_elements(file, output, change, dry_run=dry_run)
+    change_elements(files[0] if files else None, output, change, dry_run=dry_run)
     for line in told:
         note(f"would have {line}" if dry_run and not line.startswith("warning") else line)
     if dry_run:
         note("nothing is written")
+
+
+def _scripts(
+    steps: Sequence[Step], options: dict[str, Any], names: Sequence[str]
+) -> tuple[Recipe, ...]:
+    """The edit scripts that are played on each of several files, whose masks may hold {stem}.
+
+    Raises:
+        UsageError: a step is no script.
+    """
+    if any(step.name != SCRIPT for step in steps):
+        left = " ".join(names[1:])
+        raise UsageError(
+            f"one file at a time: {left} is left over" if left else "is no file, but several",
+            where=None if left else names[0],
+            hint="several are edited by --script alone, which eie info --script prints",
+        )
+    files = [step.arguments[0] for step in steps]
+    return tuple(
+        Recipe(
+            operations=tuple(read_script(_read_text(file), where=file)),
+            folder=Path(file).parent,
+            edit=options,
+        )
+        for file in files
+    )
 
 
 def _usage(name: str) -> str:

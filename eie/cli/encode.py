@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import eie
-from eie.cli.options import Device, ElementFile, Model, OutputElements, typed
+from eie.batch import Encode, is_several
+from eie.cli.many import Recursive, ShardOption, Workers, refuse_many_options, work_through
+from eie.cli.options import Device, ElementFiles, Model, OutputElements, typed
 from eie.cli.payload import change_elements
 from eie.cli.progress import working
 from eie.elements import ElementSet
 
 
 def command(
-    file: ElementFile = None,
+    files: ElementFiles = None,
     output: OutputElements = None,
     model: Model = None,
     device: Device = None,
+    workers: Workers = None,
+    recursive: Recursive = False,
+    shard: ShardOption = None,
 ) -> None:
     """Embed the appearance of every element.
 
@@ -22,10 +27,24 @@ def command(
     \b
       eie encode photo.h5
       eie decompose photo.jpg | eie encode | eie render > out.png
+      eie encode elements -o encoded --workers 4
     """
+    options = typed(model=model, device=device)
+    if files and is_several(files):
+        work_through(
+            Encode(options),
+            files,
+            output,
+            "element files",
+            workers=workers,
+            recursive=recursive,
+            shard=shard,
+        )
+        return
+    refuse_many_options(workers=workers, recursive=recursive, shard=shard)
 
     def encoded(elements: ElementSet) -> ElementSet:
         with working("encoding"):
-            return eie.encode(elements, **typed(model=model, device=device))
+            return eie.encode(elements, **options)
 
-    change_elements(file, output, encoded)
+    change_elements(files[0] if files else None, output, encoded)

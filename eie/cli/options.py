@@ -31,14 +31,23 @@ ElementFile = Annotated[
     ),
 ]
 
+ElementFiles = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="F.h5",
+        help="Element file; '-' or nothing on a pipe reads standard input. Several, folders and "
+        "patterns in quotes go to a folder.",
+    ),
+]
+
 OutputElements = Annotated[
     str | None,
     typer.Option(
         "--output",
         "-o",
-        metavar="F.h5",
+        metavar="F.h5|DIR",
         help="Element file to write; '-' is standard output. Without it a file named as input is "
-        "changed in place, and a piped one goes to standard output.",
+        "changed in place, and a piped one goes to standard output. Of several the folder.",
     ),
 ]
 
@@ -47,8 +56,9 @@ OutputPicture = Annotated[
     typer.Option(
         "--output",
         "-o",
-        metavar="OUT.png",
-        help="Picture to write, its format told by the extension; '-' is standard output.",
+        metavar="OUT.png|DIR",
+        help="Picture to write, its format told by the extension; '-' is standard output. Of "
+        "several element files the folder.",
     ),
 ]
 

@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+from eie.batch import Render, is_several
+from eie.batch.recipe import check_render
+from eie.cli.many import Recursive, ShardOption, Workers, refuse_many_options, work_through
 from eie.cli.options import (
     Device,
     Edge,
-    ElementFile,
+    ElementFiles,
     Metadata,
     Model,
     OutputPicture,
@@ -30,6 +33,8 @@ from eie.cli.payload import (
 )
 from eie.cli.progress import working
 from eie.errors import UsageError
+from eie.files import photo_format
+from eie.files.images import check_quality
 from eie.rendering import (
     DECODERS,
     DEFAULT,
@@ -42,7 +47,7 @@ from eie.rendering.sampling import SCHEDULERS
 
 
 def command(
-    file: ElementFile = None,
+    files: ElementFiles = None,
     output: OutputPicture = None,
     decoder: Annotated[
         str | None,
@@ -149,6 +154,9 @@ def command(
     format: PictureFormat = None,
     quality: Quality = None,
     metadata: Metadata = None,
+    workers: Workers = None,
+    recursive: Recursive = False,
+    shard: ShardOption = None,
 ) -> None:
     """Turn elements into a photo.
 
@@ -160,7 +168,44 @@ def command(
       eie render photo.h5 -o edited.png
       eie render photo.h5 --format jpeg --quality 90 > edited.jpg
       eie render photo.h5 --decoder diffusion --variations 4 -o edited.png
+      eie render elements --format jpeg -o pictures --workers 4
     """
+    options = typed(
+        decoder=decoder,
+        free=free,
+        dilation=dilation,
+        edge=edge,
+        model=model,
+        device=device,
+        steps=steps,
+        guidance=guidance,
+        temperature=temperature,
+        seed=seed,
+        prompt=prompt,
+        negative_prompt=negative_prompt,
+        scheduler=scheduler,
+    )
+    if files and is_several(files):
+        check_quality(quality, photo_format(f"picture.{format or 'png'}"))
+        check_render(options)
+        if count is not None:
+            raise UsageError("variations are of one file", hint="leave out --variations")
+        work_through(
+            Render(
+                options,
+                (format or "png").lower(),
+                **typed(quality=quality, metadata=metadata),
+            ),
+            files,
+            output,
+            "element files",
+            workers=workers,
+            recursive=recursive,
+            shard=shard,
+        )
+        return
+    refuse_many_options(workers=workers, recursive=recursive, shard=shard)
+    file = files[0] if files else None
     format = picture_format(output, format)
     names = output_names(output, count or 1)
     elements = read_elements(file)
@@ -173,21 +218,7 @@ def command(
             elements,
             len(names),
             progress=report,
-            **typed(
-                decoder=decoder,
-                free=free,
-                dilation=dilation,
-                edge=edge,
-                model=model,
-                device=device,
-                steps=steps,
-                guidance=guidance,
-                temperature=temperature,
-                seed=seed,
-                prompt=prompt,
-                negative_prompt=negative_prompt,
-                scheduler=scheduler,
-            ),
+            **options,
         )
     if len(renderings) < len(names):
         note(f"there are {len(renderings)} fills that differ and are about as good, not {count}")

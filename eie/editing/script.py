@@ -6,7 +6,7 @@ formats/edit-script.md describes them.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any
@@ -92,16 +92,21 @@ def read_script(
     if not isinstance(entries, list):
         raise BadInputError("its operations are not a list", where=where)
     read = [_read_entry(entry, f"{where}, operation {n}") for n, entry in enumerate(entries, 1)]
-    return read if folder is None else [_found_beside(folder, operation) for operation in read]
+    return read if folder is None else [with_files(each, found_in(folder)) for each in read]
 
 
-def _found_beside(folder: Path, operation: Operation) -> Operation:
-    """An operation whose files are those in a folder, as far as they are there."""
+def found_in(folder: Path) -> Callable[[str], str]:
+    """Looks names up in a folder: gives the file there, or if there is none the name itself."""
 
     def found(file: str) -> str:
         beside = folder / file
         return str(beside) if beside.is_file() else file
 
+    return found
+
+
+def with_files(operation: Operation, found: Callable[[str], str]) -> Operation:
+    """An operation with the names of its masks and element files looked up."""
     texts = {
         name: str(selection.with_files(found))
         for name, selection in operation.selections.items()
@@ -110,6 +115,12 @@ def _found_beside(folder: Path, operation: Operation) -> Operation:
     if isinstance(operation, Paste):
         texts["file"] = found(operation.file)
     return replace(operation, **texts) if texts else operation
+
+
+def files_of(operation: Operation) -> list[str]:
+    """The masks and element files that an operation reads."""
+    named = [mask.file for text in operation.selections.values() for mask in text.masks]
+    return [*named, operation.file] if isinstance(operation, Paste) else named
 
 
 def _read_entry(entry: Any, where: str) -> Operation:

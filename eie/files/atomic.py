@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import io
 import os
 import re
@@ -35,7 +36,7 @@ _NEW = (
 
 
 @contextlib.contextmanager
-def write_atomically(target: Path) -> Iterator[BinaryIO]:
+def write_atomically(target: Path, *, alone: bool = False) -> Iterator[BinaryIO]:
     """A binary handle whose content becomes `target` when the block ends without an error.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk and renamed over
@@ -47,6 +48,8 @@ def write_atomically(target: Path) -> Iterator[BinaryIO]:
 
     Args:
         target: the file to create or replace.
+        alone: nobody else writes it meanwhile. The temporary file then has the same name each time,
+            so that one which a killed process left is replaced, too.
 
     Raises:
         UsageError: it is a folder, or its folder is missing.
@@ -60,7 +63,7 @@ def write_atomically(target: Path) -> Iterator[BinaryIO]:
             return
         existing = _status(target)
         if existing is None or stat.S_ISREG(existing.st_mode):
-            yield from _replace(_resolved(target), existing)
+            yield from _replace(_resolved(target), existing, alone)
         elif stat.S_ISDIR(existing.st_mode):
             raise UsageError("is a folder", where=str(target), hint="name a file in it")
         else:
@@ -181,10 +184,20 @@ def _resolved(target: Path) -> Path:
         raise OSError(str(error)) from error
 
 
-def _replace(final: Path, existing: os.stat_result | None) -> Iterator[BinaryIO]:
+def temporary_of(target: Path) -> Path:
+    """The temporary file of a target that is written alone."""
+    name = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
+    return target.parent / f".eie-{name}.tmp"
+
+
+def _replace(final: Path, existing: os.stat_result | None, alone: bool) -> Iterator[BinaryIO]:
     if existing is not None and not _may(final, os.W_OK):
         raise PermissionError(0, "the file is write-protected")
-    temporary = final.parent / f".eie-{secrets.token_hex(8)}.tmp"
+    if alone:
+        temporary = temporary_of(final)
+        temporary.unlink(missing_ok=True)
+    else:
+        temporary = final.parent / f".eie-{secrets.token_hex(8)}.tmp"
     try:
         # 0o666 less the umask: the mode that any program would give to a file it creates.
         descriptor = os.open(temporary, _NEW, 0o666)

@@ -22,6 +22,7 @@ from eie.models.devices import choose_device, half_precision
 from eie.models.finite import check_weights, watched
 from eie.models.folders import WEIGHTS_FILE
 from eie.models.hub import HINT, first_line, model_folder
+from eie.models.keeping import keepable
 from eie.models.weight_hash import file_hash
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class PatchEncoder:
     weight_hash: str
 
 
+@keepable
 def load_patch_encoder(model: str | Path = TINY, device: str | None = None) -> PatchEncoder:
     """Load a content encoder for use: arguments and errors as :func:`load_content_encoder`.
 
@@ -115,6 +117,7 @@ def _graph_folder(model: str | Path, subfolder: str, device: str | None) -> Path
     return folder / subfolder if device in (None, "cpu") else None
 
 
+@keepable
 def load_light_decoder(model: str | Path = TINY, device: str | None = None) -> LoadedDecoder:
     """Load the light decoder of a model; arguments and errors as :func:`load_content_encoder`."""
     from eie.models.light_decoder import LightDecoder
@@ -136,6 +139,7 @@ class CanvasDecoder:
     encoder_hash: str
 
 
+@keepable
 def load_canvas_decoder(model: str | Path = TINY, device: str | None = None) -> CanvasDecoder:
     """Load a light decoder for use, as :func:`load_patch_encoder` does an encoder."""
     folder = _graph_folder(model, DECODER_FOLDER, device)

@@ -19,6 +19,7 @@ from eie.models.content import EMBEDDED, TINY
 from eie.models.devices import choose_device, half_precision
 from eie.models.finite import check_complete, check_weights, watched
 from eie.models.hub import INDEX, first_line, model_folder
+from eie.models.keeping import keepable
 from eie.models.weight_files import tensor_names, variant_of
 from eie.models.weight_hash import file_hash
 
@@ -62,6 +63,7 @@ def element_model_folder(model: str | Path = TINY) -> Path:
     return EMBEDDED / TINY if model == TINY else model_folder(model)
 
 
+@keepable
 def load_element_model(
     model: str | Path = TINY, device: str | None = None, precision: torch.dtype | None = None
 ) -> ElementModel:

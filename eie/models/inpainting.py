@@ -9,6 +9,7 @@ from eie.errors import MissingModelError
 from eie.models.devices import choose_device, half_precision
 from eie.models.element_model import quiet_loading, watch_pipeline
 from eie.models.hub import INDEX, first_line, model_folder
+from eie.models.keeping import keepable
 from eie.models.weight_files import variant_of
 
 
@@ -28,6 +29,7 @@ def inpainting_folder(model: str) -> Path:
     return folder
 
 
+@keepable
 def load_inpainting(model: str, device: str | None = None) -> Any:
     """A pipeline that inpaints, on its device, in the precision that this is fast in.
 

@@ -14,6 +14,7 @@ from eie.models.devices import choose_device, half_precision
 from eie.models.finite import check_weights
 from eie.models.graph import read_tensors
 from eie.models.hub import first_line
+from eie.models.keeping import keepable
 from eie.models.tiny_graphs import OBJECT_HEADS, TinyGraphs, is_tiny
 from eie.models.weight_hash import file_hash
 
@@ -70,6 +71,7 @@ class Segmenter:
     weight_hash: str
 
 
+@keepable
 def load_segmenter(spec: str | Path = TINY, device: str | None = None) -> Segmenter:
     """Load a segmenter.
 

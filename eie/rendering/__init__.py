@@ -189,7 +189,7 @@ def variations(
         elements, decoder, free, dilation, edge, progress, options: as :func:`render`, which raises
             the same.
     """
-    chosen = _decoder(decoder or (DEFAULT_FREE if free else DEFAULT), options)
+    chosen = chosen_decoder(decoder or (DEFAULT_FREE if free else DEFAULT), options)
     if count < 1:
         raise UsageError(f"{count} variations, at least 1 is needed")
     if count > 1 and not isinstance(chosen, VaryingDecoder):
@@ -270,7 +270,12 @@ def _free_rendering(elements: ElementSet, pixels: Picture) -> Rendering:
     return Rendering(Photo(pixels, icc, source.exif), changed, {})
 
 
-def _decoder(choice: str | Decoder, options: Mapping[str, Any]) -> Decoder:
+def chosen_decoder(choice: str | Decoder, options: Mapping[str, Any]) -> Decoder:
+    """The decoder that a name out of :data:`DECODERS` stands for, with these settings.
+
+    Raises:
+        UsageError: there is none of that name, or it takes no such settings.
+    """
     if not isinstance(choice, str):
         return choice
     if choice not in DECODERS:

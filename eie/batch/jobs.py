@@ -1,0 +1,313 @@
+"""What is done to each of many inputs: content ⇒ the content of its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import eie
+from eie.batch.inputs import Item
+from eie.batch.manifest import content_hash
+from eie.batch.recipe import PICTURES, Recipe, check_render, settings_of
+from eie.files import encode_photo, read_photo
+from eie.files.folders import IMAGE_SUFFIXES
+from eie.notes import tell
+
+ELEMENT_SUFFIXES = frozenset({".h5", ".hdf5", ".hdf", ".he5"})
+
+
+class Job(Protocol):
+    """One kind of work on many inputs; it can be pickled."""
+
+    @property
+    def suffixes(self) -> frozenset[str]:
+        """Of the files that are taken from folders, in small letters."""
+        ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """All that the outputs depend on but their inputs, as JSON values."""
+        ...
+
+    @property
+    def models(self) -> Sequence[str]:
+        """Names of models, of which some are local files or folders."""
+        ...
+
+    def outputs(self, item: Item) -> tuple[Path, ...]:
+        """Where the outputs of an input go, below the output folder."""
+        ...
+
+    def files(self, item: Item) -> Sequence[Path]:
+        """What is read for an input besides it."""
+        ...
+
+    def prepare(self) -> None:
+        """Load what every input needs.
+
+        Raises:
+            MissingModelError: it is not there.
+        """
+        ...
+
+    def work(self, item: Item, content: bytes) -> list[bytes]:
+        """The content of the outputs."""
+        ...
+
+
+@dataclass(frozen=True)
+class RunRecipe:
+    """A photo becomes an edited photo: all stages."""
+
+    recipe: Recipe
+
+    @property
+    def suffixes(self) -> frozenset[str]:
+        return IMAGE_SUFFIXES
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return {"job": "run", **settings_of(self.recipe)}
+
+    @property
+    def models(self) -> Sequence[str]:
+        recipe = self.recipe
+        named = (
+            recipe.decompose.get("segmenter"),
+            (recipe.encode or {}).get("model"),
+            recipe.render.get("model"),
+        )
+        return [name for name in named if name is not None]
+
+    def outputs(self, item: Item) -> tuple[Path, ...]:
+        picture = item.relative.with_suffix(f".{self.recipe.format}")
+        return (picture, item.relative.with_suffix(".h5")) if self.recipe.elements else (picture,)
+
+    def files(self, item: Item) -> Sequence[Path]:
+        return self.recipe.files_for(item)
+
+    def prepare(self) -> None:
+        _prepare_decompose(self.recipe.decompose)
+        _prepare_render(self.recipe.render)
+
+    def work(self, item: Item, content: bytes) -> list[bytes]:
+        recipe = self.recipe
+        photo = read_photo(content, str(item.path))
+        tell(photo.notes)
+        elements = eie.decompose(photo, **recipe.decompose)
+        if recipe.encode is not None:
+            elements = eie.encode(elements, **recipe.encode)
+        # Element files hold numbers less finely; by these the commands one by one would go on.
+        elements = eie.load(eie.dump(elements))
+        if recipe.operations:
+            elements = eie.edit(elements, recipe.operations_for(item), **recipe.edit)
+        picture = _picture(
+            elements, recipe.render, recipe.format, recipe.quality, recipe.metadata, item
+        )
+        return [picture, eie.dump(elements)] if recipe.elements else [picture]
+
+
+@dataclass(frozen=True)
+class Decompose:
+    """A photo becomes an element file.
+
+    Attributes:
+        options: of :func:`eie.decompose`.
+        pixels: whether the file holds the photo's.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    pixels: bool = True
+
+    @property
+    def suffixes(self) -> frozenset[str]:
+        return IMAGE_SUFFIXES
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return {"job": "decompose", "options": dict(self.options), "pixels": self.pixels}
+
+    @property
+    def models(self) -> Sequence[str]:
+        return _named(self.options, "segmenter")
+
+    def outputs(self, item: Item) -> tuple[Path, ...]:
+        return (item.relative.with_suffix(".h5"),)
+
+    def files(self, item: Item) -> Sequence[Path]:  # noqa: ARG002
+        return ()
+
+    def prepare(self) -> None:
+        _prepare_decompose(self.options)
+
+    def work(self, item: Item, content: bytes) -> list[bytes]:
+        photo = read_photo(content, str(item.path))
+        tell(photo.notes)
+        made = eie.decompose(photo, **self.options)
+        if not self.pixels:
+            made = replace(made, sources=tuple(replace(s, pixels=None) for s in made.sources))
+        return [eie.dump(made)]
+
+
+class _Change:
+    """What jobs have in common that make an element file of another."""
+
+    @property
+    def suffixes(self) -> frozenset[str]:
+        return ELEMENT_SUFFIXES
+
+    def outputs(self, item: Item) -> tuple[Path, ...]:
+        return (item.relative.with_suffix(".h5"),)
+
+    def prepare(self) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True)
+class Encode(_Change):
+    """An element file gets embeddings.
+
+    Attributes:
+        options: of :func:`eie.encode`.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return {"job": "encode", "options": dict(self.options)}
+
+    @property
+    def models(self) -> Sequence[str]:
+        return _named(self.options, "model")
+
+    def files(self, item: Item) -> Sequence[Path]:  # noqa: ARG002
+        return ()
+
+    def prepare(self) -> None:
+        from eie.models.content import load_patch_encoder
+
+        load_patch_encoder(**self.options)
+
+    def work(self, item: Item, content: bytes) -> list[bytes]:
+        elements = eie.load(content, origin=str(item.path))
+        return [eie.dump(eie.encode(elements, **self.options))]
+
+
+@dataclass(frozen=True)
+class Edit(_Change):
+    """An element file is edited by scripts.
+
+    Attributes:
+        scripts: one after the other; the operations of a recipe are one.
+    """
+
+    scripts: tuple[Recipe, ...]
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return {"job": "edit", "scripts": [settings_of(script) for script in self.scripts]}
+
+    @property
+    def models(self) -> Sequence[str]:
+        return ()
+
+    def files(self, item: Item) -> Sequence[Path]:
+        return [path for script in self.scripts for path in script.files_for(item)]
+
+    def work(self, item: Item, content: bytes) -> list[bytes]:
+        elements = eie.load(content, origin=str(item.path))
+        for script in self.scripts:
+            elements = eie.edit(elements, script.operations_for(item), **script.edit)
+        return [eie.dump(elements)]
+
+
+@dataclass(frozen=True)
+class Render:
+    """An element file becomes a picture.
+
+    Attributes:
+        options: of :func:`eie.render`.
+        format: of the picture, as its extension.
+        quality, metadata: as :func:`eie.files.encode_photo`.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    format: str = "png"
+    quality: int | None = None
+    metadata: bool = True
+
+    @property
+    def suffixes(self) -> frozenset[str]:
+        return ELEMENT_SUFFIXES
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        told = {"format": self.format, "quality": self.quality, "metadata": self.metadata}
+        return {"job": "render", "options": dict(self.options), **told}
+
+    @property
+    def models(self) -> Sequence[str]:
+        return _named(self.options, "model")
+
+    def outputs(self, item: Item) -> tuple[Path, ...]:
+        return (item.relative.with_suffix(f".{self.format}"),)
+
+    def files(self, item: Item) -> Sequence[Path]:  # noqa: ARG002
+        return ()
+
+    def prepare(self) -> None:
+        _prepare_render(self.options)
+
+    def work(self, item: Item, content: bytes) -> list[bytes]:
+        elements = eie.load(content, origin=str(item.path))
+        return [_picture(elements, self.options, self.format, self.quality, self.metadata, item)]
+
+
+def model_hashes(job: Job) -> dict[str, str]:
+    """SHA-256 in hex of the models of a job that are local files or folders, by name."""
+    hashes = {name: content_hash(Path(name)) for name in job.models}
+    return {name: found for name, found in hashes.items() if found is not None}
+
+
+def _named(options: Mapping[str, Any], name: str) -> list[str]:
+    return [str(options[name])] if name in options else []
+
+
+def _prepare_decompose(options: Mapping[str, Any]) -> None:
+    from eie.decomposition import preloaded
+
+    if "segmenter" in options or "device" in options:
+        preloaded(options.get("segmenter", "tiny"), options.get("device"))
+
+
+def _prepare_render(options: Mapping[str, Any]) -> None:
+    _ = check_render(options).settings  # tells whether the weights are there
+
+
+def _picture(
+    elements: eie.ElementSet,
+    options: Mapping[str, Any],
+    format: str,
+    quality: int | None,
+    metadata: bool,
+    item: Item,
+) -> bytes:
+    rendering = eie.render(elements, **options)
+    return encode_photo(
+        rendering.photo,
+        picture_kind(format),
+        quality=quality,
+        metadata=metadata,
+        text=rendering.provenance,
+        where=str(item.path),
+    )
+
+
+def picture_kind(extension: str) -> str:
+    """The format of pictures with an extension."""
+    from eie.files import photo_format
+
+    return PICTURES.get(extension) or photo_format(f"picture.{extension}")

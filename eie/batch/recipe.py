@@ -1,0 +1,287 @@
+"""Recipes: what is done to every photo of many, as JSON. formats/recipe.md describes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from eie.batch.inputs import Item
+from eie.editing import OPERATIONS, Operation, read_script
+from eie.editing import script as scripts
+from eie.errors import BadInputError, EieError, UsageError
+
+FORMAT = "eie-recipe"
+VERSION = 1
+
+STEM, PATH = "{stem}", "{path}"
+"""What stands in the names of masks and element files for a photo's name, and for its path below
+the folder it was found in, both without extension."""
+
+PICTURES = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}
+"""The formats of pictures, by extension."""
+
+OUTPUT = ("format", "quality", "metadata")
+"""The settings of `render` that say how a picture is written."""
+
+OWN = ("decoder", "free", "dilation", "edge")
+"""Those that are no decoder's."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is done to every photo.
+
+    Attributes:
+        decompose, encode: arguments of :func:`eie.decompose` and :func:`eie.encode`; no `encode`
+            means that only decoders which read embeddings make them.
+        operations: of the edit, their files named as in the recipe.
+        folders: where these files are looked for, before the working folder.
+        edit: further arguments of :func:`eie.edit`.
+        render: arguments of :func:`eie.render`.
+        format, quality, metadata: how the picture is written; see :func:`eie.files.encode_photo`.
+        elements: whether the element file is kept, too.
+    """
+
+    decompose: Mapping[str, Any] = field(default_factory=dict)
+    encode: Mapping[str, Any] | None = None
+    operations: tuple[Operation, ...] = ()
+    folder: Path = Path()
+    edit: Mapping[str, Any] = field(default_factory=dict)
+    render: Mapping[str, Any] = field(default_factory=dict)
+    format: str = "png"
+    quality: int | None = None
+    metadata: bool = True
+    elements: bool = False
+
+    def operations_for(self, item: Item) -> list[Operation]:
+        """The operations with the names of a photo's masks and element files filled in."""
+        beside = scripts.found_in(self.folder)
+        path = item.relative.with_suffix("").as_posix()
+
+        def found(name: str) -> str:
+            return beside(name.replace(STEM, item.stem).replace(PATH, path))
+
+        return [scripts.with_files(operation, found) for operation in self.operations]
+
+    def files_for(self, item: Item) -> list[Path]:
+        """The masks and element files that a photo's operations read."""
+        named = [scripts.files_of(operation) for operation in self.operations_for(item)]
+        return [Path(name) for names in named for name in names]
+
+
+Check = tuple[str, Callable[[Any], bool]]
+
+_TEXT: Check = ("a text", lambda value: isinstance(value, str))
+_FLAG: Check = ("true or false", lambda value: isinstance(value, bool))
+_WHOLE: Check = ("a whole number", lambda value: type(value) is int)
+_NUMBER: Check = ("a number", lambda value: type(value) in (int, float))
+_OBJECT: Check = ("an object { … }", lambda value: isinstance(value, dict))
+_EDIT: Check = (
+    "a list of operations or the path of an edit script",
+    lambda value: isinstance(value, str | list),
+)
+
+TOP: Mapping[str, Check] = {
+    "format": _TEXT,
+    "version": _WHOLE,
+    "decompose": _OBJECT,
+    "encode": _OBJECT,
+    "edit": _EDIT,
+    "tolerance": _NUMBER,
+    "intent": _TEXT,
+    "render": _OBJECT,
+    "elements": _FLAG,
+}
+DECOMPOSE: Mapping[str, Check] = {
+    "segmenter": _TEXT,
+    "elements": _WHOLE,
+    "beta": _NUMBER,
+    "device": _TEXT,
+}
+ENCODE: Mapping[str, Check] = {"model": _TEXT, "device": _TEXT}
+RENDER: Mapping[str, Check] = {
+    "decoder": _TEXT,
+    "free": _FLAG,
+    "dilation": _WHOLE,
+    "edge": _TEXT,
+    "seed": _WHOLE,
+    "model": _TEXT,
+    "device": _TEXT,
+    "working_size": _WHOLE,
+    "steps": _WHOLE,
+    "guidance": _NUMBER,
+    "temperature": _NUMBER,
+    "prompt": _TEXT,
+    "negative_prompt": _TEXT,
+    "scheduler": _TEXT,
+    "format": _TEXT,
+    "quality": _WHOLE,
+    "metadata": _FLAG,
+}
+"""The keys of a recipe and of its parts, with what their values are."""
+
+
+def read_recipe(file: Path | str) -> Recipe:
+    """Read a recipe; edit scripts, masks and element files are looked for beside it.
+
+    Raises:
+        BadInputError: it is no recipe; what is wrong in it is named.
+    """
+    from eie.files.streams import open_input
+
+    with open_input(file) as handle:
+        text = handle.read()
+    return parse_recipe(text, where=str(file), folder=Path(file).parent)
+
+
+def parse_recipe(text: str | bytes, *, where: str = "recipe", folder: Path = Path()) -> Recipe:
+    """The recipe in a JSON text.
+
+    Args:
+        where: its file, for error messages.
+        folder: where the files it names are looked for, before the working folder.
+
+    Raises:
+        BadInputError: it is none.
+    """
+    recipe = _document(text, where)
+    parts: dict[str, dict[str, Any]] = {}
+    for name, known in (("decompose", DECOMPOSE), ("encode", ENCODE), ("render", RENDER)):
+        parts[name] = _checked(recipe.get(name, {}), known, f"{where}, {name}")
+    render = parts["render"]
+    output = {name: render.pop(name) for name in OUTPUT if name in render}
+    operations, beside = _operations(recipe.get("edit", []), where, folder)
+    read = Recipe(
+        decompose=parts["decompose"],
+        encode=parts["encode"] if "encode" in recipe else None,
+        operations=tuple(operations),
+        folder=beside,
+        edit={name: recipe[name] for name in ("tolerance", "intent") if name in recipe},
+        render=render,
+        elements=recipe.get("elements", False),
+        **output,
+    )
+    _check_values(read, where)
+    return read
+
+
+def _document(text: str | bytes, where: str) -> dict[str, Any]:
+    try:
+        recipe = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadInputError(f"this is not JSON: {error}", where=where) from error
+    if not isinstance(recipe, dict) or recipe.get("format") != FORMAT:
+        raise BadInputError(
+            "this is not a recipe",
+            where=where,
+            hint=f'it begins {{"format": "{FORMAT}", "version": {VERSION}, …; '
+            "formats/recipe.md describes it",
+        )
+    if type(recipe.get("version")) is not int or recipe["version"] != VERSION:
+        raise BadInputError(
+            f"its version is {recipe.get('version')!r}, known is {VERSION}",
+            where=where,
+            hint="a newer eie may read it",
+        )
+    return _checked(recipe, TOP, where)
+
+
+def _checked(part: Any, known: Mapping[str, Check], where: str) -> dict[str, Any]:
+    """A part of a recipe whose keys are known and whose values are of their kinds."""
+    for key, value in part.items():
+        if key not in known:
+            near = get_close_matches(key, known, n=1, cutoff=0.6)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(known)}"
+            raise BadInputError(f"there is no {key!r}", where=where, hint=hint)
+        kind, fits = known[key]
+        if not fits(value):
+            raise BadInputError(f"{key!r} is {json.dumps(value)[:40]}, not {kind}", where=where)
+    return dict(part)
+
+
+def _operations(edit: Any, where: str, folder: Path) -> tuple[list[Operation], Path]:
+    """The operations of the edit, and the folder of what names them."""
+    if isinstance(edit, list):
+        known = [operation.name for operation in OPERATIONS]
+        for number, entry in enumerate(edit, 1):
+            name = entry.get("operation") if isinstance(entry, dict) else None
+            near = get_close_matches(str(name), known, n=1, cutoff=0.6)
+            if isinstance(name, str) and name not in known and near:
+                raise BadInputError(
+                    f"there is no operation {name!r}",
+                    where=f"{where}, edit, operation {number}",
+                    hint=f"did you mean {near[0]!r}?",
+                )
+        script = {"format": scripts.FORMAT, "version": scripts.VERSION, "operations": edit}
+        return read_script(json.dumps(script), where=f"{where}, edit"), folder
+    from eie.files.streams import open_input
+
+    file = Path(scripts.found_in(folder)(edit))
+    with open_input(file) as handle:
+        return read_script(handle.read(), where=str(file)), file.parent
+
+
+def _check_values(recipe: Recipe, where: str) -> None:
+    """Find out before the work what no photo could be made with."""
+    from eie.editing.colours import INTENTS
+    from eie.files.images import check_quality
+
+    if recipe.format not in PICTURES:
+        raise BadInputError(
+            f"there is no format {recipe.format!r}",
+            where=f"{where}, render",
+            hint=f"choose one of {', '.join(PICTURES)}",
+        )
+    if recipe.edit.get("intent", INTENTS[0]) not in INTENTS:
+        raise BadInputError(
+            f"there is no intent {recipe.edit['intent']!r}",
+            where=where,
+            hint=f"choose one of {', '.join(INTENTS)}",
+        )
+    if not 0 <= recipe.edit.get("tolerance", 0) <= 1:
+        raise BadInputError(
+            f"the tolerance {recipe.edit['tolerance']} is outside 0 to 1", where=where
+        )
+    try:
+        check_quality(recipe.quality, PICTURES[recipe.format])
+        check_render(recipe.render)
+    except EieError as error:
+        if not isinstance(error, UsageError):
+            raise
+        raise BadInputError(error.message, where=f"{where}, render", hint=error.hint) from error
+
+
+def check_render(settings: Mapping[str, Any]) -> Any:
+    """The decoder that settings of :func:`eie.render` choose, after a look at all of them.
+
+    Raises:
+        UsageError: they cannot be.
+    """
+    from eie.rendering import DEFAULT, DEFAULT_FREE, DILATION, EDGES, FreeDecoder, chosen_decoder
+
+    free = settings.get("free", False)
+    name = settings.get("decoder", DEFAULT_FREE if free else DEFAULT)
+    decoder = chosen_decoder(name, {k: v for k, v in settings.items() if k not in OWN})
+    if free and not isinstance(decoder, FreeDecoder):
+        raise UsageError(f"the decoder '{name}' cannot render from embeddings alone")
+    if free and ("dilation" in settings or "edge" in settings):
+        raise UsageError('a dilation or an edge has no meaning with "free"')
+    if not 0 <= settings.get("dilation", 0) <= DILATION:
+        raise UsageError(f"the dilation is {settings['dilation']}", hint=f"choose 0 to {DILATION}")
+    if settings.get("edge", EDGES[0]) not in EDGES:
+        raise UsageError(
+            f"there is no edge {settings['edge']!r}", hint=f"choose {' or '.join(EDGES)}"
+        )
+    return decoder
+
+
+def settings_of(recipe: Recipe) -> dict[str, Any]:
+    """All that a recipe says, as JSON values; not where it lies."""
+    told = {
+        each.name: getattr(recipe, each.name) for each in fields(recipe) if each.name != "folder"
+    }
+    return told | {"operations": [operation.as_json() for operation in recipe.operations]}
