@@ -343,7 +343,7 @@ class ElementSet:
         """The maps of several rows; elements of one source that were carried as one share one."""
         at = np.asarray(rows, dtype=np.intp)
         found = [self.transform(row) for row in at.tolist()]
-        if not self.table.turned[at].any():
+        if all(transform.lattice for transform in set(found)):
             return found
         home = self.home_box
         for index in np.unique(self.table.source[at]).tolist():

@@ -280,8 +280,9 @@ def transform_between(
 def shared(transforms: Sequence[Transform], home_box: Boxes) -> list[Transform]:
     """Transforms of elements of one source; those that carry elements as one are the same one.
 
-    What is turned has no short numbers that rounding would make equal. So a transform gives way to
-    an earlier one that carries the element's box within :data:`TOGETHER` of where its own does.
+    What is turned has no short numbers that rounding would make equal, and the numbers of what is
+    scaled may lie where rounding goes both ways. So a transform gives way to an earlier one that
+    carries the element's box within :data:`TOGETHER` of where its own does.
 
     Args:
         transforms: of each element.
@@ -291,7 +292,7 @@ def shared(transforms: Sequence[Transform], home_box: Boxes) -> list[Transform]:
     found = []
     for own, edges in zip(transforms, corners(home_box).tolist(), strict=True):
         chosen = own
-        if not own.upright:
+        if not own.lattice:
             cells = _cells(own.offset)
             alike = (other for cell in cells for other in known.get(cell, ()))
             chosen = next((other for other in alike if _agree(own, other, edges)), own)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -126,6 +126,7 @@ def test_the_centre_stays_whatever_is_done_about_it(quilt: ElementSet) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(wanted=st.lists(changes, min_size=1, max_size=6))
+@example([Scale("0", "1.625,1"), Scale("0", "1.625,1"), Scale("0", "1.062,1")])
 def test_what_is_changed_as_one_stays_together(quilt: ElementSet, wanted: list) -> None:
     """Corners where neighbours meet go on meeting; they share one transform."""
     together = [replace(step, selection="all") for step in wanted]
