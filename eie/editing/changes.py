@@ -166,9 +166,9 @@ def placed(elements: ElementSet, rows: Rows, box: Boxes, **columns: Any) -> Elem
     """The set with other boxes, on the grid and within the limits, and other values in columns."""
     # Sizes are even multiples of the grid, so that corners and mirrored centres lie on it too.
     grid = np.array([_GRID, _GRID, 2 * _GRID, 2 * _GRID])
-    if "angle" in columns:  # what is turned does not, and may be turned many times
-        leaning = (columns["angle"] % 90 != 0)[:, None]
-        grid = np.where(leaning, grid * _FINER, grid)
+    # Those of what is turned do not, and it may be turned many times.
+    leaning = columns.get("angle", elements.table.angle[rows]) % 90 != 0  # (K,)
+    grid = np.where(leaning[:, None], grid * _FINER, grid)
     box = np.round(box / grid) * grid
     beyond = ~(np.abs(box) <= MAX_EXTENT).all(axis=1)
     if "shear" in columns:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -260,7 +261,9 @@ def test_what_many_inputs_do_not_go_with_is_told(
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process")
 def test_ctrl_c_ends_plainly(photos: Path, undisturbed: Path) -> None:
-    line = command("photos", "--recursive", "-o", "stopped", "--workers", "2")
+    for copy in range(12):  # enough that some are left when the first are seen to be done
+        shutil.copytree(photos / "photos", photos / "crowd" / str(copy))
+    line = command("crowd", "--recursive", "-o", "stopped", "--workers", "2")
     process = subprocess.Popen(
         line, cwd=photos, start_new_session=True, stderr=subprocess.PIPE, text=True
     )
@@ -273,8 +276,9 @@ def test_ctrl_c_ends_plainly(photos: Path, undisturbed: Path) -> None:
     assert process.returncode == 130
     assert "stopped, the same command goes on" in told
     assert "Traceback" not in told
-    assert eie(photos, "photos", "--recursive", "-o", "stopped").returncode == 0
-    assert content(photos / "stopped") == content(undisturbed)
+    assert eie(photos, "crowd", "--recursive", "-o", "stopped").returncode == 0
+    for copy in range(12):
+        assert content(photos / "stopped" / str(copy)) == content(undisturbed)
 
 
 def test_workers_stay_free_of_torch(photos: Path) -> None:
