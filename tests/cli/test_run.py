@@ -265,7 +265,13 @@ def test_ctrl_c_ends_plainly(photos: Path, undisturbed: Path) -> None:
         shutil.copytree(photos / "photos", photos / "crowd" / str(copy))
     line = command("crowd", "--recursive", "-o", "stopped", "--workers", "2")
     process = subprocess.Popen(
-        line, cwd=photos, start_new_session=True, stderr=subprocess.PIPE, text=True
+        line,
+        cwd=photos,
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Where a shell started the tests in the background, it has them ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     manifest = photos / "stopped" / "manifest.jsonl"
     while not (manifest.is_file() and manifest.read_bytes().count(b"\n")):
