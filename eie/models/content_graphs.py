@@ -84,26 +84,22 @@ class DecoderGraphs:
     ) -> Array:
         """(N, D), (N, 4), (N,), (N,), (N, 2), (height, width), (N, 2, 2) or None ⇒ (3, height,
         width) RGB, about [0, 1], not clipped."""
-        lack = max(0, self._config["neighbours"] - len(box))  # elements that nobody sees
-        turned = np.zeros(len(box), bool) if frame is None else is_turned(frame)
-        frames = np.broadcast_to(np.eye(2, dtype=np.float32), (len(box) + lack, 2, 2)).copy()
-        frames[: len(box)][turned] = frame[turned] if frame is not None else 0
-        lying = {
-            "box": np.concatenate([box, np.ones((lack, 4), np.float32)])[None],
-            "visible": np.concatenate([visible, np.zeros(lack, bool)])[None],
-            "frame": frames[None],
-        }
-        given = np.concatenate([embeddings, np.zeros((lack, embeddings.shape[1]), np.float32)])
-        (tokens,) = self._run("token_start", embeddings=given[None], box=lying["box"])
+        upright = np.eye(2, dtype=np.float32)
+        if frame is None:
+            frame = np.tile(upright, (len(box), 1, 1))
+        lack = self._config["neighbours"] - len(box)
+        if lack > 0:  # elements that nobody sees
+            columns = (embeddings, visible, rank, flip)
+            embeddings, visible, rank, flip = (_followed(column, lack, 0) for column in columns)
+            box, frame = _followed(box, lack, 1), _followed(frame, lack, upright)
+        lying = {"box": box[None], "visible": visible[None], "frame": frame[None]}
+        (tokens,) = self._run("token_start", embeddings=embeddings[None], box=lying["box"])
         near = self._run("neighbours", place=lying["box"], **lying)
         for layer in range(self._config["self_layers"]):
             (tokens,) = self._layer("token_layer", layer, tokens=tokens, **_told(near))  # (1, N, T)
-        held = self._code.components(given)[None]  # (1, N, K)
+        held = self._code.components(embeddings)[None]  # (1, N, K)
         (patches,) = self._run("light_patches", tokens=tokens, held=held)  # (1, N, 4, S, S)
-        turns = np.concatenate([turned, np.zeros(lack, bool)])
-        mirror = np.concatenate([flip, np.zeros((lack, 2), bool)])
-        order = np.concatenate([rank, np.zeros(lack, np.int64)])
-        canvas = self._placed(patches, lying, order, mirror, turns, size)  # (7, H, W)
+        canvas = self._placed(patches, lying, rank, flip, size)  # (7, H, W)
         # What is only continued was never there to learn from.
         drawn = np.minimum(np.exp(canvas[-1]) / CLAIMED, 1)
         refined: Array = canvas[:3] + drawn * self._lacking(canvas, tokens, lying)
@@ -115,12 +111,12 @@ class DecoderGraphs:
         lying: dict[str, NDArray[Any]],
         rank: NDArray[np.int64],
         flip: NDArray[np.bool_],
-        turned: NDArray[np.bool_],
         size: tuple[int, int],
     ) -> Array:
         """(7, H, W) the canvas of :func:`eie.models.placement.place`, up to whole tiles."""
         rows, columns = (-(-length // TILE) for length in size)
         box, frame = lying["box"][0], lying["frame"][0]
+        turned = is_turned(frame)  # (N,)
         tile, element = _overlaps(box, frame, turned, lying["visible"][0], rows, columns)
         channels = 2 * (patches.shape[2] - 1) + 2
         tiles = np.zeros((rows * columns, TILE, channels, TILE), np.float32)
@@ -228,6 +224,12 @@ class DecoderGraphs:
                 for part in [LAYERS[name][kind]]
             }
         return self._of_layers[key]
+
+
+def _followed(rows: NDArray[Any], count: int, more: Any) -> NDArray[Any]:
+    """(N, …) rows and `count` more, all the same."""
+    added = np.full((count, *rows.shape[1:]), more, rows.dtype)
+    return np.concatenate([rows, added])
 
 
 def _told(near: list[NDArray[Any]]) -> dict[str, NDArray[Any]]:

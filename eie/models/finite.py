@@ -53,12 +53,21 @@ def check_weights(module: nn.Module, where: str) -> None:
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         if not tensor.is_floating_point():
             continue
-        if not bool(tensor.isfinite().all()):
-            raise MissingModelError(
-                f"its weights are not all finite numbers: {name}",
-                where=where,
-                hint="they are damaged, or the training that made them came apart",
-            )
+        check_tensor(bool(tensor.isfinite().all()), name, where)
+
+
+def check_tensor(sound: bool, name: str, where: str) -> None:
+    """Refuse weights one of whose tensors is not all finite numbers.
+
+    Raises:
+        MissingModelError: it is not `sound`.
+    """
+    if not sound:
+        raise MissingModelError(
+            f"its weights are not all finite numbers: {name}",
+            where=where,
+            hint="they are damaged, or the training that made them came apart",
+        )
 
 
 def check_complete(module: nn.Module, stored: Collection[str], where: str) -> None:

@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.errors import MissingModelError
-from eie.models.finite import finite
+from eie.models.finite import check_tensor, finite
 
 GRAPHS = Path(__file__).parent / "graphs"
 INDEX = "index.json"
@@ -123,10 +122,5 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]] | None:
     if any(value.dtype.kind not in "fiub" for value in tensors.values()):
         return None  # bfloat16, where a package that knows it happens to be imported
     for name, value in tensors.items():
-        if value.dtype.kind == "f" and not np.isfinite(value).all():
-            raise MissingModelError(
-                f"its weights are not all finite numbers: {name}",
-                where=str(path),
-                hint="they are damaged, or the training that made them came apart",
-            )
+        check_tensor(bool(np.isfinite(value).all()), name, str(path))
     return tensors
