@@ -170,24 +170,12 @@ def parse_recipe(text: str | bytes, *, where: str = "recipe", folder: Path = Pat
 
 
 def _document(text: str | bytes, where: str) -> dict[str, Any]:
-    try:
-        recipe = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadInputError(f"this is not JSON: {error}", where=where) from error
-    if not isinstance(recipe, dict) or recipe.get("format") != FORMAT:
-        raise BadInputError(
-            "this is not a recipe",
-            where=where,
-            hint=f'it begins {{"format": "{FORMAT}", "version": {VERSION}, …; '
-            "formats/recipe.md describes it",
-        )
-    if type(recipe.get("version")) is not int or recipe["version"] != VERSION:
-        raise BadInputError(
-            f"its version is {recipe.get('version')!r}, known is {VERSION}",
-            where=where,
-            hint="a newer eie may read it",
-        )
-    return _checked(recipe, TOP, where)
+    hint = (
+        f'it begins {{"format": "{FORMAT}", "version": {VERSION}, …; formats/recipe.md describes it'
+    )
+    return _checked(
+        scripts.read_document(text, where, "a recipe", FORMAT, VERSION, hint), TOP, where
+    )
 
 
 def _checked(part: Any, known: Mapping[str, Check], where: str) -> dict[str, Any]:

@@ -71,28 +71,43 @@ def read_script(
     Raises:
         BadInputError: it is no edit script; the entry is named ("edits.json, operation 3").
     """
-    try:
-        script = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadInputError(f"this is not JSON: {error}", where=where) from error
-    if not isinstance(script, dict) or script.get("format") != FORMAT:
-        raise BadInputError(
-            "this is not an edit script",
-            where=where,
-            hint=f'it begins {{"format": "{FORMAT}", "version": {VERSION}, "operations": [',
-        )
-    version = script.get("version")
-    if type(version) is not int or version != VERSION:
-        raise BadInputError(
-            f"its version is {version!r}, known is {VERSION}",
-            where=where,
-            hint="a newer eie may read it",
-        )
+    hint = f'it begins {{"format": "{FORMAT}", "version": {VERSION}, "operations": ['
+    script = read_document(text, where, "an edit script", FORMAT, VERSION, hint)
     entries = script.get("operations")
     if not isinstance(entries, list):
         raise BadInputError("its operations are not a list", where=where)
     read = [_read_entry(entry, f"{where}, operation {n}") for n, entry in enumerate(entries, 1)]
     return read if folder is None else [with_files(each, found_in(folder)) for each in read]
+
+
+def read_document(
+    text: str | bytes, where: str, noun: str, format: str, version: int, hint: str
+) -> dict[str, Any]:
+    """A JSON object that names its format and version, as edit scripts and recipes do.
+
+    Args:
+        where: its file, for error messages.
+        noun: what it should be, with its article.
+        format, version: those that are known.
+        hint: for what is something else.
+
+    Raises:
+        BadInputError: it is none, of another format or of another version.
+    """
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadInputError(f"this is not JSON: {error}", where=where) from error
+    if not isinstance(document, dict) or document.get("format") != format:
+        raise BadInputError(f"this is not {noun}", where=where, hint=hint)
+    found = document.get("version")
+    if type(found) is not int or found != version:
+        raise BadInputError(
+            f"its version is {found!r}, known is {version}",
+            where=where,
+            hint="a newer eie may read it",
+        )
+    return document
 
 
 def found_in(folder: Path) -> Callable[[str], str]:
