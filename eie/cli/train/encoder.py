@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,7 +23,19 @@ from eie.train.encoder.settings import PAPER, EncoderSettings, Preset
         batch=o.Batch,
         crop=o.Crop,
         **o.LOOP,
-        start=o.Start,
+        start=Annotated[
+            Path | None,
+            typer.Option(
+                metavar="MODEL",
+                help="Model folder, or safetensors file, to start from, as far as it fits.",
+            ),
+        ],
+        decoder_only=Annotated[
+            bool,
+            typer.Option(
+                "--decoder-only", help="Leave the encoder as --start has it: embeddings stay valid."
+            ),
+        ],
     )
 )
 def command(
@@ -51,6 +64,8 @@ def command(
         )
     from eie.train.encoder.stage import train_encoder
 
+    if settings.decoder_only and settings.start is None:
+        raise UsageError("--decoder-only needs an encoder", hint="name its model with --start")
     if preset == "paper":
         settings = replace(settings, model=PAPER)
     o.run_training(train_encoder, data, output, settings, dry_run)

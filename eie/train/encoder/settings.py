@@ -79,8 +79,10 @@ class EncoderSettings:
     basis_rate: highest learning rate of the patch bases, which start at the closed-form optimum.
     basis_patches: patches that the closed-form start is fitted to; 0 for a random start.
     basis_photo: at most so many of them are of one photo.
-    start: weights (safetensors) to start from, as far as their tensors fit; the closed form is
-        fitted if they have not all of a linear code.
+    start: a model folder, or weights (safetensors), to start from, as far as their tensors fit; the
+        closed form is fitted if they have not all of a linear code.
+    decoder_only: the encoder stays what `start` has: element files keep their embeddings, and
+        decoders that were trained on them stay valid.
     """
 
     model: EncoderConfig = TINY
@@ -94,3 +96,4 @@ class EncoderSettings:
     basis_patches: int = 14_000
     basis_photo: int = 40
     start: Path | None = None
+    decoder_only: bool = False

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eie.models.content import save_content_model
+from eie.models.content import DECODER_FOLDER, ENCODER_FOLDER, save_content_model
 from eie.models.content_encoder import ContentEncoder
+from eie.models.folders import WEIGHTS_FILE
 from eie.models.light_decoder import LightDecoder
 from eie.train.core.checkpoint import has_checkpoint, load_fitting, run_options
 from eie.train.core.decomposed_photos import DecomposedPhotos
@@ -69,16 +70,17 @@ class EncoderStage:
         torch.manual_seed(settings.loop.seed)
         autoencoder = ElementAutoencoder(settings.model)
         if fit and settings.start:
-            load_fitting(autoencoder, settings.start)
+            _start(autoencoder, settings.start)
         if fit and settings.basis_patches and not has_code(autoencoder.encoder):
             patches = _some_patches(photos, settings.basis_patches, settings.basis_photo)
             fit_bases(autoencoder.encoder, autoencoder.decoder, patches)
+        autoencoder.encoder.requires_grad_(not settings.decoder_only)
         self.model = autoencoder.to(memory_format=torch.channels_last)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        bases = [p for name, p in self.model.named_parameters() if name.endswith("_basis")]
-        known = {id(basis) for basis in bases}
-        others = [p for p in self.model.parameters() if id(p) not in known]
+        trained = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+        bases = [p for name, p in trained.items() if name.endswith("_basis")]
+        others = [p for name, p in trained.items() if not name.endswith("_basis")]
         return [
             {"params": others, "lr": self.settings.rate},
             {"params": bases, "lr": self.settings.basis_rate, "weight_decay": 0.0},
@@ -102,6 +104,15 @@ class EncoderStage:
         size = (target.shape[2], target.shape[3])
         picture = model(patches, batch.box.to(device), batch.visible.to(device), size)
         return picture, target
+
+
+def _start(autoencoder: ElementAutoencoder, start: Path) -> None:
+    """Take weights over, of a model folder or of a file."""
+    if start.is_dir():
+        load_fitting(autoencoder.encoder, start / ENCODER_FOLDER / WEIGHTS_FILE)
+        load_fitting(autoencoder.decoder, start / DECODER_FOLDER / WEIGHTS_FILE)
+    else:
+        load_fitting(autoencoder, start)
 
 
 def has_code(encoder: ContentEncoder) -> bool:
