@@ -287,22 +287,52 @@ def _traced(
             do_constant_folding=False,  # it would make new weights of those that are in the file
         )
         model = onnx.load(Path(folder) / name)
-    weights = {}
-    for tensor in model.graph.initializer:
-        weights[tensor.name] = list(tensor.dims)
-        if layers:
-            kind = onnx.helper.make_tensor_type_proto(tensor.data_type, tensor.dims)
-            model.graph.input.append(onnx.helper.make_value_info(tensor.name, kind))
-            continue
-        tensor.ClearField("raw_data")
-        tensor.data_location = onnx.TensorProto.EXTERNAL
-        for key, value in (("location", "weights"), ("offset", "0"), ("length", "0")):
-            tensor.external_data.add(key=key, value=value)
-    if layers:
-        model.graph.ClearField("initializer")
+    weights = list(model.graph.initializer)
+    kinds = [onnx.helper.make_tensor_type_proto(w.data_type, w.dims) for w in weights]
+    model.graph.input.extend(
+        onnx.helper.make_value_info(weight.name, kind)
+        for weight, kind in zip(weights, kinds, strict=True)
+    )
+    model.graph.ClearField("initializer")
+    model = _simplified(model)
+    if not layers:
+        _without_weights(model, weights)
     for node in model.graph.node:
         node.ClearField("doc_string")
-    return name, model.SerializeToString(deterministic=True), weights
+    shapes = {weight.name: list(weight.dims) for weight in weights}
+    return name, model.SerializeToString(deterministic=True), shapes
+
+
+def _simplified(model: Any) -> Any:
+    """A graph with what its constants alone decide worked out, for ONNX Runtime does so at every
+    start: half of the nodes are about sizes. It knows no weights, so that it makes none of them."""
+    import onnx
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    with TemporaryDirectory() as folder:
+        options.optimized_model_filepath = str(Path(folder) / "simplified.onnx")
+        onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        return onnx.load(options.optimized_model_filepath)
+
+
+def _without_weights(model: Any, weights: Sequence[Any]) -> None:
+    """Let a graph take weights from elsewhere that it has as inputs."""
+    import onnx
+
+    names = {weight.name for weight in weights}
+    inputs = [given for given in model.graph.input if given.name not in names]
+    model.graph.ClearField("input")
+    model.graph.input.extend(inputs)
+    for weight in weights:
+        weight.ClearField("raw_data")
+        weight.data_location = onnx.TensorProto.EXTERNAL
+        for key, value in (("location", "weights"), ("offset", "0"), ("length", "0")):
+            weight.external_data.add(key=key, value=value)
+        model.graph.initializer.append(weight)
 
 
 def _swapped(graph: Any, matrices: Any) -> Any:

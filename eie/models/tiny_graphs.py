@@ -98,12 +98,12 @@ class TinyGraphs:
 
     @cached_property
     def _image_encoder(self) -> Graph:
-        return Graph("image_encoder", self._tensors, "the segmenter")
+        return Graph("image_encoder", self._tensors, "the segmenter", convolves=True)
 
     @cached_property
     def _recogniser(self) -> Graph:
         weights = {f"{RECOGNISER}{name}": value for name, value in imagenet_weights().items()}
-        return Graph("recogniser", weights, "the segmenter's recogniser")
+        return Graph("recogniser", weights, "the segmenter's recogniser", convolves=True)
 
     @cached_property
     def _mask_decoder(self) -> Graph:
