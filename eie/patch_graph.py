@@ -114,6 +114,25 @@ def nearness(likeness: NDArray[np.float64], touching: NDArray[np.bool_]) -> NDAr
     return near
 
 
+def connected(
+    inside: NDArray[np.bool_], start: NDArray[np.integer], touching: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """(P,) bool, what of a set of patches is connected to some patches, and these.
+
+    Args:
+        inside: (P,) bool.
+        start: patches.
+        touching: (P, P) bool, symmetric.
+    """
+    reached = np.zeros(len(inside), dtype=bool)
+    further = reached.copy()
+    further[start] = True
+    while further.any():
+        reached |= further
+        further = touching[further].any(axis=0) & inside & ~reached
+    return reached
+
+
 def thinned(label_map: NDArray[Label]) -> tuple[NDArray[Label], int]:
     """Every k-th pixel of every k-th line, a million or a few, and k: enough to see sizes and
     borders."""

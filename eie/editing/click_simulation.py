@@ -12,8 +12,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from eie.evaluate.core.case_result import Mask
+Mask = NDArray[np.bool_]
+"""(H, W), a thing or what is selected."""
 
 
 class Click(NamedTuple):

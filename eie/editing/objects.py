@@ -1,22 +1,22 @@
 """The thing at a place, from what the file says that points on the patches stand for.
 
-clicked patches ⇒ their three candidates each ⇒ the elements of the thing
+clicked patch            ⇒ one of its three candidates ⇒ the elements of the thing
+several clicked patches  ⇒ an answer that each corrects (:mod:`eie.editing.corrections`)
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eie.editing.corrections import ClickFacts, PatchClick, answer
 from eie.editing.growth import TOLERANCE, instance_rows, object_around
 from eie.editing.picking import RowMask, Rows, areas
-from eie.elements import SHARPNESS, SURE, ElementSet, ObjectMasks
-from eie.patch_graph import thinned, touching_patches
-
-_DOUBT = 0.5
-"""What is left of a candidate's weight, against 1.5, that surely has a place which is cut off."""
+from eie.elements import SURE, ElementSet, ObjectMasks
+from eie.patch_graph import connected, thinned, touching_patches
 
 
 class Extent(Enum):
@@ -41,18 +41,15 @@ def object_at(
     *,
     extent: Extent | None = None,
     tolerance: float | None = None,
-    joined: Rows,
-    apart: Rows,
+    clicks: Sequence[tuple[int, bool]] = (),
 ) -> Rows:
     """The elements of the thing that an element belongs to.
 
     By itself, a place stands for its best-scored candidate, or for that which `extent` names.
     What is not connected to it is left out, over patches that touch in the photo: another thing of
     the same kind is likelier than a part that is cut off, which a second place can add.
-    Places that are asked for together, and apart from others, are answered together: an element
-    belongs to the thing if it is likelier than not to be in it by any of the joined places, and
-    not likelier to be in that of a place it is apart from; the candidates of each place count by
-    their scores.
+    Places that are asked for together, and apart from others, are answered together, each
+    correcting the answer to those before (:func:`eie.editing.corrections.answer`).
 
     Args:
         elements: the set. Elements of a source that tells no objects are grown by affinity
@@ -61,10 +58,11 @@ def object_at(
         among: (N,) bool, the elements that may belong to the thing.
         extent: which candidate; None for that of the tolerance.
         tolerance: as :func:`extent_of`, and of growing.
-        joined, apart: other clicked elements of this thing, and of others.
+        clicks: rows that were clicked in their order, `row` among them, and whether each is of
+            this thing or of another.
 
     Returns:
-        rows in ascending order, `row` among them.
+        rows in ascending order, `row` among them, unless a later click cut it off.
 
     Raises:
         UsageError: the element's source has neither objects nor affinity.
@@ -72,22 +70,27 @@ def object_at(
     source = elements.sources[elements.table.source[row]]
     if source.objects is None:
         reach = TOLERANCE if tolerance is None else tolerance
-        return object_around(elements, row, among, reach, apart=apart)
+        apart = np.array([other for other, joins in clicks if not joins and other != row])
+        return object_around(elements, row, among, reach, apart=apart.astype(np.intp))
     rows = instance_rows(elements, row, among)  # (K,)
     patch = elements.table.patch
-    with_it, against = (patch[rows[np.isin(rows, others)]] for others in (joined, apart))
-    clicked = int(patch[row])
     chosen = extent or (None if tolerance is None else extent_of(tolerance))
+    here = [PatchClick(int(patch[other]), joins) for other, joins in clicks if other in rows]
+    if chosen is None and len(here) > 1:
+        inside = answer(ClickFacts.of(source), joining_first(here))
+        return rows[inside[patch[rows]]]
     small, _ = thinned(source.label_map)
-    start = np.array([clicked])
-    if chosen is None and len(with_it) + len(against):
-        start = np.append(with_it, clicked)
-        inside = asked_together(source.objects, start, against)
-    else:
-        size = areas(small, source.patches)  # (P,)
-        inside = candidate(source.objects, clicked, size, chosen or Extent.OBJECT)
-    inside = connected(inside, start, touching_patches(small, source.patches))
+    clicked = int(patch[row])
+    size = areas(small, source.patches)  # (P,)
+    inside = candidate(source.objects, clicked, size, chosen or Extent.OBJECT)
+    inside = connected(inside, np.array([clicked]), touching_patches(small, source.patches))
     return rows[inside[patch[rows]]]
+
+
+def joining_first(clicks: Sequence[PatchClick]) -> list[PatchClick]:
+    """Clicks with the first one that joins before all others."""
+    first = next(index for index, click in enumerate(clicks) if click.joins)
+    return [clicks[first], *clicks[:first], *clicks[first + 1 :]]
 
 
 def candidate(
@@ -106,49 +109,3 @@ def candidate(
         index = size.argmin() if extent is Extent.PART else size.argmax()
     found: NDArray[np.bool_] = masks[index]
     return found
-
-
-def asked_together(
-    objects: ObjectMasks, joined: NDArray[np.integer], apart: NDArray[np.integer]
-) -> NDArray[np.bool_]:
-    """(P,) bool, the thing that some patches belong to and others do not."""
-    inside = 1 - np.prod(1 - _chance(objects, joined, apart), axis=0)  # (P,)
-    outside = _chance(objects, apart, apart[:0]).max(axis=0, initial=0)  # (P,)
-    together: NDArray[np.bool_] = (inside > 0.5) & (inside >= outside)
-    together[apart] = False
-    together[joined] = True
-    return together
-
-
-def connected(
-    inside: NDArray[np.bool_], start: NDArray[np.integer], touching: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """(P,) bool, what of a set of patches is connected to some patches, and these.
-
-    Args:
-        inside: (P,) bool.
-        start: patches.
-        touching: (P, P) bool, symmetric.
-    """
-    reached = np.zeros(len(inside), dtype=bool)
-    further = reached.copy()
-    further[start] = True
-    while further.any():
-        reached |= further
-        further = touching[further].any(axis=0) & inside & ~reached
-    return reached
-
-
-def _chance(
-    objects: ObjectMasks, patches: NDArray[np.integer], apart: NDArray[np.integer]
-) -> NDArray[np.float64]:
-    """(K, P): how likely each patch is in the thing at each of some, all candidates considered.
-
-    A candidate counts by its score, and the less the likelier patches are in it that are apart.
-    """
-    chance = objects.chances[:, patches] / SURE  # (3, K, P)
-    weight = np.exp(SHARPNESS * objects.scores[:, patches].astype(np.float64))  # (3, K)
-    weight *= np.prod(1 - chance[..., apart] + _DOUBT, axis=2)
-    weight /= weight.sum(axis=0)
-    mean: NDArray[np.float64] = np.einsum("ck,ckp->kp", weight, chance)
-    return mean

@@ -51,7 +51,7 @@ sees the deleted ones only. An id always means its element.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -180,23 +180,26 @@ class ObjectAt:
     extent: Extent | None = None
 
     def rows(self, elements: ElementSet, among: RowMask) -> Rows:
-        nothing = np.empty(0, dtype=np.intp)
-        return self.rows_together(elements, among, nothing, nothing)
+        return self.rows_together(elements, among, ())
 
     def rows_together(
-        self, elements: ElementSet, among: RowMask, joined: Rows, apart: Rows
+        self, elements: ElementSet, among: RowMask, clicks: Sequence[tuple[int, bool]]
     ) -> Rows:
-        """As :meth:`rows`, of an object that some elements are part of, and others are not."""
-        clicked = _row_at(elements, self.point, among)
+        """As :meth:`rows`, of an object that clicked elements are part of, or not part of."""
         return object_at(
             elements,
-            clicked,
+            _row_at(elements, self.point, among),
             among,
             extent=self.extent,
             tolerance=self.tolerance,
-            joined=joined[joined != clicked],
-            apart=apart[apart != clicked],
+            clicks=clicks,
         )
+
+    def answers_together(self, elements: ElementSet, among: RowMask) -> bool:
+        """Whether its answer heeds all that is asked with it, and is not one of three masks."""
+        source = elements.table.source[_row_at(elements, self.point, among)]
+        told = elements.sources[source].objects is not None
+        return told and self.extent is None and self.tolerance is None
 
     def __str__(self) -> str:
         if self.extent is not None:
@@ -346,13 +349,21 @@ class Selection:
         """The rows of a term; objects are asked for together, those of the other sign apart."""
         if not isinstance(term, ObjectAt):
             return term.rows(elements, among)
-        clicked: dict[bool, list[int]] = {True: [], False: []}
-        for other_sign, other in self.terms:
-            if isinstance(other, ObjectAt):
-                row = _row_at(elements, other.point, among)
-                clicked[other_sign == sign].append(row)
-        joined, apart = (np.array(clicked[same], dtype=np.intp) for same in (True, False))
-        return term.rows_together(elements, among, joined, apart)
+        clicked = [
+            (other_sign, other, _row_at(elements, other.point, among))
+            for other_sign, other in self.terms
+            if isinstance(other, ObjectAt)
+        ]
+        clicks = [(row, side == sign) for side, _, row in clicked]
+        rows = term.rows_together(elements, among, clicks)
+        if sign == "-" and term.answers_together(elements, among):
+            # What belongs to what is joined was decided with this place in mind.
+            clicks = [(row, not joins) for row, joins in clicks]
+            for side, other, _ in clicked:
+                if side == "+" and other.answers_together(elements, among):
+                    kept = other.rows_together(elements, among, clicks)
+                    rows = rows[~np.isin(rows, kept)]
+        return rows
 
     @property
     def masks(self) -> list[Mask]:

@@ -12,16 +12,16 @@ import numpy as np
 
 import eie
 from eie.editing import TOLERANCE, select
-from eie.elements import ElementSet
-from eie.errors import BadInputError, UsageError
-from eie.evaluate.baselines import grabcut
-from eie.evaluate.cases.click_simulation import (
+from eie.editing.click_simulation import (
     Click,
     Selector,
     clicks_needed,
     intersection_over_union,
     simulate_clicks,
 )
+from eie.elements import ElementSet
+from eie.errors import BadInputError, UsageError
+from eie.evaluate.baselines import grabcut
 from eie.evaluate.cases.things import Thing, things_in
 from eie.evaluate.core.case_result import CaseResult, Mask, Pixels
 from eie.evaluate.core.choices import check_names

@@ -16,9 +16,9 @@ from functools import partial
 
 import numpy as np
 
+from eie.editing.click_simulation import intersection_over_union
 from eie.errors import UsageError
 from eie.evaluate.baselines.inpainting import BASELINES, edited_by
-from eie.evaluate.cases.click_simulation import intersection_over_union
 from eie.evaluate.cases.compositions import Composition, CompositionSettings, composed
 from eie.evaluate.cases.edit_case import EditCase
 from eie.evaluate.cases.pairs import PairCase, paired

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from eie.editing import Copy, Move, edit, select
-from eie.editing.objects import Extent, asked_together, candidate, extent_of
+from eie.editing.objects import Extent, candidate, extent_of
 from eie.editing.selection import parse_selection
 from eie.elements import SURE, ElementSet, ObjectMasks, Source
+from eie.errors import UsageError
 
 PART, THING, GROUP = {0, 1}, {0, 1, 2}, {0, 1, 2, 3}
 
@@ -73,12 +74,23 @@ def test_what_is_not_connected_is_left_out_until_it_is_asked_for() -> None:
     assert chosen(elements, "object@5,5+object@35,5") == {0, 1, 3}
 
 
-def test_the_candidates_of_places_count_by_their_scores() -> None:
-    objects = objects_of(*[[{0, 1}, {0, 1}, {0}]] * 2, scores=(0.2, 0.2, 0.9))
-    assert asked_together(objects, np.array([0]), np.array([], dtype=int)).tolist() == [True, False]
-    sure = replace(objects, scores=np.float32([[0.9] * 2, [0.9] * 2, [0.2] * 2]))
-    assert asked_together(sure, np.array([0]), np.array([], dtype=int)).all()
-    assert candidate(sure, 0, np.ones(2), Extent.PART).tolist() == [True, False]
+def test_what_is_cut_off_takes_its_object_from_what_else_is_chosen(row_of_five: ElementSet) -> None:
+    assert chosen(row_of_five, "all-object@45,5") == {0, 1, 2, 3}
+    assert chosen(row_of_five, "0,4+object@5,5-object@45,5") == chosen(
+        row_of_five, "object@5,5-object@45,5"
+    )
+
+
+def test_what_is_cut_off_last_stays_out(row_of_five: ElementSet) -> None:
+    assert 1 not in chosen(row_of_five, "object@5,5+object@15,5-object@15,5")
+    with pytest.raises(UsageError, match="empty"):
+        chosen(row_of_five, "object@5,5-object@5,5")
+
+
+def test_a_candidate_is_the_smallest_or_the_largest() -> None:
+    objects = objects_of(*[[{0, 1}, {0, 1}, {0}]] * 2, scores=(0.9, 0.9, 0.2))
+    assert candidate(objects, 0, np.ones(2), Extent.PART).tolist() == [True, False]
+    assert candidate(objects, 0, np.ones(2), Extent.WHOLE).all()
 
 
 def test_a_copy_has_objects_of_its_own(row_of_five: ElementSet) -> None:

@@ -10,10 +10,7 @@ from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from eie.elements import ElementSet, Source
-from eie.errors import BadInputError, UsageError
-from eie.evaluate.baselines.grabcut import SlicGrabCut
-from eie.evaluate.cases.click_simulation import (
+from eie.editing.click_simulation import (
     Click,
     clicks_needed,
     innermost,
@@ -21,6 +18,9 @@ from eie.evaluate.cases.click_simulation import (
     next_click,
     simulate_clicks,
 )
+from eie.elements import ElementSet, Source
+from eie.errors import BadInputError, UsageError
+from eie.evaluate.baselines.grabcut import SlicGrabCut
 from eie.evaluate.cases.things import things_in
 from eie.evaluate.clicks import BEST, ElementClicks, best_choice, evaluate_clicks
 from eie.evaluate.core.photos import chosen_files

@@ -6,7 +6,16 @@ import typer
 
 from eie.cli.lazy import lazy_group
 
-COMMANDS = ("segmenter", "objects", "encoder", "autoencoder", "masks", "shards", "decoder")
+COMMANDS = (
+    "segmenter",
+    "objects",
+    "corrections",
+    "encoder",
+    "autoencoder",
+    "masks",
+    "shards",
+    "decoder",
+)
 
 app = typer.Typer(no_args_is_help=True, cls=lazy_group(__name__, *COMMANDS))
 

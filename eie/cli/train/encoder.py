@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,13 +22,7 @@ from eie.train.encoder.settings import PAPER, EncoderSettings, Preset
         batch=o.Batch,
         crop=o.Crop,
         **o.LOOP,
-        start=Annotated[
-            Path | None,
-            typer.Option(
-                metavar="MODEL",
-                help="Model folder, or safetensors file, to start from, as far as it fits.",
-            ),
-        ],
+        start=o.Start,
         decoder_only=Annotated[
             bool,
             typer.Option(

@@ -67,7 +67,10 @@ Accumulate = Annotated[
 
 Start = Annotated[
     Path | None,
-    typer.Option(metavar="WEIGHTS", help="Safetensors file to start from, as far as it fits."),
+    typer.Option(
+        metavar="WEIGHTS",
+        help="Safetensors file to start from, as far as it fits; an encoder takes a model, too.",
+    ),
 ]
 
 Rate = Annotated[float | None, typer.Option(min=0.0, help="Highest learning rate.")]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from eie.editing.click_simulation import Click
 from eie.evaluate.baselines.superpixels import slic
-from eie.evaluate.cases.click_simulation import Click
 from eie.evaluate.core.case_result import Mask, Pixels
 
 SUPERPIXELS = 256

@@ -87,7 +87,7 @@ MEASURES: Mapping[str, Measure] = {
     "small_share": Measure(
         f"<{SMALL} px", higher_is_better=False, about="share of the elements that are smaller"
     ),
-    # of selections by clicks (:mod:`eie.evaluate.cases.click_simulation`)
+    # of selections by clicks (:mod:`eie.editing.click_simulation`)
     **{
         f"iou_{n}": Measure(
             f"IoU {n}",

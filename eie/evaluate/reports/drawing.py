@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eie.evaluate.cases.click_simulation import Click
+from eie.editing.click_simulation import Click
 from eie.evaluate.core.case_result import Labels, Mask, Pixels
 from eie.evaluate.measures.superpixel_metrics import borders
 

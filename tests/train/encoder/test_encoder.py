@@ -133,6 +133,17 @@ def test_a_run_starts_from_weights(photos, run) -> None:
     assert all(torch.equal(started[name], saved[name]) for name in saved)
 
 
+def test_a_decoder_trained_alone_leaves_the_embeddings_valid(photos, run, tmp_path) -> None:
+    settings = replace(SMALL, start=run, decoder_only=True, loop=replace(LOOP, steps=2))
+    alone = tmp_path / "alone" / "run"
+    train_encoder([Folder(photos)], alone, settings)
+    before, after = load_content_encoder(run), load_content_encoder(alone)
+    assert before.weight_hash == after.weight_hash
+    assert load_light_decoder(alone).model.config.encoder_hash == after.weight_hash
+    changed = load_light_decoder(run).weight_hash != load_light_decoder(alone).weight_hash
+    assert changed
+
+
 def test_a_start_with_another_code_is_fitted_to(photos, run) -> None:
     data = decomposed(photos, run.parent / "decompositions")
     model = replace(SMALL.model, luma=12, shape=12)

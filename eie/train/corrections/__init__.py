@@ -1,0 +1,1 @@
+"""`eie train corrections`: how further clicks correct a selection."""

@@ -1,0 +1,246 @@
+"""How further clicks correct a selection: a small network over patches, and people who click.
+
+    photos with label maps ⇒ elements, and what points on them stand for, by the frozen segmenter
+    a thing, simulated clicks on what is still wrong ⇒ what the network is asked, and the truth
+
+The clicks of a round are on what the network of the round before got wrong: who learns to correct
+must see its own errors (dataset aggregation; Ross et al., AISTATS 2011).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import eie
+from eie.decomposition import preloaded
+from eie.editing.click_simulation import Click, Mask, simulate_clicks
+from eie.editing.corrections import FEATURES, ClickFacts, PatchClick, answer
+from eie.errors import UsageError
+from eie.notes import tell
+from eie.train.core.checkpoint import claim, run_options
+from eie.train.core.images import Folder, SegmentedPhoto, read_training_images
+from eie.train.core.segmenters import MAX_PHOTO_SIDE
+from eie.train.corrections.settings import CorrectionSettings
+
+WEIGHTS_NAME = "corrections.safetensors"
+
+_WARMUP = 50
+
+_FEWEST = 2
+"""Of a photo's annotators, those are heeded who saw so few segments: their segments are things
+rather than parts."""
+
+_CLICKS_ON_THING = 2
+
+_ENTROPY = 0.1
+"""What cross-entropy counts beside Dice."""
+
+_LEAST_SHARE = 0.02
+"""A thing's share of the photo below which errors count no more."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClickedPhoto:
+    """A photo's patches and the things that are clicked in it.
+
+    label_map: (H, W) int. share: (P,) of the photo. things: (H, W) bool each; how many of them are
+    clicked in a round, and how often each.
+    """
+
+    label_map: NDArray[np.integer]
+    facts: ClickFacts
+    share: NDArray[np.float64]
+    things: tuple[Mask, ...]
+    taken: int
+    times: int
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What the network was asked, and the truth: (P, 22) features, (P,) share of a patch in the
+    thing, and (P,) weight of a patch."""
+
+    features: Tensor
+    inside: Tensor
+    weight: Tensor
+
+
+def correction_network(hidden: int) -> nn.Sequential:
+    """(P, 22) ⇒ (P, 1) logits; :mod:`eie.editing.corrections` runs the same without torch."""
+    return nn.Sequential(
+        nn.Linear(FEATURES, hidden),
+        nn.ReLU(),
+        nn.Linear(hidden, hidden),
+        nn.ReLU(),
+        nn.Linear(hidden, 1),
+    )
+
+
+def train_corrections(
+    folders: Sequence[Folder],
+    run: Path,
+    settings: CorrectionSettings | None = None,
+    dry_run: bool = False,
+) -> dict[str, Any]:
+    """Train what :func:`eie.editing.corrections.answer` asks, and write it into a folder.
+
+    The network is then in `run/corrections.safetensors`.
+
+    Args:
+        folders: photos with label maps; others are left out.
+
+    Returns:
+        The options.
+
+    Raises:
+        BadInputError: a folder or image cannot be read.
+        UsageError: there is nothing to click on, or `run` holds another run.
+        MissingModelError: the segmenter's weights are missing.
+    """
+    settings = settings or CorrectionSettings()
+    segmented = read_training_images(folders, MAX_PHOTO_SIDE).segmented
+    if not segmented:
+        raise UsageError(
+            "nothing to click on", hint="give a folder with photos ID.jpg and ID.gt0.png"
+        )
+    options = run_options("corrections", list(folders), settings, photos=len(segmented))
+    if dry_run:
+        return options
+    claim(run, options)
+    random = np.random.default_rng(settings.seed)
+    photos = [*clicked_photos(segmented, settings)]
+    torch.manual_seed(settings.seed)
+    network, asked = correction_network(settings.hidden), list[Asked]()
+    for number, steps in enumerate(settings.rounds):
+        logits = partial(_logits, network) if number else _before_training
+        for photo in photos:
+            asked += asked_on(photo, logits, settings.clicks, random)
+        loss = fit(network, asked, steps, settings, random)
+        tell([f"round {number + 1}: {len(asked)} answers, loss {loss:.3f}"])
+    _save(network, run / WEIGHTS_NAME)
+    return options
+
+
+def clicked_photos(
+    photos: Sequence[SegmentedPhoto], settings: CorrectionSettings
+) -> Iterator[ClickedPhoto]:
+    """Photos with their patches; without those in which there is nothing to click on."""
+    segmenter = preloaded(settings.segmenter)
+    for photo in photos:
+        things = tuple(things_of(photo, settings))
+        source = eie.decompose(photo.pixels, segmenter=segmenter).sources[0]
+        if not things or source.objects is None:
+            continue
+        area = np.bincount(source.label_map.ravel(), minlength=source.patches)
+        known = photo.things is not None
+        yield ClickedPhoto(
+            source.label_map,
+            ClickFacts.of(source),
+            area / area.sum(),
+            things,
+            settings.things if known else settings.segments,
+            _CLICKS_ON_THING if known else 1,
+        )
+
+
+def things_of(photo: SegmentedPhoto, settings: CorrectionSettings) -> Iterator[Mask]:
+    """The masks of what is clicked: things, or the segments of those who saw the fewest."""
+    fewest = sorted(photo.segmentations, key=lambda labels: len(np.unique(labels)))[:_FEWEST]
+    for labels in fewest if photo.things is None else photo.segmentations[:1]:
+        present, counts = np.unique(labels, return_counts=True)
+        share = counts / labels.size
+        for label in present[(share >= settings.least) & (share <= settings.most)]:
+            if photo.things is None or int(label) in photo.things:
+                yield labels == label
+
+
+def asked_on(
+    photo: ClickedPhoto,
+    logits: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    clicks: int,
+    random: np.random.Generator,
+) -> Iterator[Asked]:
+    """What a network is asked while somebody clicks on things of a photo."""
+    area = photo.share * photo.label_map.size
+    for _ in range(photo.times):
+        taken = min(photo.taken, len(photo.things))
+        for index in random.choice(len(photo.things), taken, replace=False):
+            thing = photo.things[index]
+            inside = np.bincount(photo.label_map[thing], minlength=len(area)) / area  # (P,)
+            weight = photo.share / max(_LEAST_SHARE, float(thing.mean()))  # (P,)
+            told: list[NDArray[np.float32]] = []
+
+            def select(so_far: Sequence[Click], told: list[NDArray[np.float32]] = told) -> Mask:
+                patches = [PatchClick(int(photo.label_map[c.y, c.x]), c.joins) for c in so_far]
+                selected: Mask = answer(photo.facts, patches, logits, told.append)[photo.label_map]
+                return selected
+
+            simulate_clicks(thing, select, clicks)
+            truth, counts = (torch.from_numpy(x.astype(np.float32)) for x in (inside, weight))
+            yield from (Asked(torch.from_numpy(features), truth, counts) for features in told)
+
+
+def fit(
+    network: nn.Module,
+    asked: Sequence[Asked],
+    steps: int,
+    settings: CorrectionSettings,
+    random: np.random.Generator,
+) -> float:
+    """Train a network for some steps on what is asked; the mean loss of the last tenth."""
+    optimizer = torch.optim.AdamW(
+        network.parameters(), settings.rate, weight_decay=settings.weight_decay
+    )
+    batch, losses = min(settings.batch, len(asked)), []
+    for step in range(steps):
+        rise, fall = min(1, (step + 1) / _WARMUP), (1 + math.cos(math.pi * step / steps)) / 2
+        optimizer.param_groups[0]["lr"] = settings.rate * rise * fall
+        drawn = [asked[i] for i in random.choice(len(asked), batch, replace=False)]
+        loss = answers_loss(network, drawn)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    return float(np.mean(losses[-max(1, steps // 10) :]))
+
+
+def answers_loss(network: nn.Module, asked: Sequence[Asked]) -> Tensor:
+    """Dice and a little cross-entropy over patches weighted by area, the mean of answers."""
+    every = network(2 * torch.cat([one.features for one in asked]) - 1)[:, 0]  # (ΣP,)
+    losses = []
+    for logits, one in zip(every.split([len(a.inside) for a in asked]), asked, strict=True):
+        entropy = F.binary_cross_entropy_with_logits(logits, one.inside, reduction="none")  # (P,)
+        chance = logits.sigmoid()  # (P,)
+        both = 2 * (chance * one.inside * one.weight).sum()
+        dice = 1 - both / ((chance + one.inside) * one.weight).sum()
+        losses.append(_ENTROPY * (entropy * one.weight).sum() + dice)
+    return torch.stack(losses).mean()
+
+
+def _before_training(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What the first round's clicks correct: the mean of what the clicks say by themselves."""
+    joined, apart = features[:, 2], features[:, 10]  # (P,) each, of consistent candidates
+    return np.asarray(2 * (joined - np.maximum(apart, 0.5)), dtype=np.float32)
+
+
+def _logits(network: nn.Module, features: NDArray[np.float32]) -> NDArray[np.float32]:
+    with torch.inference_mode():
+        told: NDArray[np.float32] = network(2 * torch.from_numpy(features) - 1)[:, 0].numpy()
+    return told
+
+
+def _save(network: nn.Module, path: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, path)
