@@ -1,0 +1,96 @@
+"""What was done to a document as a command line that does the same."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import fields
+from itertools import groupby
+from typing import Any
+
+from eie.decomposition import BETA
+from eie.editing import OPERATIONS, Look, Paste, Scale, script_of
+from eie.elements import ElementSet
+
+_ELEMENTS = 256
+
+_WHOLE_PAIR = re.compile(r"\s*\d+\s*,\s*\d+\s*")
+
+
+def command_line(elements: ElementSet, file: str, photo: str | None) -> str:
+    """The commands that make an edited picture, in the folder where the files are.
+
+    Args:
+        elements: the set.
+        file: name of its element file.
+        photo: name of the photo that it was made of; None if it is not known, and the commands
+            begin with the element file.
+    """
+    steps = []
+    if photo is not None:
+        settings = _decomposition(elements.decomposition)
+        steps.append(["decompose", _named(photo), *settings, "-o", _named(file)])
+        steps += [["edit", _named(file), *words] for words in edits(elements)]
+    stem = file.rpartition(".")[0] or file
+    steps.append(["render", _named(file), "-o", _named(f"{stem}-edited.png")])
+    return " && ".join(shlex.join(["eie", *step]) for step in steps)
+
+
+def edits(elements: ElementSet) -> list[list[str]]:
+    """The options of `eie edit` that do again what was recorded, most often of one command.
+
+    An intent holds for all that a command pastes, so that others need a command of their own.
+    """
+    recorded: list[list[dict[str, Any]]] = [[]]
+    for entry in script_of(elements)["operations"]:
+        if entry["operation"] == Look.name:
+            recorded.append([])
+        else:
+            recorded[-1].append(entry)
+    commands = []
+    for intent, alike in groupby(filter(None, recorded), _intent):
+        words: list[str] = []
+        for number, entries in enumerate(alike):
+            words += [f"--{Look.name}"] if number else []
+            words += [word for entry in entries for word in words_of(entry)]
+        commands.append(words + (["--intent", intent] if intent else []))
+    return commands
+
+
+def _intent(entries: list[dict[str, Any]]) -> str | None:
+    return next((entry["intent"] for entry in entries if "intent" in entry), None)
+
+
+def text_of(entry: Mapping[str, Any]) -> str:
+    """An entry of an edit script as it is typed: `--move 3,7 +40,0`."""
+    return shlex.join(words_of(entry))
+
+
+def words_of(entry: Mapping[str, Any]) -> list[str]:
+    """The option and the arguments of `eie edit` for an entry of an edit script."""
+    operation = {each.name: each for each in OPERATIONS}[entry["operation"]]
+    texts = {f.name: str(entry[f.name]) for f in fields(operation) if f.name in entry}
+    if operation is Paste:
+        return ["--paste", f"{texts['file']}:{texts['selection']}", texts["place"]]
+    if operation is Scale and _WHOLE_PAIR.fullmatch(texts["factor"]):
+        # Typed, 1,5 may mean one number.
+        across, _, down = texts["factor"].partition(",")
+        texts["factor"] = f"{across.strip()}.0,{down.strip()}.0"
+    return [f"--{operation.name}", *texts.values()]
+
+
+def _named(file: str) -> str:
+    """A file's name as it is typed: none that looks like an option."""
+    return f"./{file}" if file.startswith("-") else file
+
+
+def _decomposition(settings: Mapping[str, Any]) -> list[str]:
+    """The options of `eie decompose` that are not the usual ones."""
+    usual = {"segmenter": "tiny", "elements": _ELEMENTS, "beta": BETA}
+    words = []
+    for name, value in usual.items():
+        given = settings.get(name, value)
+        if given != value:
+            words += [f"--{name}", f"{given:g}" if isinstance(given, float) else str(given)]
+    return words

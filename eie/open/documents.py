@@ -1,0 +1,201 @@
+"""Documents: element files, loaded as long as they are in use and changed one edit at a time.
+
+All that a document is stands in its file. It is loaded anew when the file is another one than
+before, as after a command that edited it; edits of our own go on from the set in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import eie
+from eie.elements import ElementSet
+from eie.files.locking import exclusive
+from eie.open.failures import RefusedError
+from eie.open.workspace import Workspace, id_of
+from eie.rendering.reduced import Kept, reduced
+
+MOST_LOADED = 4
+"""Documents that are kept loaded; their label maps take two bytes a pixel."""
+
+MOST_VIEWS = 12
+"""What is worked out of a revision and kept."""
+
+_TRIES = 20
+"""How often a file is loaded that others replace meanwhile."""
+
+
+@dataclass(eq=False)
+class Revision:
+    """A document as it was at some time.
+
+    Attributes:
+        elements: the set.
+        name: what tells this revision from others.
+        file: the file it is in, open: others may have taken its place by now.
+        views: what was worked out of it, by what that is; see :meth:`view`.
+    """
+
+    elements: ElementSet
+    name: str
+    file: BinaryIO
+    views: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def content(self) -> bytes:
+        """The element file."""
+        with self._lock:
+            self.file.seek(0)
+            return self.file.read()
+
+    def view(self, key: Any, work_out: Callable[[], Any]) -> Any:
+        """What is worked out of this revision, once."""
+        with self._lock:
+            if key not in self.views:
+                self.views[key] = work_out()
+                if len(self.views) > MOST_VIEWS:
+                    self.views.popitem(last=False)
+            self.views.move_to_end(key)
+            return self.views[key]
+
+
+class Document:
+    """An element file of the workspace."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.id = id_of(path.name)
+        self._lock = threading.RLock()
+        self._revision: Revision | None = None
+        self._reduced: Kept = {}
+
+    def current(self) -> Revision:
+        """The document as it is by now.
+
+        Raises:
+            RefusedError: 404, the file is gone.
+            BadInputError: it is no element file, or damaged.
+        """
+        with self._lock:
+            for _ in range(_TRIES):
+                name = revision_of(self.path)
+                if self._revision is not None and self._revision.name == name:
+                    return self._revision
+                loaded = self._loaded()
+                if loaded is not None:
+                    self._revision = loaded
+                    self._reduced.clear()
+                    return loaded
+        raise RefusedError(409, "the file is changed all the time", where=self.path.name)
+
+    def _loaded(self) -> Revision | None:
+        """What is in the file; None if another took its place meanwhile."""
+        try:
+            file = self.path.open("rb")
+        except FileNotFoundError:
+            raise _gone(self.path) from None
+        name = _name_of(os.fstat(file.fileno()))
+        elements = eie.load(self.path, origin=self.path.name)
+        if revision_of(self.path) != name:
+            file.close()
+            return None
+        return Revision(elements, name, file)
+
+    def change(
+        self, change: Callable[[ElementSet], ElementSet], revision: str | None = None
+    ) -> Revision:
+        """Change the document and write its file, atomically; all of it or nothing.
+
+        Args:
+            change: makes the new set.
+            revision: the one that the change is meant for; None for whichever there is.
+
+        Raises:
+            RefusedError: 409, there is another revision by now.
+            EieError: as `change`; nothing is written.
+        """
+        with self._lock, exclusive(self.path):
+            before = self.current()
+            if revision is not None and revision != before.name:
+                raise RefusedError(
+                    409,
+                    "the document was changed meanwhile",
+                    where=self.path.name,
+                    hint="look at it again",
+                )
+            elements = change(before.elements)
+            eie.save(elements, self.path)
+            file = self.path.open("rb")
+            self._revision = Revision(elements, _name_of(os.fstat(file.fileno())), file)
+            return self._revision
+
+    def reduced(self, revision: Revision, long_side: int) -> ElementSet:
+        """The set of a revision at a smaller size, see :func:`eie.rendering.reduced.reduced`."""
+        with self._lock:
+            sizes = {key[1:] for key in self._reduced}
+            if len(sizes) > MOST_VIEWS:
+                self._reduced.clear()
+            return reduced(revision.elements, long_side, self._reduced)
+
+
+class Documents:
+    """The documents of a workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._lock = threading.Lock()
+        self._used: OrderedDict[str, Document] = OrderedDict()
+
+    def of(self, path: Path) -> Document:
+        """The document in a file of the workspace."""
+        identity = id_of(path.name)
+        with self._lock:
+            if identity not in self._used:
+                self._used[identity] = Document(path)
+                if len(self._used) > MOST_LOADED:
+                    self._used.popitem(last=False)
+            self._used.move_to_end(identity)
+            return self._used[identity]
+
+    def by_id(self, identity: str) -> Document:
+        """The document of that ID.
+
+        Raises:
+            RefusedError: 404, there is none.
+        """
+        with self._lock:
+            known = self._used.get(identity)
+        if known is not None and self.workspace.holds(known.path):
+            return self.of(known.path)
+        for path in self.workspace.element_files():
+            if id_of(path.name) == identity:
+                return self.of(path)
+        raise RefusedError(404, "there is no such document", where=identity[:40])
+
+
+def revision_of(path: Path) -> str:
+    """What tells the content of a file from that of all others that were or will be there.
+
+    Raises:
+        RefusedError: 404, there is no file.
+    """
+    try:
+        return _name_of(path.stat())
+    except FileNotFoundError:
+        raise _gone(path) from None
+
+
+def _name_of(status: os.stat_result) -> str:
+    told = f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def _gone(path: Path) -> RefusedError:
+    return RefusedError(404, "the file is gone", where=path.name)

@@ -1,0 +1,288 @@
+"""Renders: pictures that are asked for, waited for, seen, and given up when nobody wants them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import tempfile
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from eie.files.photo import Photo
+from eie.open.documents import Document, Revision
+from eie.open.failures import RefusedError, told
+from eie.open.tasks import Made, Task
+from eie.open.tasks import Render as RenderTask
+from eie.open.workers import Workers
+from eie.rendering import DEFAULT, DEFAULT_FREE
+from eie.rendering.anchored import DEFAULT_EDGE
+
+QUICK_SIDE = 1024
+"""Pixels of the longer side of a canvas that is rendered quickly."""
+
+MOST_WAITING = 128
+"""Renders that may wait for a process or be at work."""
+
+MOST_KEPT = 48
+"""Finished renders that are kept, the latest ones."""
+
+MOST_BYTES = 1 << 30
+"""Bytes of all their pictures."""
+
+MOST_VARIATIONS = 16
+
+WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is asked for.
+
+    Attributes:
+        decoder: its name; None for the default.
+        seed: of the first variation.
+        variations: how many, at most.
+        quick: whether on a canvas of :data:`QUICK_SIDE`.
+        edge: of what moved; None for the default.
+        free: whether everything is made of embeddings.
+    """
+
+    decoder: str | None = None
+    seed: int = 0
+    variations: int = 1
+    quick: bool = False
+    edge: str | None = None
+    free: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of the decoder."""
+        return self.decoder or (DEFAULT_FREE if self.free else DEFAULT)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Those of :func:`eie.rendering.variations` that differ from its defaults."""
+        arguments: dict[str, Any] = {}
+        if self.decoder is not None:
+            arguments["decoder"] = self.decoder
+        if self.seed:
+            arguments["seed"] = self.seed
+        if self.edge not in (None, DEFAULT_EDGE):
+            arguments["edge"] = self.edge
+        if self.free:
+            arguments["free"] = True
+        return arguments
+
+    def makes_first_of(self, options: Options) -> bool:
+        """Whether a render of these options has the picture that a single one of others makes."""
+        return self.variations == 1 and self.normal == options.normal
+
+    @property
+    def normal(self) -> tuple[Any, ...]:
+        """All that a single picture depends on."""
+        return self.name, self.seed, self.edge or DEFAULT_EDGE, self.free, self.quick
+
+
+class KeptPicture:
+    """A rendered picture, its pixels in a file without a name, which the system gives back when
+    this process ends, however it does."""
+
+    def __init__(self, made: Made) -> None:
+        self.shape = made.photo.pixels.shape
+        self.icc, self.exif = made.photo.icc, made.photo.exif
+        self.provenance: Mapping[str, str] = made.provenance
+        self.changed = made.changed
+        self.bytes = made.photo.pixels.nbytes
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it is closed with this
+        self._file.write(np.ascontiguousarray(made.photo.pixels).data)
+        self._file.flush()
+
+    def photo(self) -> Photo:
+        """The picture."""
+        pixels = np.memmap(self._file, np.uint8, "r", shape=self.shape)
+        return Photo(pixels, self.icc, self.exif)
+
+
+@dataclass(eq=False)
+class Render:
+    """A render that was asked for."""
+
+    document: str
+    revision: str
+    options: Options
+    id: str = field(default_factory=lambda: secrets.token_hex(8))
+    state: str = WAITING
+    done: float = 0.0
+    pictures: list[KeptPicture] = field(default_factory=list)
+    error: dict[str, str | None] | None = None
+    failure: Exception | None = None
+    listeners: int = 0
+    alone: bool = False
+    work: asyncio.Task[None] | None = None
+    _pulse: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def finished(self) -> bool:
+        return self.state in (DONE, FAILED, CANCELLED)
+
+    def told(self) -> dict[str, Any]:
+        """What is told of it."""
+        return {
+            "id": self.id,
+            "document": self.document,
+            "revision": self.revision,
+            "state": self.state,
+            "done": round(self.done, 3),
+            "stage": "rendering" if self.state == RUNNING else self.state,
+            "pictures": len(self.pictures),
+            "changed": self.pictures[0].changed if self.pictures else None,
+            "error": self.error,
+        }
+
+    def becomes(self, **values: Any) -> None:
+        """Change, and tell who listens."""
+        for name, value in values.items():
+            setattr(self, name, value)
+        pulse, self._pulse = self._pulse, asyncio.Event()
+        pulse.set()
+
+    def cancel(self) -> None:
+        """Stop it, if it is unfinished."""
+        if not self.finished:
+            self.becomes(state=CANCELLED)
+            if self.work is not None:
+                self.work.cancel()
+
+    async def changes(self) -> AsyncGenerator[dict[str, Any]]:
+        """What is told of it, at every change until the last one. When nobody listens any more, it
+        is cancelled."""
+        self.listeners += 1
+        try:
+            while True:
+                pulse = self._pulse
+                yield self.told()
+                if self.finished:
+                    return
+                await pulse.wait()
+        finally:
+            self.listeners -= 1
+            if not self.listeners:
+                self.cancel()
+
+    async def over(self) -> None:
+        """Wait until it is finished."""
+        while not self.finished:
+            await self._pulse.wait()
+
+    def picture(self, number: int) -> KeptPicture:
+        """A variation.
+
+        Raises:
+            RefusedError: 404, it is not there, or not yet.
+        """
+        if not 0 <= number < len(self.pictures):
+            raise RefusedError(
+                404,
+                f"there are {len(self.pictures)} pictures",
+                where=f"picture {number}",
+                hint=f"the render is {self.state}",
+            )
+        return self.pictures[number]
+
+
+class Renders:
+    """All renders of a server."""
+
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
+        self._renders: OrderedDict[str, Render] = OrderedDict()
+
+    def by_id(self, identity: str) -> Render:
+        """The render of that ID.
+
+        Raises:
+            RefusedError: 404, there is none, or no more.
+        """
+        try:
+            return self._renders[identity]
+        except KeyError:
+            raise RefusedError(404, "there is no such render", where=identity[:40]) from None
+
+    def ask(self, document: Document, revision: Revision, options: Options) -> Render:
+        """Ask for a render; one of the same document that is as quick, and unfinished, is given up.
+
+        Raises:
+            RefusedError: 429, too many wait.
+        """
+        for other in self._unfinished():
+            alike = other.options.quick == options.quick
+            if other.document == document.id and alike and not other.alone:
+                other.cancel()
+        return self._begun(document, revision, options)
+
+    def for_download(self, document: Document, revision: Revision, options: Options) -> Render:
+        """A render of a revision for a finished file: one that is there, or a new one, which other
+        renders of the document leave alone."""
+        for other in reversed(self._renders.values()):
+            same = other.document == document.id and other.revision == revision.name
+            if same and other.state == DONE and other.options.makes_first_of(options):
+                return other
+        render = self._begun(document, revision, options)
+        render.alone = True
+        return render
+
+    def _begun(self, document: Document, revision: Revision, options: Options) -> Render:
+        if len(self._unfinished()) >= MOST_WAITING:
+            raise RefusedError(429, f"{MOST_WAITING} renders wait", hint="ask again in a moment")
+        render = Render(document.id, revision.name, options)
+        self._renders[render.id] = render
+        render.work = asyncio.create_task(self._work(render, _task_of(document, revision, options)))
+        self._forget()
+        return render
+
+    def _unfinished(self) -> list[Render]:
+        return [render for render in self._renders.values() if not render.finished]
+
+    async def _work(self, render: Render, make: Callable[[], Task]) -> None:
+        try:
+            made: list[Made] = await self._workers.run(
+                make,
+                short=render.options.quick,
+                started=lambda: render.becomes(state=RUNNING),
+                heard=lambda done, total: render.becomes(done=done / max(1, total)),
+            )
+            kept = await asyncio.to_thread(lambda: [KeptPicture(each) for each in made])
+        except asyncio.CancelledError:
+            render.cancel()
+        except Exception as error:
+            render.becomes(state=FAILED, error=told(error), failure=error)
+        else:
+            render.becomes(state=DONE, done=1.0, pictures=kept)
+
+    def _forget(self) -> None:
+        """Give up the oldest finished renders, if there are many or large ones."""
+        finished = [render for render in self._renders.values() if render.finished]
+        total = sum(picture.bytes for render in finished for picture in render.pictures)
+        while finished and (len(finished) > MOST_KEPT or total > MOST_BYTES):
+            oldest = finished.pop(0)
+            total -= sum(picture.bytes for picture in oldest.pictures)
+            del self._renders[oldest.id]
+
+    async def end(self) -> None:
+        """Cancel all."""
+        for render in self._unfinished():
+            render.cancel()
+
+
+def _task_of(document: Document, revision: Revision, options: Options) -> Callable[[], Task]:
+    """Makes the task of a render, of the revision that it was asked of."""
+
+    def make() -> Task:
+        elements = document.reduced(revision, QUICK_SIDE) if options.quick else revision.content()
+        return RenderTask(elements, options.variations, options.arguments)
+
+    return make
