@@ -101,15 +101,14 @@ def _add_pages(app: FastAPI) -> None:
     def documentation() -> Response:
         return HTMLResponse(page(app.openapi()))
 
-    @app.get("/", include_in_schema=False)
-    def front() -> Response:
-        index = STATIC / "index.html"
-        if not index.is_file():
-            return PlainTextResponse(NOT_BUILT)
-        return HTMLResponse(index.read_text("utf-8"), headers={"Cache-Control": "no-cache"})
+    if not (STATIC / "index.html").is_file():
 
-    files = StaticFiles(directory=STATIC, check_dir=False)
-    app.mount("/", GZipMiddleware(files))
+        @app.get("/", include_in_schema=False)
+        def not_built() -> Response:
+            return PlainTextResponse(NOT_BUILT)
+
+        return
+    app.mount("/", GZipMiddleware(StaticFiles(directory=STATIC, html=True)))
 
 
 def _add_failures(app: FastAPI) -> None:

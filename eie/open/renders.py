@@ -7,7 +7,7 @@ import secrets
 import tempfile
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -77,15 +77,6 @@ class Options:
             arguments["free"] = True
         return arguments
 
-    def makes_first_of(self, options: Options) -> bool:
-        """Whether a render of these options has the picture that a single one of others makes."""
-        return self.variations == 1 and self.normal == options.normal
-
-    @property
-    def normal(self) -> tuple[Any, ...]:
-        """All that a single picture depends on."""
-        return self.name, self.seed, self.edge or DEFAULT_EDGE, self.free, self.quick
-
 
 class KeptPicture:
     """A rendered picture, its pixels in a file without a name, which the system gives back when
@@ -109,11 +100,17 @@ class KeptPicture:
 
 @dataclass(eq=False)
 class Render:
-    """A render that was asked for."""
+    """A render that was asked for.
+
+    Attributes:
+        key: all that its pictures depend on.
+        alone: whether other renders of the document leave it as it is.
+    """
 
     document: str
     revision: str
     options: Options
+    key: tuple[Any, ...]
     id: str = field(default_factory=lambda: secrets.token_hex(8))
     state: str = WAITING
     done: float = 0.0
@@ -128,6 +125,11 @@ class Render:
     @property
     def finished(self) -> bool:
         return self.state in (DONE, FAILED, CANCELLED)
+
+    @property
+    def worth(self) -> bool:
+        """Whether pictures are there or may come."""
+        return self.state not in (FAILED, CANCELLED)
 
     def told(self) -> dict[str, Any]:
         """What is told of it."""
@@ -225,30 +227,37 @@ class Renders:
         return self._begun(document, revision, options)
 
     def for_download(self, document: Document, revision: Revision, options: Options) -> Render:
-        """A render of a revision for a finished file: one that is there, or a new one, which other
-        renders of the document leave alone."""
-        for other in reversed(self._renders.values()):
-            same = other.document == document.id and other.revision == revision.name
-            if same and other.state == DONE and other.options.makes_first_of(options):
-                return other
-        render = self._begun(document, revision, options)
-        render.alone = True
-        return render
+        """A render of a revision for a finished file, which others of the document leave alone."""
+        return self._begun(document, revision, options, alone=True)
 
-    def _begun(self, document: Document, revision: Revision, options: Options) -> Render:
+    def _begun(
+        self, document: Document, revision: Revision, options: Options, *, alone: bool = False
+    ) -> Render:
         if len(self._unfinished()) >= MOST_WAITING:
             raise RefusedError(429, f"{MOST_WAITING} renders wait", hint="ask again in a moment")
-        render = Render(document.id, revision.name, options)
+        small = options.quick and max(revision.elements.canvas) > QUICK_SIDE
+        key = (document.id, revision.name, replace(options, quick=small, decoder=options.name))
+        render = Render(document.id, revision.name, options, key, alone=alone)
+        twin = next((r for r in self._renders.values() if r.key == key and r.worth), None)
         self._renders[render.id] = render
-        render.work = asyncio.create_task(self._work(render, _task_of(document, revision, options)))
+        make = _task_of(document, revision, options)
+        render.work = asyncio.create_task(self._work(render, make, twin))
         self._forget()
         return render
 
     def _unfinished(self) -> list[Render]:
         return [render for render in self._renders.values() if not render.finished]
 
-    async def _work(self, render: Render, make: Callable[[], Task]) -> None:
+    async def _work(self, render: Render, make: Callable[[], Task], twin: Render | None) -> None:
+        """Render, or wait for another render of the same pictures."""
         try:
+            if twin is not None:
+                render.becomes(state=RUNNING)
+                await twin.over()
+                if twin.state == DONE:
+                    render.becomes(state=DONE, done=1.0, pictures=twin.pictures)
+                    return
+                render.becomes(state=WAITING)
             made: list[Made] = await self._workers.run(
                 make,
                 short=render.options.quick,

@@ -125,8 +125,9 @@ class Safety:
                 headers = MutableHeaders(scope=message)
                 for name, value in POLICY.items():
                     headers[name] = value
-                if scope["path"].startswith(API) and "cache-control" not in headers:
-                    headers["Cache-Control"] = "no-store"
+                if "cache-control" not in headers:
+                    api = scope["path"].startswith(API)
+                    headers["Cache-Control"] = "no-store" if api else "no-cache"
             await send(message)
 
         refused = self._refused(scope)

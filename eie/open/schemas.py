@@ -109,6 +109,16 @@ class ElementRow(BaseModel):
     home: list[float] = Field(description="the same in the photo")
 
 
+class Entry(BaseModel):
+    """A recorded operation: an entry of an edit script, and more."""
+
+    model_config = ConfigDict(extra="allow")
+
+    operation: str
+    text: str = Field(description="as it is typed", examples=["--move 3,7 +40,0"])
+    later: bool = Field(description="done in one edit with the one before")
+
+
 class State(BaseModel):
     """A document."""
 
@@ -121,8 +131,8 @@ class State(BaseModel):
     alpha: bool
     elements: list[ElementRow]
     groups: dict[str, list[int]]
-    history: list[dict[str, str]] = Field(description="recorded operations, oldest first")
-    undone: list[dict[str, str]] = Field(description="what redo does, the next one first")
+    history: list[Entry] = Field(description="recorded operations, oldest first")
+    undone: list[Entry] = Field(description="what redo does, the next one first")
     has_objects: bool
     command: str = Field(description="the command line that does the same")
     script: dict[str, Any] = Field(description="the edit script that does the same")
@@ -134,6 +144,8 @@ class Selected(BaseModel):
     ids: list[int]
     rows: list[int] = Field(description="indices into the state's elements")
     box: list[float] = Field(description="x0, y0, x1, y1 in pixels of the canvas")
+    centre: list[float] = Field(description="about which scale, rotate and flip are done")
+    angle: float = Field(description="by which most of it is turned, in degrees")
     share: float = Field(description="of the canvas")
     text: str
     warnings: list[str]

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from eie.editing import script_of
 from eie.editing.account import description, doubts, share_of
 from eie.editing.all_objects import has_objects
-from eie.editing.script import told
+from eie.editing.changes import centre_of, commonest_turn
+from eie.editing.script import is_later, told
 from eie.editing.selection import parse_selection
 from eie.elements import ElementSet
 from eie.geometry import common_box, corners
@@ -71,9 +72,10 @@ def rows_of(elements: ElementSet) -> list[dict[str, Any]]:
 
 
 def _entry(operation: Mapping[str, Any]) -> dict[str, Any]:
-    """An entry of the history with its text, as it is typed."""
+    """An entry of the history with its text, as it is typed, and whether it was done in one edit
+    with the one before it."""
     entry = told(operation)
-    return {**entry, "text": text_of(entry)}
+    return {**entry, "text": text_of(entry), "later": is_later(operation)}
 
 
 def selection_of(
@@ -93,6 +95,8 @@ def selection_of(
         "ids": elements.table.id[rows].tolist(),
         "rows": rows.tolist(),
         "box": _edges(elements, rows).tolist(),
+        "centre": centre_of(elements, rows).tolist(),
+        "angle": commonest_turn(elements, rows)[0],
         "share": share_of(elements, rows),
         "text": description(elements, rows),
         "warnings": list(doubts(elements, rows, [selection], torn=not deleted)),

@@ -34,7 +34,7 @@ class Workers:
 
     def __init__(self) -> None:
         self._idle: list[WorkerProcess] = []
-        self._busy: dict[WorkerProcess, bool] = {}  # whether at a long task
+        self._busy: set[WorkerProcess] = set()
         self._short_waiting = 0
         self._changed = asyncio.Condition()
         self._threads = ThreadPoolExecutor(2 * COUNT + 2, "worker")
@@ -109,7 +109,7 @@ class Workers:
             whole = True  # the task failed, not the process
             raise
         finally:
-            del self._busy[worker]
+            self._busy.discard(worker)
             if not self._ended:
                 self._idle.append(worker if whole else self._replaced(worker))
             async with self._changed:
@@ -125,14 +125,15 @@ class Workers:
                 self._short_waiting -= short
                 self._changed.notify_all()  # who has waited for this one, may have a place
             worker = self._idle.pop(0)
-            self._busy[worker] = not short
+            self._busy.add(worker)
             return worker
 
     def _has_place(self, short: bool) -> bool:
+        """Whether a task may begin. A long one waits until no short one waits or is at work, whose
+        time it would share; and leaves a process for those that come."""
         if short:
             return bool(self._idle)
-        long_running = sum(self._busy.values())
-        return bool(self._idle) and not self._short_waiting and long_running < COUNT - 1
+        return bool(self._idle) and not self._short_waiting and not self._busy
 
     def _replaced(self, worker: WorkerProcess) -> WorkerProcess:
         worker.kill()
