@@ -1,0 +1,65 @@
+/** The page. */
+
+import { useEffect } from "preact/hooks";
+import { finishNudge } from "./actions/editing";
+import { start, upload } from "./actions/opening";
+import { ActionBar } from "./panels/ActionBar";
+import { Button } from "./panels/Button";
+import { Header } from "./panels/Header";
+import { Help } from "./panels/Help";
+import { GroupList, HistoryList } from "./panels/Lists";
+import { Notices } from "./panels/Notices";
+import { Photos } from "./panels/Photos";
+import { Save } from "./panels/Save";
+import { SelectionPanel } from "./panels/SelectionPanel";
+import { ToolOptions, Tools } from "./panels/Tools";
+import { Variations } from "./panels/Variations";
+import { keyDown, keysLost, keyUp } from "./stage/keys";
+import { Stage } from "./stage/Stage";
+import { helpOpen, photosOpen, saveOpen, sheetOpen, variationsOpen } from "./store";
+import { X } from "lucide";
+
+export function App() {
+  useEffect(() => {
+    addEventListener("keydown", keyDown);
+    addEventListener("keyup", keyUp);
+    addEventListener("blur", keysLost);
+    addEventListener("pagehide", finishNudge);
+    void start();
+    return () => {
+      removeEventListener("keydown", keyDown);
+      removeEventListener("keyup", keyUp);
+      removeEventListener("blur", keysLost);
+      removeEventListener("pagehide", finishNudge);
+    };
+  }, []);
+  const drop = (event: DragEvent): void => {
+    event.preventDefault();
+    const file = event.dataTransfer?.files[0];
+    if (file) void upload(file);
+  };
+  return (
+    <div class="page" onDragOver={(event) => event.preventDefault()} onDrop={drop}>
+      <Header />
+      <Tools />
+      <main class="middle">
+        <ToolOptions />
+        <Stage />
+        <Notices />
+      </main>
+      <ActionBar />
+      <aside class={sheetOpen.value ? "side open" : "side"} aria-label="Selection, groups and history">
+        <div class="sheet-close">
+          <Button name="Close" icon={X} kind="quiet" onClick={() => (sheetOpen.value = false)} />
+        </div>
+        <SelectionPanel />
+        <GroupList />
+        <HistoryList />
+      </aside>
+      {photosOpen.value && <Photos />}
+      {saveOpen.value && <Save />}
+      {variationsOpen.value && <Variations />}
+      {helpOpen.value && <Help />}
+    </div>
+  );
+}

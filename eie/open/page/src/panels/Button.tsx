@@ -1,0 +1,36 @@
+/** A button with an icon, a name that is seen or only read out, and the key that does the same. */
+
+import type { IconNode } from "lucide";
+import { Icon } from "./Icon";
+
+interface Props {
+  readonly name: string;
+  readonly icon?: IconNode;
+  /** The key that does the same, for the tip. */
+  readonly keys?: string;
+  /** Whether the name stands beside the icon. */
+  readonly named?: boolean;
+  readonly pressed?: boolean;
+  readonly disabled?: boolean;
+  readonly kind?: "plain" | "main" | "quiet" | "danger";
+  readonly onClick: () => void;
+}
+
+export function Button({ name, icon, keys, named, pressed, disabled, kind = "plain", onClick }: Props) {
+  const seen = named || !icon;
+  return (
+    <button
+      type="button"
+      class={`button ${kind}${seen ? " named" : ""}`}
+      aria-label={seen ? undefined : name}
+      aria-pressed={pressed}
+      aria-keyshortcuts={keys?.replaceAll("Ctrl", "Control")}
+      title={keys ? `${name} (${keys})` : seen ? undefined : name}
+      disabled={disabled}
+      onClick={onClick}
+    >
+      {icon && <Icon of={icon} />}
+      {seen && <span>{name}</span>}
+    </button>
+  );
+}
