@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+
 import eie
 from eie.errors import BadInputError, ResourceError
 from eie.files import kinds, read_photo, write_atomically
@@ -65,7 +67,8 @@ def settled(workspace: Workspace, incoming: Path, name: str) -> Path:
         head = file.read(kinds.HEAD)
     if head.startswith(kinds.HDF5):
         suffixes, usual = ELEMENT_SUFFIXES, ".h5"
-        eie.load(incoming, origin=name)
+        for source in eie.load(incoming, origin=name).sources:
+            np.asarray(source.pixels)  # all of the file is looked at while it can be refused
     elif (kind := kinds.picture_kind(head)) is not None:
         suffixes, usual = IMAGE_SUFFIXES, _SUFFIXES[kind]
         read_photo(incoming, name)
