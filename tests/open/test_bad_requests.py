@@ -86,9 +86,7 @@ def test_unknown_methods(client, unchanged):
 )  # fmt: skip
 def test_senseless_edits(document, unchanged, body):
     headers = {"Content-Type": "application/json"}
-    answer = document.client.post(
-        f"/documents/{document.id}/edits", content=body, headers=headers
-    )
+    answer = document.client.post(f"/documents/{document.id}/edits", content=body, headers=headers)
     refused(answer, 400)
 
 
@@ -145,9 +143,7 @@ def test_no_upload_to_elsewhere(client, unchanged, name):
 
 @pytest.mark.parametrize("path", HOSTILE, ids=lambda path: path.stem)
 def test_hostile_element_files(client, unchanged, path):
-    answer = client.post(
-        "/documents/upload", params={"name": path.name}, content=path.read_bytes()
-    )
+    answer = client.post("/documents/upload", params={"name": path.name}, content=path.read_bytes())
     status = {"empty": 400, "text": 415, "user-block": 415}.get(path.stem, 422)
     refused(answer, status)
 
@@ -226,8 +222,16 @@ def test_a_truncated_upload_leaves_nothing(server, document, unchanged):
     assert document.get().status_code == 200
 
 
-@pytest.mark.parametrize("junk", [b"\x16\x03\x01\x02\x00", b"GET / HTTP/9\r\n\r\n", b"\0" * 100,
-                                  b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n"], ids=range(4))
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"\x16\x03\x01\x02\x00",
+        b"GET / HTTP/9\r\n\r\n",
+        b"\0" * 100,
+        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n",
+    ],
+    ids=range(4),
+)
 def test_what_is_no_request(server, document, unchanged, junk):
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.settimeout(2)
