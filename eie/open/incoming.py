@@ -110,7 +110,7 @@ def keep_mask(workspace: Workspace, document: Document, data: bytes) -> str:
         BadInputError: it is no picture, marks nothing, or has other proportions than the canvas.
     """
     stem = document.path.stem
-    for path in _masks(workspace, stem):
+    for path in workspace.masks(stem):
         if path.stat().st_size == len(data) and _digest(path.read_bytes()) == _digest(data):
             return path.name
     if kinds.picture_kind(data[: kinds.HEAD]) != kinds.PNG:
@@ -133,11 +133,6 @@ def keep_mask(workspace: Workspace, document: Document, data: bytes) -> str:
             number += 1
     finally:
         incoming.unlink(missing_ok=True)
-
-
-def _masks(workspace: Workspace, stem: str) -> list[Path]:
-    names = f"{stem}-mask-"
-    return [path for path in workspace.photos() if path.name.startswith(names)]
 
 
 def _digest(data: bytes) -> bytes:
