@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+
 import eie
 from eie.errors import BadInputError, ResourceError
 from eie.files import kinds, read_photo, write_atomically
@@ -65,7 +67,8 @@ def settled(workspace: Workspace, incoming: Path, name: str) -> Path:
         head = file.read(kinds.HEAD)
     if head.startswith(kinds.HDF5):
         suffixes, usual = ELEMENT_SUFFIXES, ".h5"
-        eie.load(incoming, origin=name)
+        for source in eie.load(incoming, origin=name).sources:
+            np.asarray(source.pixels)  # all of the file is looked at while it can be refused
     elif (kind := kinds.picture_kind(head)) is not None:
         suffixes, usual = IMAGE_SUFFIXES, _SUFFIXES[kind]
         read_photo(incoming, name)
@@ -107,7 +110,7 @@ def keep_mask(workspace: Workspace, document: Document, data: bytes) -> str:
         BadInputError: it is no picture, marks nothing, or has other proportions than the canvas.
     """
     stem = document.path.stem
-    for path in _masks(workspace, stem):
+    for path in workspace.masks(stem):
         if path.stat().st_size == len(data) and _digest(path.read_bytes()) == _digest(data):
             return path.name
     if kinds.picture_kind(data[: kinds.HEAD]) != kinds.PNG:
@@ -130,11 +133,6 @@ def keep_mask(workspace: Workspace, document: Document, data: bytes) -> str:
             number += 1
     finally:
         incoming.unlink(missing_ok=True)
-
-
-def _masks(workspace: Workspace, stem: str) -> list[Path]:
-    names = f"{stem}-mask-"
-    return [path for path in workspace.photos() if path.name.startswith(names)]
 
 
 def _digest(data: bytes) -> bytes:

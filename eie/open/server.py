@@ -99,7 +99,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
                 timeout_graceful_shutdown=_PATIENCE,
             )
         )
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt, SystemExit):  # uvicorn leaves if the start has failed
             server.run(sockets=[listener])
     if service.failure is not None:
         raise service.failure

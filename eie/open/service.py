@@ -15,7 +15,7 @@ from eie.editing import Operation, edit, read_script, redo, undo
 from eie.editing.script import FORMAT, VERSION, files_of
 from eie.editing.selection import parse_selection
 from eie.elements import ElementSet
-from eie.errors import BadInputError, EieError, UsageError
+from eie.errors import BadInputError, UsageError
 from eie.files import write_atomically
 from eie.open.documents import Document, Documents, Revision
 from eie.open.failures import RefusedError
@@ -48,7 +48,7 @@ class Service:
     first: Path | None = None
     output: Path | None = None
     opened: str | None = None
-    failure: EieError | None = None
+    failure: Exception | None = None
 
     def __post_init__(self) -> None:
         self.documents = Documents(self.workspace)
@@ -71,7 +71,7 @@ class Service:
                 document = await asyncio.to_thread(self.open_file, self.first.name)
             else:
                 document = await self.open_photo(self.first, self.output)
-        except EieError as error:
+        except Exception as error:
             self.failure = error
             await self.end()
             raise

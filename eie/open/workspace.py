@@ -21,6 +21,9 @@ ELEMENT_SUFFIXES = frozenset({".h5", ".hdf5", ".hdf", ".he5"})
 _SEPARATORS = re.compile(r"[/\\\x00-\x1f\x7f]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
+_MASK = re.compile(r"-mask-\d+\.png$")
+"""How the names of kept masks end, behind the document's stem."""
+
 MOST_NAME = 200
 """Bytes of a file's name that a request may give."""
 
@@ -54,8 +57,13 @@ class Workspace:
         return path.resolve().parent == self.folder if path.is_symlink() else True
 
     def photos(self) -> list[Path]:
-        """Its photos, by name."""
-        return list(self._files(IMAGE_SUFFIXES))
+        """Its photos, by name; masks that were kept are none."""
+        return [path for path in self._files(IMAGE_SUFFIXES) if not _MASK.search(path.name)]
+
+    def masks(self, stem: str) -> list[Path]:
+        """The masks that were kept for the document `STEM.h5`."""
+        pictures = self._files(frozenset({".png"}))
+        return [path for path in pictures if _MASK.sub("", path.name) == stem]
 
     def element_files(self) -> list[Path]:
         """Its files that are named like element files, by name."""

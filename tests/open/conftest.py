@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 import uvicorn
+from PIL import Image
 
 import eie
 from eie.open.app import create_app
@@ -52,6 +54,14 @@ class Server:
 def element_bytes() -> bytes:
     """An element file of a photo of 640 × 427 pixels, about 60 elements, without candidates."""
     return eie.dump(eie.decompose(EXAMPLES / "rocket.jpg", segmenter="slic", elements=64))
+
+
+@pytest.fixture(scope="session")
+def small_bytes() -> bytes:
+    """An element file of a photo of 240 × 160 pixels, quickly rendered."""
+    with Image.open(EXAMPLES / "rocket.jpg") as photo:
+        pixels = np.asarray(photo.resize((240, 160), Image.Resampling.BOX))
+    return eie.dump(eie.decompose(pixels, segmenter="slic", elements=64))
 
 
 @pytest.fixture(scope="session")

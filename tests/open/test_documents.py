@@ -50,7 +50,10 @@ def test_the_state_is_what_the_file_holds(document):
 def test_operations_of_one_edit_mean_the_picture_before_it(document):
     state = document.edit(move("@320,200", "+60,0"), move("@320,200", "+0,9"))
     [changed] = [e for e in state["elements"] if e["box"] != e["home"]]
-    assert [round(a - b) for a, b in zip(changed["box"], changed["home"], strict=True)][:2] == [60, 9]
+    assert [round(a - b) for a, b in zip(changed["box"], changed["home"], strict=True)][:2] == [
+        60,
+        9,
+    ]
 
 
 def test_an_edit_is_all_or_nothing(document):
@@ -186,7 +189,12 @@ def test_a_photo_is_decomposed_once(server, client):
     again = client.post("/documents", json={"photo": "cup of coffee.jpg"}).json()
     assert again["id"] == state["id"] and len(again["history"]) == 1
     listed = client.get("/workspace").json()["photos"]
-    assert {"name": "cup of coffee.jpg", "document": state["id"], "width": 600, "height": 400} in listed
+    assert {
+        "name": "cup of coffee.jpg",
+        "document": state["id"],
+        "width": 600,
+        "height": 400,
+    } in listed
     # another photo of the same name is another document
     (server.folder / "cup of coffee.jpg").unlink()
     from PIL import Image
