@@ -16,7 +16,15 @@ import { ToolOptions, Tools } from "./panels/Tools";
 import { Variations } from "./panels/Variations";
 import { keyDown, keysLost, keyUp } from "./stage/keys";
 import { Stage } from "./stage/Stage";
-import { helpOpen, photosOpen, saveOpen, sheetOpen, variationsOpen } from "./store";
+import {
+  busy,
+  editing,
+  helpOpen,
+  photosOpen,
+  saveOpen,
+  sheetOpen,
+  variationsOpen,
+} from "./store";
 import { X } from "lucide";
 
 export function App() {
@@ -42,7 +50,7 @@ export function App() {
     <div class="page" onDragOver={(event) => event.preventDefault()} onDrop={drop}>
       <Header />
       <Tools />
-      <main class="middle">
+      <main class="middle" aria-busy={editing.value > 0 || busy.value !== null}>
         <ToolOptions />
         <Stage />
         <Notices />

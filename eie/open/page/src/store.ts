@@ -98,7 +98,7 @@ export const before = signal(false); // the photo is shown while a key is held
 export const divider = signal<number | null>(null); // share of the width; null for none
 
 export const editing = signal(0); // edits that the server has not done yet
-export const busy = signal<string | null>(null); // what keeps the whole page waiting
+export const busy = signal<string | null>("Opening …"); // what keeps the whole page waiting
 export const status = signal(""); // read out by screen readers
 export const problem = signal<Failure | null>(null);
 export const photosOpen = signal(false);

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { apply, followed, rotationAbout, translation } from "../src/core/geometry";
 import {
+  frameOf,
+  gripOf,
   handleAt,
   handlesOf,
   moveOperation,
@@ -19,6 +21,13 @@ describe("handles", () => {
     expect(handleAt(handles, { x: 198, y: 303 }, 10)).toBe("se");
     expect(handleAt(handles, { x: 150, y: 72 }, 10)).toBe("turn");
     expect(handleAt(handles, { x: 150, y: 200 }, 10)).toBeNull();
+  });
+
+  it("are on a frame that never hides a small thing", () => {
+    const small = { x0: 10, y0: 10, x1: 14, y1: 110 };
+    expect(frameOf(small, 3, 40)).toEqual({ x0: -8, y0: 7, x1: 32, y1: 113 });
+    expect(gripOf("ne", small)).toEqual({ x: 14, y: 10 });
+    expect(gripOf("s", small)).toEqual({ x: 12, y: 110 });
   });
 
   it("leave out those of short sides", () => {

@@ -24,12 +24,20 @@ import { forgetAll } from "./selecting";
 import { forgetPictures } from "./showing";
 
 export async function start(): Promise<void> {
+  await attempt(() =>
+    whileBusy("Opening …", async () => {
+      const told = (workspace.value = await api.workspace());
+      const id = new URLSearchParams(location.search).get("file") ?? told.opened;
+      if (id) await show(await api.state(id));
+    }),
+  );
+  if (!doc.value) photosOpen.value = true;
+}
+
+/** What is in the folder by now. */
+export async function lookAgain(): Promise<void> {
   await attempt(async () => {
-    const told = (workspace.value = await api.workspace());
-    const wanted = new URLSearchParams(location.search).get("file");
-    const id = wanted ?? told.opened;
-    if (id) await show(await whileBusy("Opening …", () => api.state(id)));
-    else photosOpen.value = true;
+    workspace.value = await api.workspace();
   });
 }
 
@@ -52,7 +60,7 @@ export function upload(file: File): Promise<boolean> {
 async function open(what: string, ask: () => Promise<api.DocumentState>): Promise<boolean> {
   await settled();
   return attempt(async () => {
-    await show(await whileBusy(what, ask));
+    await whileBusy(what, async () => show(await ask()));
     workspace.value = await api.workspace();
   });
 }

@@ -237,7 +237,7 @@ export async function selectAgain(ids: readonly number[] | null): Promise<void> 
   asked?.abort();
   let told: api.Selected | null = null;
   let text = "group:last";
-  if (!("last" in current.groups)) {
+  if (current.history.length && !("last" in current.groups)) {
     told = await api.select(current.id, text, null).catch(() => null);
   }
   if (ids && (!told || idsText(told.ids) !== idsText(ids))) {

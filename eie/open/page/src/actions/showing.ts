@@ -67,13 +67,12 @@ export async function showCurrent(): Promise<void> {
     if (!full) return;
     picture.value = full.picture;
     remember(key, full.picture, full.share);
-    const share = full.share === null ? "" : `: ${percent(full.share)} of the picture is new`;
+    const share = full.share === null ? "" : `: ${percent(full.share)} of the picture changed`;
     status.value = `Rendered${share}.`;
   } catch (error) {
-    if (!isAbort(error)) {
-      progress.value = null;
-      tell(error);
-    }
+    if (!isAbort(error)) tell(error);
+  } finally {
+    if (!signal.aborted) progress.value = null;
   }
 }
 
@@ -123,7 +122,6 @@ async function follow(
     if (!signal.aborted) progress.value = { id, quick, state: told.state, done: told.done };
   });
   if (signal.aborted) return null;
-  progress.value = null;
   if (ended.state === "failed" && ended.error) problem.value = ended.error;
   return ended.state === "done" ? ended : null;
 }

@@ -22,7 +22,15 @@ export function commandLine(
   return parts.join(" ");
 }
 
-/** The command line, a command a line, for people who read it. */
+/** The command line with an option a line, for people who read it; shells read it just so. */
 export function inLines(command: string): string {
-  return command.replaceAll(" && ", " &&\n");
+  const pieces = command.split(/ (?=-{1,2}[a-z])|(?<= &&) /);
+  let text = pieces[0]!;
+  for (const piece of pieces.slice(1)) {
+    const quoted = (text.split("'").length - 1) % 2 === 1; // between quotes, all stays as it is
+    const ended = text.endsWith(" &&");
+    if (quoted || piece.startsWith("-o ")) text += ` ${piece}`;
+    else text += ended ? `\n${piece}` : ` \\\n  ${piece}`;
+  }
+  return text;
 }

@@ -27,6 +27,28 @@ const SMALLEST = 0.02;
 const LARGEST = 50;
 
 /**
+ * The box on whose border handles are: a little larger, and never so small that they hide it.
+ *
+ * @param gap pixels of the canvas between both boxes.
+ * @param least smallest width and height, in pixels of the canvas.
+ */
+export function frameOf(box: Box, gap: number, least: number): Box {
+  const { x, y } = centreOf(box);
+  const width = Math.max((box.x1 - box.x0) / 2 + gap, least / 2);
+  const height = Math.max((box.y1 - box.y0) / 2 + gap, least / 2);
+  return { x0: x - width, y0: y - height, x1: x + width, y1: y + height };
+}
+
+/** The place of a box that a handle stands for: a corner, or the middle of a side. */
+export function gripOf(side: Side, box: Box): Point {
+  const { x, y } = centreOf(box);
+  return {
+    x: side.includes("w") ? box.x0 : side.includes("e") ? box.x1 : x,
+    y: side.includes("n") ? box.y0 : side.includes("s") ? box.y1 : y,
+  };
+}
+
+/**
  * Where the handles of a box are.
  *
  * @param turnGap how far above the box the one to turn is, in pixels of the canvas.
@@ -80,10 +102,7 @@ export function scaling(
   { free = false, centred = false } = {},
 ): Scaling {
   const centre = centreOf(box);
-  const pulled = {
-    x: side.includes("w") ? box.x0 : side.includes("e") ? box.x1 : centre.x,
-    y: side.includes("n") ? box.y0 : side.includes("s") ? box.y1 : centre.y,
-  };
+  const pulled = gripOf(side, box);
   const anchor = centred
     ? centre
     : { x: 2 * centre.x - pulled.x, y: 2 * centre.y - pulled.y };

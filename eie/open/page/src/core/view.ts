@@ -20,8 +20,8 @@ export function toCanvas(view: View, point: Point): Point {
   return { x: (point.x - view.x) / view.scale, y: (point.y - view.y) / view.scale };
 }
 
-/** The whole canvas in the middle, with a margin; small photos are not enlarged beyond 1:1 twice. */
-export function fitted(canvas: Size, window: Size, margin = 24): View {
+/** The whole canvas in the middle, with a margin; small photos are enlarged twofold at most. */
+export function fitted(canvas: Size, window: Size, margin = window.width < 600 ? 8 : 24): View {
   const scale = Math.min(
     Math.max(window.width - 2 * margin, 1) / canvas.width,
     Math.max(window.height - 2 * margin, 1) / canvas.height,

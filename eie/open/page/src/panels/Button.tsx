@@ -12,20 +12,24 @@ interface Props {
   readonly named?: boolean;
   readonly pressed?: boolean;
   readonly disabled?: boolean;
+  /** Whether it has the focus when its dialog opens. */
+  readonly first?: boolean;
   readonly kind?: "plain" | "main" | "quiet" | "danger";
   readonly onClick: () => void;
 }
 
-export function Button({ name, icon, keys, named, pressed, disabled, kind = "plain", onClick }: Props) {
+export function Button(props: Props) {
+  const { name, icon, keys, named, pressed, disabled, first, kind = "plain", onClick } = props;
   const seen = named || !icon;
   return (
     <button
       type="button"
       class={`button ${kind}${seen ? " named" : ""}`}
-      aria-label={seen ? undefined : name}
+      aria-label={icon ? name : undefined}
       aria-pressed={pressed}
       aria-keyshortcuts={keys?.replaceAll("Ctrl", "Control")}
       title={keys ? `${name} (${keys})` : seen ? undefined : name}
+      data-first={first ? "" : undefined}
       disabled={disabled}
       onClick={onClick}
     >

@@ -18,6 +18,7 @@ export function Dialog({ title, wide, onClose, children }: Props) {
   useEffect(() => {
     const before = document.activeElement as HTMLElement | null;
     dialog.current!.showModal();
+    dialog.current!.querySelector<HTMLElement>("[data-first]")?.focus();
     return () => before?.focus();
   }, []);
   return (

@@ -47,7 +47,7 @@ function Rendering() {
   if (!now) {
     const share = changedShare.value;
     if (share === null || picture.value?.kind !== "full") return null;
-    return <div class="notice faint">{percent(share)} of the picture is new</div>;
+    return <div class="notice faint">{percent(share)} of the picture changed</div>;
   }
   const text = now.quick ? "Filling …" : now.state === "waiting" ? "Waiting …" : "Rendering in full …";
   return (

@@ -1,8 +1,8 @@
 /** The photos of the folder, and how others come in. */
 
 import { Upload } from "lucide";
-import { useRef } from "preact/hooks";
-import { openFile, openPhoto, upload } from "../actions/opening";
+import { useEffect, useRef } from "preact/hooks";
+import { lookAgain, openFile, openPhoto, upload } from "../actions/opening";
 import { thumbnailAddress } from "../core/api";
 import { doc, photosOpen, workspace } from "../store";
 import { Button } from "./Button";
@@ -13,6 +13,7 @@ const KINDS = "image/*,.heic,.heif,.jxl,.avif,.tif,.tiff,.h5";
 export function Photos() {
   const picker = useRef<HTMLInputElement>(null);
   const told = workspace.value;
+  useEffect(() => void lookAgain(), []);
   const ofPhotos = new Set(told?.photos.map((photo) => photo.document));
   const others = told?.documents.filter((each) => !ofPhotos.has(each.id)) ?? [];
   return (
@@ -30,7 +31,7 @@ export function Photos() {
           type="file"
           tabIndex={-1}
           accept={KINDS}
-          aria-label="Add a photo"
+          aria-hidden="true"
           onChange={(event) => {
             const file = event.currentTarget.files?.[0];
             event.currentTarget.value = "";

@@ -58,6 +58,7 @@ export function Save() {
           icon={Download}
           named
           kind="main"
+          first
           onClick={() => void save().then((done) => done && close())}
         />
       </div>

@@ -8,7 +8,7 @@ import { Dialog } from "./Dialog";
 import { Decoder } from "./Save";
 import { decoder } from "../store";
 
-const MOST = 6;
+const MOST = 4;
 
 export function Variations() {
   const [pictures, setPictures] = useState<readonly ImageBitmap[] | null>(null);

@@ -204,6 +204,9 @@ function painter(baseLayer: HTMLCanvasElement, overLayer: HTMLCanvasElement): ()
       drawBase(base, { view: view.value, canvas, picture: shown, original: behind, hole, transparent });
     }
     drawn = shown ? wanted : [];
+    // Where the photo lies, for programs that drive the page.
+    const { scale, x, y } = view.value;
+    overLayer.dataset.view = `${scale} ${x} ${y}`;
     const at = pointer.value;
     const brushing = tool.value === "brush" && at;
     drawOverlay(over, {
@@ -213,7 +216,7 @@ function painter(baseLayer: HTMLCanvasElement, overLayer: HTMLCanvasElement): ()
       chosen: before.value ? null : chosen.value,
       gesture: gesture.value,
       lifted: now?.lifted ?? null,
-      handles: tool.value === "select",
+      handles: tool.value === "select" && divider.value === null,
       stroke: stroke.value,
       boxDrawn: boxDrawn.value,
       brush: brushing ? { ...at, width: brushSize.value / view.value.scale } : null,

@@ -1,7 +1,7 @@
 /** Drawing: the picture on one canvas, what is pointed at and selected on another above it. */
 
 import type { Box, Size } from "../core/geometry";
-import { handlesOf, movedBox, type PlacedHandle } from "../core/handles";
+import { frameOf, handlesOf, movedBox, type PlacedHandle } from "../core/handles";
 import type { View } from "../core/view";
 import type { Chosen, Gesture, Hover, Picture } from "../store";
 import { drawLifted, type Lifted } from "./lift";
@@ -17,7 +17,9 @@ const LIGHT = "#fff";
 const CHECK = 8; // CSS pixels of a square under what is transparent
 export const HANDLE = 9; // CSS pixels across
 export const TURN_GAP = 26; // CSS pixels above the box
-const ROOM = 44; // CSS pixels of a side that has a handle in its middle
+const ROOM = 64; // CSS pixels of a side that has a handle in its middle
+const GAP = 3; // CSS pixels between what is selected and its frame
+const LEAST = 44; // CSS pixels that a frame is wide and high at least
 
 /** Set up a context in pixels of the canvas. */
 function place(context: CanvasRenderingContext2D, view: View): void {
@@ -153,16 +155,28 @@ function drawHover(context: CanvasRenderingContext2D, hover: Hover, pixel: numbe
   }
 }
 
-/** The handles of a box at this zoom. */
-export function handlesAt(box: Box, view: View): PlacedHandle[] {
+/** The frame around a box at this zoom. */
+function frameAt(box: Box, view: View): Box {
+  return frameOf(box, GAP / view.scale, LEAST / view.scale);
+}
+
+/** The handles around a box at this zoom. */
+export function handlesAt(around: Box, view: View): PlacedHandle[] {
+  const box = frameAt(around, view);
   return handlesOf(box, TURN_GAP / view.scale, {
     x: (box.x1 - box.x0) * view.scale >= ROOM,
     y: (box.y1 - box.y0) * view.scale >= ROOM,
   });
 }
 
-function drawHandles(context: CanvasRenderingContext2D, box: Box, pixel: number, colours: Colours): void {
+function drawHandles(
+  context: CanvasRenderingContext2D,
+  around: Box,
+  pixel: number,
+  colours: Colours,
+): void {
   const view = { scale: 1 / pixel, x: 0, y: 0 };
+  const box = frameAt(around, view);
   const middle = (box.x0 + box.x1) / 2;
   const frame = new Path2D();
   frame.rect(box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0);
@@ -178,7 +192,7 @@ function drawHandles(context: CanvasRenderingContext2D, box: Box, pixel: number,
   context.strokeStyle = colours.accent;
   context.lineWidth = 1.5 * pixel;
   const size = HANDLE * pixel;
-  for (const { name, at } of handlesAt(box, view)) {
+  for (const { name, at } of handlesAt(around, view)) {
     context.beginPath();
     if (name === "turn") context.arc(at.x, at.y, size / 2 + pixel, 0, 2 * Math.PI);
     else context.rect(at.x - size / 2, at.y - size / 2, size, size);

@@ -14,7 +14,6 @@ import {
   remove,
   sendToBack,
   undo,
-  answer,
 } from "../actions/editing";
 import { clickAt, rowsOfClick, selectAll, showRow, stepExtent } from "../actions/selecting";
 import { decimal, type Point } from "../core/geometry";
@@ -37,7 +36,7 @@ import {
   view,
   windowSize,
 } from "../store";
-import { escape, pointer, spaceHeld, zoomBy } from "./pointing";
+import { answerAt, escape, pointer, spaceHeld, zoomBy } from "./pointing";
 
 const ARROWS: Readonly<Record<string, Point>> = {
   ArrowLeft: { x: -1, y: 0 },
@@ -146,8 +145,7 @@ function enter(event: KeyboardEvent): boolean {
   const place = labels.value?.placeOf(cursor.value, canvasSize.value);
   if (!place) return false;
   if (asking.value) {
-    const at = `${decimal(place.x, 1)},${decimal(place.y, 1)}`;
-    answer(asking.value === "swap" ? `object@${at}` : `@${at}`);
+    answerAt(place);
     return true;
   }
   const mode: Mode = event.altKey ? "remove" : event.shiftKey ? "add" : "new";

@@ -5,6 +5,7 @@ import { answer, duplicate, finishNudge, moveBy, transform, turnBy } from "../ac
 import {
   clear,
   clickAt,
+  objectAt,
   pointAt,
   selectBox,
   selectionText,
@@ -24,15 +25,17 @@ import {
   translation,
 } from "../core/geometry";
 import {
+  gripOf,
   handleAt,
   type Handle,
+  type Side,
   scaledBy,
   scaleOperations,
   type Scaling,
   scaling,
   turning,
 } from "../core/handles";
-import type { Mode } from "../core/selection";
+import { composed, type Mode } from "../core/selection";
 import { panned, toCanvas, wheelFactor, zoomedAt } from "../core/view";
 import {
   asking,
@@ -60,8 +63,9 @@ export const spaceHeld = signal(false);
 export const cursorStyle = signal("default");
 
 const STILL = 4; // CSS pixels that a click may wander
-const FINGER = 22; // CSS pixels that a finger may be beside a handle
+const FINGER = 20; // CSS pixels that a finger may be beside a handle
 const MOUSE = 9;
+const ON_THING = 7; // and where the thing itself is, which is to be moved
 const SNAP = 15; // degrees, with shift
 
 /** What a press has begun. */
@@ -70,7 +74,7 @@ type Drag =
   | { kind: "pinch" }
   | { kind: "press"; from: Point; screen: Point; onChosen: boolean }
   | { kind: "move"; from: Point; to: Point }
-  | { kind: "scale"; handle: Exclude<Handle, "turn">; how: Scaling | null }
+  | { kind: "scale"; side: Side; off: Point; how: Scaling | null }
   | { kind: "turn"; from: Point; degrees: number }
   | { kind: "box"; from: Point }
   | { kind: "stroke"; how: Mode };
@@ -102,7 +106,7 @@ function isChosen(at: Point): boolean {
 function handleUnder(at: Point, touch: boolean): Handle | null {
   const what = chosen.value;
   if (!what || tool.value !== "select" || asking.value) return null;
-  const radius = (touch ? FINGER : MOUSE) / view.value.scale;
+  const radius = (isChosen(at) ? ON_THING : touch ? FINGER : MOUSE) / view.value.scale;
   return handleAt(handlesAt(what.box, view.value), at, radius);
 }
 
@@ -135,7 +139,12 @@ function begin(event: PointerEvent, screen: Point, at: Point): Drag | null {
   if (asking.value || tool.value === "select") {
     const handle = handleUnder(at, touch);
     if (handle === "turn") return { kind: "turn", from: at, degrees: 0 };
-    if (handle) return { kind: "scale", handle, how: null };
+    if (handle) {
+      // The handle may be beside the corner that it stands for.
+      const grip = gripOf(handle, chosen.value!.box);
+      const off = { x: grip.x - at.x, y: grip.y - at.y };
+      return { kind: "scale", side: handle, off, how: null };
+    }
     return { kind: "press", from: at, screen, onChosen: isChosen(at) };
   }
   if (tool.value === "box") return { kind: "box", from: at };
@@ -240,7 +249,8 @@ function show(affine: Affine, label: string, leaves: boolean): void {
 function showScale(current: Drag & { kind: "scale" }, event: PointerEvent, at: Point): void {
   const what = chosen.value;
   if (!what) return;
-  const how = scaling(current.handle, what.box, at, { free: event.shiftKey, centred: event.altKey });
+  const to = { x: at.x + current.off.x, y: at.y + current.off.y };
+  const how = scaling(current.side, what.box, to, { free: event.shiftKey, centred: event.altKey });
   current.how = how;
   const percent = (factor: number): string => `${decimal(100 * factor, 0)} %`;
   const label = how.fx === how.fy ? percent(how.fx) : `${percent(how.fx)} × ${percent(how.fy)}`;
@@ -315,11 +325,16 @@ function finish(ended: Drag, event: PointerEvent, at: Point): void {
 
 function click(ended: { from: Point; onChosen: boolean }, event: PointerEvent): void {
   if (asking.value) {
-    const place = `${decimal(ended.from.x, 1)},${decimal(ended.from.y, 1)}`;
-    return answer(asking.value === "swap" ? `object@${place}` : `@${place}`);
+    return answerAt(ended.from);
   }
   clickAt(ended.from, modeOf(event));
   if (event.pointerType === "touch") showRow(null);
+}
+
+/** What is at a place is the second thing that an operation asks for. */
+export function answerAt(at: Point): void {
+  const element = `@${decimal(at.x, 1)},${decimal(at.y, 1)}`;
+  answer(asking.value === "swap" ? composed([{ sign: "+", what: objectAt(at) }]) : element);
 }
 
 function finishBox(box: Box, event: PointerEvent, at: Point): void {
