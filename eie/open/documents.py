@@ -72,7 +72,7 @@ class Document:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.id = id_of(path.name)
-        self._lock = threading.RLock()
+        self._lock, self._reducing = threading.RLock(), threading.RLock()
         self._revision: Revision | None = None
         self._reduced: Kept = {}
 
@@ -91,7 +91,7 @@ class Document:
                 loaded = self._loaded()
                 if loaded is not None:
                     self._revision = loaded
-                    self._reduced.clear()
+                    self._reduced = {}
                     return loaded
         raise RefusedError(409, "the file is changed all the time", where=self.path.name)
 
@@ -138,9 +138,8 @@ class Document:
 
     def reduced(self, revision: Revision, long_side: int) -> ElementSet:
         """The set of a revision at a smaller size, see :func:`eie.rendering.reduced.reduced`."""
-        with self._lock:
-            sizes = {key[1:] for key in self._reduced}
-            if len(sizes) > MOST_VIEWS:
+        with self._reducing:  # not the lock of edits: to read a large photo takes half a second
+            if len(self._reduced) > MOST_VIEWS:
                 self._reduced.clear()
             return reduced(revision.elements, long_side, self._reduced)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
 from eie.editing.selection import Mask
@@ -15,6 +16,7 @@ from eie.open import schemas
 from eie.open.documents import Document
 from eie.open.failures import RefusedError
 from eie.open.incoming import keep_mask, received
+from eie.open.renders import QUICK_SIDE
 from eie.open.service import Service
 from eie.open.state import MOST_WITH_OBJECTS
 from eie.open.views import (
@@ -193,7 +195,10 @@ def picture(document: Named, side: Side = 1600, of: str = "photo") -> Response:
         return for_screen(current(document.reduced(revision, side)))
 
     found = revision.view(("picture", of, side), make)
-    return picture_response(found, {"X-Revision": revision.name})
+    answer = picture_response(found, {"X-Revision": revision.name})
+    # Who looks at a photo will soon want it rendered quickly.
+    answer.background = BackgroundTask(document.reduced, revision, QUICK_SIDE)
+    return answer
 
 
 @router.get("/documents/{identity}/cutout", response_class=Response, tags=["pictures"])
