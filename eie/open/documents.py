@@ -11,6 +11,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -46,7 +47,7 @@ class Revision:
     elements: ElementSet
     name: str
     file: BinaryIO
-    views: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
+    views: OrderedDict[Any, Future[Any]] = field(default_factory=OrderedDict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def content(self) -> bytes:
@@ -58,12 +59,22 @@ class Revision:
     def view(self, key: Any, work_out: Callable[[], Any]) -> Any:
         """What is worked out of this revision, once."""
         with self._lock:
-            if key not in self.views:
-                self.views[key] = work_out()
+            found = self.views.get(key)
+            if found is None:
+                mine = self.views[key] = Future()
                 if len(self.views) > MOST_VIEWS:
                     self.views.popitem(last=False)
-            self.views.move_to_end(key)
-            return self.views[key]
+            else:
+                self.views.move_to_end(key)
+        if found is not None:
+            return found.result()  # when who began it is done
+        try:
+            mine.set_result(work_out())
+        except BaseException as error:
+            with self._lock:
+                self.views.pop(key, None)
+            mine.set_exception(error)
+        return mine.result()
 
 
 class Document:
