@@ -86,7 +86,7 @@ async def upload(service: Shared, request: Request, name: str) -> Any:
 
 
 @router.get("/documents/{identity}", response_model=schemas.State, tags=["documents"])
-def state(service: Shared, document: Named) -> Any:
+def document_state(service: Shared, document: Named) -> Any:
     """The state of a document: elements, groups, history, and the command line that makes it."""
     return JSONResponse(service.state(document))
 
@@ -115,7 +115,7 @@ def label_map(document: Named, request: Request, side: Side = 1024) -> Response:
 
 
 @router.get("/documents/{identity}/objects", response_class=Response, tags=["maps"])
-def object_bits(document: Named) -> Response:
+def object_map(document: Named) -> Response:
     """What `object@` takes at each element, as bits.
 
     For each element, in the state's order, three rows of ⌈N / 8⌉ bytes, the highest bit first: the
@@ -144,7 +144,7 @@ def select(service: Shared, document: Named, body: schemas.SelectRequest) -> Any
 @router.post(
     "/documents/{identity}/masks", response_model=schemas.Kept, status_code=201, tags=["editing"]
 )
-async def mask(service: Shared, document: Named, request: Request) -> Any:
+async def keep_a_mask(service: Shared, document: Named, request: Request) -> Any:
     """Keep a mask, a PNG of the canvas's proportions, white inside; a selection names it then."""
     data = await request.body()
     name = await run_in_threadpool(keep_mask, service.workspace, document, data)
