@@ -317,6 +317,7 @@ class Selection:
         seen = elements if picture is None else picture
         among = seen.table.visible ^ deleted
         still = now.copy()
+        clicked = self._clicked(seen, among)
         chosen = np.empty(0, dtype=np.intp)
         for sign, term in self.terms:
             if isinstance(term, Modifier):
@@ -326,7 +327,7 @@ class Selection:
                 rows = term.rows(elements, now)
                 still[rows] = True
             else:
-                rows = self._rows_of(term, sign, seen, among)
+                rows = _rows_of(term, sign, clicked, seen, among)
             if sign == "+":
                 rows = rows[np.sort(np.unique(rows, return_index=True)[1])]
                 chosen = np.concatenate([chosen, rows[~np.isin(rows, chosen)]])
@@ -342,17 +343,13 @@ class Selection:
             raise UsageError(f"the selection {str(self)!r} is empty", hint=hint)
         return chosen
 
-    def _rows_of(self, term: Term, sign: str, elements: ElementSet, among: RowMask) -> Rows:
-        """The rows of a term; objects are asked for together, those of the other sign apart."""
-        if not isinstance(term, ObjectAt):
-            return term.rows(elements, among)
-        clicked: dict[bool, list[int]] = {True: [], False: []}
-        for other_sign, other in self.terms:
-            if isinstance(other, ObjectAt):
-                row = _row_at(elements, other.point, among)
-                clicked[other_sign == sign].append(row)
-        joined, apart = (np.array(clicked[same], dtype=np.intp) for same in (True, False))
-        return term.rows_together(elements, among, joined, apart)
+    def _clicked(self, elements: ElementSet, among: RowMask) -> dict[str, Rows]:
+        """The rows at the places where objects are asked for, by the sign of their terms."""
+        found: dict[str, list[int]] = {"+": [], "-": []}
+        for sign, term in self.terms:
+            if isinstance(term, ObjectAt):
+                found[sign].append(_row_at(elements, term.point, among))
+        return {sign: np.array(rows, dtype=np.intp) for sign, rows in found.items()}
 
     @property
     def masks(self) -> list[Mask]:
@@ -569,6 +566,16 @@ def _quoted(name: str, unquoted: re.Pattern[str]) -> str:
     if plain and plain.group() == name and name == name.strip():
         return name
     return f"'{name}'" if '"' in name else f'"{name}"'
+
+
+def _rows_of(
+    term: Term, sign: str, clicked: dict[str, Rows], elements: ElementSet, among: RowMask
+) -> Rows:
+    """The rows of a term; objects are asked for together, those of the other sign apart."""
+    if not isinstance(term, ObjectAt):
+        return term.rows(elements, among)
+    apart = clicked["-" if sign == "+" else "+"]
+    return term.rows_together(elements, among, clicked[sign], apart)
 
 
 def _row_at(elements: ElementSet, point: Point, among: RowMask) -> int:

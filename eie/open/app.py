@@ -81,6 +81,11 @@ def create_app(
         title="eie open",
         version=eie.__version__,
         summary="Pick, drag and see: the API of the page, for other programs, too.",
+        description=(
+            "A document is an element file of the folder that is served. Coordinates are pixels of "
+            "its canvas, or % of it; operations and selections are those of edit scripts. What a "
+            "render shows is of the revision it was asked of."
+        ),
         openapi_url=f"{API}/openapi.json",
         docs_url=None,
         redoc_url=None,

@@ -17,6 +17,7 @@ def page(document: Mapping[str, Any]) -> str:
             '<meta name="viewport" content="width=device-width">',
             f"<h1>{escape(info['title'])} {escape(info['version'])}</h1>",
             f"<p>{escape(info.get('summary', ''))}</p>",
+            f"<p>{_marked(info.get('description', ''))}</p>",
             "<p>Requests carry the token: <code>Authorization: Bearer TOKEN</code>. The <a href="
             '"openapi.json">OpenAPI document</a> is for programs.</p>',
             *_operations(document),

@@ -7,17 +7,20 @@ before, as after a command that edited it; edits of our own go on from the set i
 from __future__ import annotations
 
 import hashlib
-import os
+import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import eie
 from eie.elements import ElementSet
+from eie.errors import BadInputError
+from eie.files import write_atomically
 from eie.files.locking import exclusive
+from eie.files.streams import MOST_PIPED
 from eie.open.failures import RefusedError
 from eie.open.workspace import Workspace, id_of
 from eie.rendering.reduced import Kept, reduced
@@ -32,38 +35,51 @@ _TRIES = 20
 """How often a file is loaded that others replace meanwhile."""
 
 
-@dataclass(eq=False)
 class Revision:
-    """A document as it was at some time.
+    """A document as it was at some time, whatever becomes of its file.
 
-    Attributes:
+    The content is kept in a file without a name, which the system gives back when this process
+    ends, however it does.
+
+    Args:
         elements: the set.
         name: what tells this revision from others.
-        file: the file it is in, open: others may have taken its place by now.
-        views: what was worked out of it, by what that is; see :meth:`view`.
+        content: of the element file.
     """
 
-    elements: ElementSet
-    name: str
-    file: BinaryIO
-    views: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
-    _lock: threading.RLock = field(default_factory=threading.RLock)
+    def __init__(self, elements: ElementSet, name: str, content: bytes) -> None:
+        self.elements = elements
+        self.name = name
+        self._content = tempfile.TemporaryFile()  # noqa: SIM115 - it is closed with this
+        self._content.write(content)
+        self._views: OrderedDict[Any, Future[Any]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def content(self) -> bytes:
         """The element file."""
         with self._lock:
-            self.file.seek(0)
-            return self.file.read()
+            self._content.seek(0)
+            return self._content.read()
 
     def view(self, key: Any, work_out: Callable[[], Any]) -> Any:
         """What is worked out of this revision, once."""
         with self._lock:
-            if key not in self.views:
-                self.views[key] = work_out()
-                if len(self.views) > MOST_VIEWS:
-                    self.views.popitem(last=False)
-            self.views.move_to_end(key)
-            return self.views[key]
+            found = self._views.get(key)
+            if found is None:
+                mine = self._views[key] = Future()
+                if len(self._views) > MOST_VIEWS:
+                    self._views.popitem(last=False)
+            else:
+                self._views.move_to_end(key)
+        if found is not None:
+            return found.result()  # when who began it is done
+        try:
+            mine.set_result(work_out())
+        except BaseException as error:
+            with self._lock:
+                self._views.pop(key, None)
+            mine.set_exception(error)
+        return mine.result()
 
 
 class Document:
@@ -72,7 +88,7 @@ class Document:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.id = id_of(path.name)
-        self._lock = threading.RLock()
+        self._lock, self._reducing = threading.RLock(), threading.RLock()
         self._revision: Revision | None = None
         self._reduced: Kept = {}
 
@@ -88,25 +104,30 @@ class Document:
                 name = revision_of(self.path)
                 if self._revision is not None and self._revision.name == name:
                     return self._revision
-                loaded = self._loaded()
+                loaded = self._loaded(name)
                 if loaded is not None:
                     self._revision = loaded
-                    self._reduced.clear()
+                    self._reduced = {}
                     return loaded
         raise RefusedError(409, "the file is changed all the time", where=self.path.name)
 
-    def _loaded(self) -> Revision | None:
-        """What is in the file; None if another took its place meanwhile."""
+    def _loaded(self, name: str) -> Revision | None:
+        """What is in the file; None if it was changed meanwhile.
+
+        It is read at once: who writes over a file that is open would change what was loaded.
+        """
         try:
-            file = self.path.open("rb")
+            if self.path.stat().st_size > MOST_PIPED:
+                raise BadInputError(f"has more than {MOST_PIPED >> 30} GiB", where=self.path.name)
+            content = self.path.read_bytes()
         except FileNotFoundError:
             raise _gone(self.path) from None
-        name = _name_of(os.fstat(file.fileno()))
-        elements = eie.load(self.path, origin=self.path.name)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise BadInputError(f"cannot be read: {reason}", where=self.path.name) from error
         if revision_of(self.path) != name:
-            file.close()
             return None
-        return Revision(elements, name, file)
+        return Revision(eie.load(content, origin=self.path.name), name, content)
 
     def change(
         self, change: Callable[[ElementSet], ElementSet], revision: str | None = None
@@ -131,16 +152,16 @@ class Document:
                     hint="look at it again",
                 )
             elements = change(before.elements)
-            eie.save(elements, self.path)
-            file = self.path.open("rb")
-            self._revision = Revision(elements, _name_of(os.fstat(file.fileno())), file)
+            content = eie.dump(elements)
+            with write_atomically(self.path) as handle:
+                handle.write(content)
+            self._revision = Revision(elements, revision_of(self.path), content)
             return self._revision
 
     def reduced(self, revision: Revision, long_side: int) -> ElementSet:
         """The set of a revision at a smaller size, see :func:`eie.rendering.reduced.reduced`."""
-        with self._lock:
-            sizes = {key[1:] for key in self._reduced}
-            if len(sizes) > MOST_VIEWS:
+        with self._reducing:  # not the lock of edits: to read a large photo takes half a second
+            if len(self._reduced) > MOST_VIEWS:
                 self._reduced.clear()
             return reduced(revision.elements, long_side, self._reduced)
 
@@ -187,12 +208,9 @@ def revision_of(path: Path) -> str:
         RefusedError: 404, there is no file.
     """
     try:
-        return _name_of(path.stat())
+        status = path.stat()
     except FileNotFoundError:
         raise _gone(path) from None
-
-
-def _name_of(status: os.stat_result) -> str:
     told = f"{status.st_ino} {status.st_mtime_ns} {status.st_size}"
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 

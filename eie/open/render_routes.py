@@ -43,7 +43,7 @@ Asked = Annotated[Render, Depends(render_of)]
 @router.post(
     "/documents/{identity}/renders", response_model=schemas.Asked, status_code=202, tags=["renders"]
 )
-async def ask(service: Shared, document: Named, body: schemas.RenderRequest) -> Any:
+async def ask_for_render(service: Shared, document: Named, body: schemas.RenderRequest) -> Any:
     """Ask for pictures of a document; an unfinished one that is as quick is given up."""
     options = Options(
         decoder=body.decoder,
@@ -70,13 +70,13 @@ def check_options(options: Options) -> None:
 
 
 @router.get("/renders/{identity}", response_model=schemas.RenderState, tags=["renders"])
-async def told(render: Asked) -> Any:
+async def render_state(render: Asked) -> Any:
     """How far a render is."""
     return JSONResponse(render.told())
 
 
 @router.get("/renders/{identity}/events", response_class=Response, tags=["renders"])
-async def events(render: Asked) -> Response:
+async def render_events(render: Asked) -> Response:
     """How far a render is, at every change, as server-sent events; it ends with the last one.
 
     A render to which nobody listens any more is cancelled.
@@ -135,14 +135,14 @@ async def _lines(changes: AsyncGenerator[dict[str, Any]]) -> AsyncIterator[str]:
 
 
 @router.delete("/renders/{identity}", status_code=204, response_class=Response, tags=["renders"])
-async def cancel(render: Asked) -> Response:
+async def cancel_render(render: Asked) -> Response:
     """Give a render up."""
     render.cancel()
     return Response(status_code=204)
 
 
 @router.get("/renders/{identity}/pictures/{number}", response_class=Response, tags=["renders"])
-def picture(
+def render_picture(
     render: Asked,
     number: int,
     side: Annotated[int | None, Query(ge=SIDES[0], le=SIDES[1])] = None,

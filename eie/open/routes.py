@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
 from eie.editing.selection import Mask
@@ -15,6 +16,7 @@ from eie.open import schemas
 from eie.open.documents import Document
 from eie.open.failures import RefusedError
 from eie.open.incoming import keep_mask, received
+from eie.open.renders import QUICK_SIDE
 from eie.open.service import Service
 from eie.open.state import MOST_WITH_OBJECTS
 from eie.open.views import (
@@ -84,7 +86,7 @@ async def upload(service: Shared, request: Request, name: str) -> Any:
 
 
 @router.get("/documents/{identity}", response_model=schemas.State, tags=["documents"])
-def state(service: Shared, document: Named) -> Any:
+def document_state(service: Shared, document: Named) -> Any:
     """The state of a document: elements, groups, history, and the command line that makes it."""
     return JSONResponse(service.state(document))
 
@@ -113,7 +115,7 @@ def label_map(document: Named, request: Request, side: Side = 1024) -> Response:
 
 
 @router.get("/documents/{identity}/objects", response_class=Response, tags=["maps"])
-def object_bits(document: Named) -> Response:
+def object_map(document: Named) -> Response:
     """What `object@` takes at each element, as bits.
 
     For each element, in the state's order, three rows of ⌈N / 8⌉ bytes, the highest bit first: the
@@ -142,7 +144,7 @@ def select(service: Shared, document: Named, body: schemas.SelectRequest) -> Any
 @router.post(
     "/documents/{identity}/masks", response_model=schemas.Kept, status_code=201, tags=["editing"]
 )
-async def mask(service: Shared, document: Named, request: Request) -> Any:
+async def keep_a_mask(service: Shared, document: Named, request: Request) -> Any:
     """Keep a mask, a PNG of the canvas's proportions, white inside; a selection names it then."""
     data = await request.body()
     name = await run_in_threadpool(keep_mask, service.workspace, document, data)
@@ -193,7 +195,10 @@ def picture(document: Named, side: Side = 1600, of: str = "photo") -> Response:
         return for_screen(current(document.reduced(revision, side)))
 
     found = revision.view(("picture", of, side), make)
-    return picture_response(found, {"X-Revision": revision.name})
+    answer = picture_response(found, {"X-Revision": revision.name})
+    # Who looks at a photo will soon want it rendered quickly.
+    answer.background = BackgroundTask(document.reduced, revision, QUICK_SIDE)
+    return answer
 
 
 @router.get("/documents/{identity}/cutout", response_class=Response, tags=["pictures"])

@@ -12,9 +12,6 @@ from eie.open.views import SIDES
 MOST_OPERATIONS = 1000
 """Operations of one edit."""
 
-MOST_SELECTION = 32_768
-"""Characters of a selection."""
-
 Revision = Annotated[
     str | None,
     Field(description="The revision that is meant; 409 if it is not the current one. null: any."),
@@ -41,7 +38,7 @@ class OpenRequest(Body):
 class SelectRequest(Body):
     """A selection, as in edit scripts."""
 
-    selection: str = Field(max_length=MOST_SELECTION, examples=["object@300,200-object@20,30"])
+    selection: str = Field(examples=["object@300,200-object@20,30"])
     tolerance: Tolerance = None
     deleted: bool = Field(False, description="Choose among deleted elements.")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,12 +23,20 @@ from eie.open.failures import RefusedError
 from eie.open.incoming import settled
 from eie.open.photos import Photos
 from eie.open.renders import Renders
-from eie.open.schemas import MOST_OPERATIONS, MOST_SELECTION
+from eie.open.schemas import MOST_OPERATIONS
 from eie.open.state import selection_of, state_of
 from eie.open.tasks import Decompose
 from eie.open.workers import Workers
-from eie.open.workspace import ELEMENT_SUFFIXES, Workspace, plain_name
+from eie.open.workspace import ELEMENT_SUFFIXES, Workspace, id_of, plain_name
 from eie.rendering import DECODERS, DEFAULT
+
+MOST_SELECTION = 32_768
+"""Characters of a selection."""
+
+MOST_COSTLY = 100
+"""Objects, masks and corrections of a selection."""
+
+_COSTLY = re.compile(r"object@|mask:|:\s*(?:grow|shrink|smooth|fill)")
 
 
 @dataclass
@@ -90,9 +99,8 @@ class Service:
             "decoders": list(DECODERS),
             "default_decoder": DEFAULT,
             "documents": [
-                {"id": document.id, "file": path.name, "name": path.stem}
+                {"id": id_of(path.name), "file": path.name, "name": path.stem}
                 for path in self.workspace.element_files()
-                for document in [Document(path)]
             ],
             "photos": self.photos.listed(),
             "opened": self.opened,
@@ -187,6 +195,7 @@ class Service:
         deleted: bool = False,
     ) -> dict[str, Any]:
         """What a selection takes."""
+        check_texts([text])
         self._check_files([mask.file for mask in parse_selection(text).masks])
         return selection_of(elements, text, tolerance=tolerance, deleted=deleted)
 
@@ -223,12 +232,7 @@ class Service:
                 f"{len(entries)} operations at once, allowed are {MOST_OPERATIONS}",
                 hint="send them in several edits",
             )
-        longest = max(len(str(text)) for entry in entries for text in [*entry.values(), ""])
-        if longest > MOST_SELECTION:
-            raise UsageError(
-                f"a text of {longest} characters, allowed are {MOST_SELECTION}",
-                hint="choose elements by ranges, a group or a mask",
-            )
+        check_texts([str(text) for entry in entries for text in entry.values()])
         script = {"format": FORMAT, "version": VERSION, "operations": entries}
         try:
             operations = read_script(json.dumps(script), where="edit")
@@ -242,3 +246,22 @@ class Service:
         """Refuse names that lead out of the workspace, or to nothing in it."""
         for name in names:
             self.workspace.file(plain_name(name))
+
+
+def check_texts(texts: Sequence[str]) -> None:
+    """Refuse selections that would keep the server busy for minutes.
+
+    Raises:
+        UsageError: one is too long, or asks for too many objects, masks and corrections.
+    """
+    asked = [len(_COSTLY.findall(text)) for text in texts]
+    for found, most, what in (
+        (max(map(len, texts), default=0), MOST_SELECTION, "characters"),
+        (max(asked, default=0), MOST_COSTLY, "objects, masks and corrections"),
+        (sum(asked), MOST_OPERATIONS, "objects, masks and corrections in all"),
+    ):
+        if found > most:
+            raise UsageError(
+                f"a selection of {found} {what}, allowed are {most}",
+                hint="choose elements by id, a group or a mask",
+            )

@@ -96,9 +96,19 @@ def test_ten_thousand_operations_at_once(document, unchanged):
 
 
 def test_too_long_a_selection(document, unchanged):
-    for text in ("3," * 20_000 + "3", "+".join(["object@3,3"] * 4000)):
-        refused(document.post("/select", selection=text), 400)
-        refused(document.post("/edits", operations=[move(text)]), 400)
+    for text in (
+        "3," * 20_000 + "3",
+        "+".join(["object@3,3"] * 1000),
+        "3" + ":grow=1000:shrink=1000" * 200,
+    ):
+        for answer in (
+            document.post("/select", selection=text),
+            document.post("/edits", operations=[move(text)]),
+            document.get("/cutout", selection="3" + ":fill" * 101),
+        ):
+            assert "allowed are" in refused(answer, 400)["message"]
+    many = [move("+".join(["object@3,3"] * 90))] * 20
+    refused(document.post("/edits", operations=many), 400)
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,23 @@ def test_a_file_that_is_damaged_meanwhile_is_told_and_the_server_goes_on(documen
     assert document.get().status_code == 200
 
 
+def test_a_file_that_is_written_over_is_loaded_anew(document, element_bytes, small_bytes):
+    document.get("/labels")
+    document.path.write_bytes(small_bytes)  # in place, as cp does
+    assert document.get().json()["canvas"] == {"width": 240, "height": 160}
+    assert document.get("/labels").headers["x-width"] == "240"
+    assert document.get("/picture").status_code == 200
+
+
+def test_files_larger_than_what_is_read_are_refused(document, monkeypatch):
+    from eie.open import documents
+
+    monkeypatch.setattr(documents, "MOST_PIPED", 1000)
+    document.path.touch()
+    answer = document.get()
+    assert answer.status_code == 422 and "has more than" in answer.json()["error"]["message"]
+
+
 def test_the_files_of_the_folder_are_listed(document, server, client):
     told = client.get("/workspace").json()
     assert {"id": document.id, "file": document.path.name, "name": document.path.stem} in told[

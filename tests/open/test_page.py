@@ -1,470 +1,94 @@
-"""The page in a real browser: what people do with a mouse, keys and fingers."""
+"""The page's files, and the description of the API."""
 
 from __future__ import annotations
 
-import json
-import os
+import asyncio
 import re
-import shutil
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
+import httpx
 import pytest
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-WIDE, NARROW = (1440, 900), (390, 844)
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-WAIT = 30_000  # milliseconds, far more than anything takes
+from eie.open import app
+from eie.open.safety import Guard
+from eie.open.service import Service
+from eie.open.workspace import Workspace
 
-TOWER = (452, 300)  # places in examples/rocket.jpg
-SKY = (560, 60)
-ROCKET = (323, 200)
-FAR_TOWER = (195, 300)
+from .conftest import TOKEN
 
 
-@pytest.fixture(scope="module")
-def chromium() -> str:
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        reason = f"none of {', '.join(BROWSERS)} is on the PATH"
-        if os.environ.get("EIE_BROWSER") == "required":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
+def answers(folder, *paths: str, **headers: str) -> list[httpx.Response]:
+    """What a server without workers answers."""
+    served = app.create_app(Service(Workspace(folder)), Guard(TOKEN, "127.0.0.1", 8000))
 
+    async def asked() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(served)
+        known = {"Authorization": f"Bearer {TOKEN}"} | headers
+        base = "http://127.0.0.1:8000"
+        async with httpx.AsyncClient(transport=transport, base_url=base, headers=known) as client:
+            return [await client.get(path) for path in paths]
 
-@pytest.fixture(scope="module")
-def browser(chromium) -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        yield started
-        started.close()
-
-
-@dataclass
-class Opened:
-    """A running `eie open`: its folder and address."""
-
-    folder: Path
-    address: str
-
-    @property
-    def origin(self) -> str:
-        return self.address.partition("/?")[0]
-
-
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory, chromium) -> Iterator[Opened]:
-    folder = tmp_path_factory.mktemp("photos")
-    shutil.copy(EXAMPLES / "rocket.jpg", folder)
-    command = [sys.executable, "-m", "eie", "open", "rocket.jpg", "--no-browser"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr
-    for line in process.stderr:
-        address = re.search(r"http://\S+", line)
-        if address:
-            break
-    else:
-        pytest.fail("eie open said no address")
-    yield Opened(folder, address[0])
-    process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 0
-
-
-class Person:
-    """Someone in front of the page."""
-
-    def __init__(self, page: Any, opened: Opened) -> None:
-        self.page = page
-        self.opened = opened
-        self.troubles: list[str] = []
-        page.set_default_timeout(WAIT)
-        page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        page.on("console", lambda message: self._heed(message))
-        page.on("request", lambda request: self._watch(request.url))
-
-    def _heed(self, message: Any) -> None:
-        if message.type in ("error", "warning") and "409" not in message.text:
-            self.troubles.append(message.text)
-
-    def _watch(self, url: str) -> None:
-        if not url.startswith((self.opened.origin, "blob:", "data:")):
-            self.troubles.append(f"asked {url}")
-
-    def open(self, name: str) -> None:
-        """Open a copy of the rocket's photo, with its element file if there is one."""
-        photo = self.opened.folder / name
-        if not photo.exists():
-            shutil.copy(EXAMPLES / "rocket.jpg", photo)
-            shutil.copy(self.opened.folder / "clean.h5", photo.with_suffix(".h5"))
-        self.page.goto(self.opened.address)
-        self.settle()
-        self.page.get_by_role("button", name="Photos", exact=True).click()
-        self.page.get_by_role("button", name=name).click()
-        self.page.get_by_role("heading", name=name).wait_for()
-        self.settle()
-
-    def settle(self) -> None:
-        """Wait until the server has done all that was asked."""
-        self.page.locator("main[aria-busy=false] [data-view]").wait_for()
-
-    def see(self) -> None:
-        """Wait until all is rendered."""
-        self.page.locator(".notice.faint").wait_for()
-
-    def at(self, x: float, y: float) -> tuple[float, float]:
-        """A place of the photo in the window."""
-        stage = self.page.locator("[data-stage]")
-        scale, left, top = map(float, stage.get_attribute("data-view").split())
-        box = stage.bounding_box()
-        return box["x"] + left + x * scale, box["y"] + top + y * scale
-
-    def click(self, x: float, y: float, *keys: str) -> None:
-        for key in keys:
-            self.page.keyboard.down(key)
-        self.page.mouse.click(*self.at(x, y))
-        for key in keys:
-            self.page.keyboard.up(key)
-
-    def drag(self, start: tuple[float, float], *way: tuple[float, float]) -> None:
-        self.page.mouse.move(*self.at(*start))
-        self.page.mouse.down()
-        for place in way:
-            self.page.mouse.move(*self.at(*place), steps=4)
-        self.page.mouse.up()
-
-    def handle(self, side: str) -> tuple[float, float]:
-        """A corner of what is selected, on the photo."""
-        ids = {element["id"]: element for element in self.state()["elements"]}
-        chosen = [ids[i] for i in self.selected()["ids"]]
-        xs = [e["box"][0] + s * e["box"][2] / 2 for e in chosen for s in (-1, 1)]
-        ys = [e["box"][1] + s * e["box"][3] / 2 for e in chosen for s in (-1, 1)]
-        return (max(xs) if "e" in side else min(xs)), (max(ys) if "s" in side else min(ys))
-
-    def about(self) -> str:
-        """What the panel says of the selection, once the server has told it."""
-        about = self.page.locator(".about")
-        about.filter(has_text=re.compile(r"\d")).wait_for()
-        return about.inner_text()
-
-    def button(self, name: str) -> Any:
-        return self.page.get_by_role("button", name=name, exact=True)
-
-    def state(self) -> dict[str, Any]:
-        """The document, as the server has it."""
-        identity = re.search(r"file=(\w+)", self.page.url)
-        assert identity
-        answer = self.page.request.get(f"{self.opened.origin}/api/v1/documents/{identity[1]}")
-        assert answer.ok
-        return answer.json()
-
-    def selected(self) -> dict[str, Any]:
-        """What `group:last` is, as the server has it."""
-        return self.ask({"selection": "group:last"})
-
-    def ask(self, body: dict[str, Any]) -> dict[str, Any]:
-        identity = self.state()["id"]
-        url = f"{self.opened.origin}/api/v1/documents/{identity}/select"
-        return self.page.request.post(url, data=body).json()
-
-    def history(self) -> list[str]:
-        return [entry["text"] for entry in self.state()["history"]]
-
-    def until(self, edits: int) -> None:
-        """Wait until so many edits are done."""
-        current = f".history li:nth-child({edits + 1}) > [aria-current]"
-        self.page.locator(current).wait_for(state="attached")
-        self.settle()
+    return asyncio.run(asked())
 
 
 @pytest.fixture
-def person(browser, opened) -> Iterator[Person]:
-    yield from at_the_page(browser, opened, WIDE)
+def static(tmp_path, monkeypatch):
+    folder = tmp_path / "static"
+    folder.mkdir()
+    (folder / "index.html").write_text("<!doctype html><script src=./page.js></script>")
+    (folder / "page.js").write_text("let page = 1;\n" * 200)
+    (tmp_path / "secret.txt").write_text("secret")
+    (folder / "out.txt").symlink_to(tmp_path / "secret.txt")
+    monkeypatch.setattr(app, "STATIC", folder)
+    return folder
 
 
-def at_the_page(
-    browser: Any, opened: Opened, size: tuple[int, int], **more: Any
-) -> Iterator[Person]:
-    if not (opened.folder / "clean.h5").exists():
-        shutil.copy(opened.folder / "rocket.h5", opened.folder / "clean.h5")
-    viewport = {"width": size[0], "height": size[1]}
-    context = browser.new_context(viewport=viewport, accept_downloads=True, **more)
-    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=opened.origin)
-    person = Person(context.new_page(), opened)
-    yield person
-    assert person.troubles == []
-    context.close()
+def test_the_page_is_served_from_its_folder(static, tmp_path):
+    front, script, *others = answers(
+        tmp_path, "/?file=0123", "/page.js", "/none.js", "/../secret.txt", "/%2e%2e/secret.txt",
+        "/out.txt", "/api/v1/none",
+    )  # fmt: skip
+    assert front.status_code == script.status_code == 200
+    assert "page.js" in front.text and front.headers["content-type"].startswith("text/html")
+    assert script.headers["content-encoding"] == "gzip"
+    for answer in (front, script):
+        assert answer.headers["cache-control"] == "no-cache" and answer.headers["etag"]
+        assert "default-src 'self'" in answer.headers["content-security-policy"]
+    for answer in others:
+        assert answer.status_code == 404, answer.url
+        assert answer.json()["error"]["message"]
+        assert "secret" not in answer.json()["error"]["message"]
+    [again] = answers(tmp_path, "/page.js", **{"If-None-Match": script.headers["etag"]})
+    assert again.status_code == 304
 
 
-def test_what_was_done_by_hand_is_what_the_copied_command_line_does(person, tmp_path):
-    person.open("first.jpg")
-    person.page.mouse.move(*person.at(*TOWER))
-    person.click(*TOWER)
-    assert "element" in person.about()
-    person.drag(TOWER, (TOWER[0] + 30, TOWER[1]), (TOWER[0] + 60, TOWER[1] + 5))
-    person.until(1)
-    assert re.fullmatch(r"--move object@[\d.,]+ \+60,\+5", person.history()[0])
-    corner = person.handle("ne")
-    person.drag(corner, (corner[0] - 4, corner[1] + 30))
-    person.until(2)
-    assert [text.split()[0] for text in person.history()[1:]] == ["--scale", "--move"]
-    person.click(*FAR_TOWER)
-    person.about()
-    person.page.keyboard.press("Delete")
-    person.until(3)
-    deleted = person.state()
-    person.page.keyboard.press("Control+z")
-    person.until(2)
-    assert all(element["visible"] for element in person.state()["elements"])
-    person.page.keyboard.press("Control+Shift+z")
-    person.until(3)
-    assert person.state()["elements"] == deleted["elements"]
-    person.see()
-
-    person.page.keyboard.press("Control+s")
-    dialog = person.page.get_by_role("dialog", name="Save")
-    dialog.get_by_role("button", name="Copy").click()
-    dialog.get_by_role("button", name="Copied").wait_for()
-    command = person.page.evaluate("navigator.clipboard.readText()")
-    with person.page.expect_download() as download:
-        dialog.get_by_role("button", name="Save").click()
-    saved = Path(download.value.path()).read_bytes()
-
-    shutil.copy(EXAMPLES / "rocket.jpg", tmp_path / "first.jpg")
-    play(command, tmp_path)
-    assert saved == (tmp_path / download.value.suggested_filename).read_bytes()
+def test_a_page_that_is_not_built_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(app, "STATIC", tmp_path / "none")
+    front, other = answers(tmp_path, "/", "/page.js")
+    assert front.status_code == 200 and "make page" in front.text
+    assert other.status_code == 404
 
 
-def play(command: str, folder: Path) -> None:
-    """Run a command line as a shell does, by the eie of these tests."""
-    (folder / "bin").mkdir()
-    eie = folder / "bin" / "eie"
-    eie.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m eie "$@"\n')
-    eie.chmod(0o755)
-    path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
-    subprocess.run(["sh", "-ec", command], cwd=folder, env=environment, check=True)
-
-
-def test_all_is_done_by_keys_alone(person):
-    person.open("keys.jpg")
-    press = person.page.keyboard.press
-    for _ in range(40):  # the tab key comes to the canvas
-        if person.page.evaluate("document.activeElement.hasAttribute('data-stage')"):
-            break
-        press("Tab")
-    told = person.page.locator("[role=status].unseen")
-    press("ArrowRight")
-    assert told.inner_text().startswith("Element ")
-    press("ArrowUp")
-    first = told.inner_text()
-    press("Enter")
-    assert "element" in person.about()
-    press("Control+ArrowLeft")
-    assert told.inner_text() != first
-    press("Shift+Enter")
-    told.filter(has_text=re.compile("^Selected")).wait_for(state="attached")
-    for _ in range(3):
-        press("ArrowRight")
-    press("Shift+ArrowDown")
-    person.until(1)
-    assert person.history()[0].endswith(" +3,+10")
-    assert person.history()[0].count("object@") == 2
-    press("f")
-    person.until(2)
-    press("Control+d")
-    person.until(3)
-    press("Delete")
-    person.until(4)
-    assert [text.split()[0] for text in person.history()] == [
-        "--move",
-        "--flip",
-        "--copy",
-        "--delete",
-    ]
-    press("Control+z")
-    person.until(3)
-    press("?")
-    person.page.get_by_role("dialog", name="Keys").wait_for()
-    press("Escape")
-    person.page.get_by_role("dialog").wait_for(state="detached")
-
-
-def test_fingers_pick_move_zoom_and_delete(browser, opened):
-    for person in at_the_page(browser, opened, NARROW, has_touch=True, is_mobile=True):
-        person.open("touch.jpg")
-        person.page.touchscreen.tap(*person.at(*TOWER))
-        person.button("Delete").first.wait_for()
-        person.button("A click adds").click()
-        person.page.touchscreen.tap(*person.at(*FAR_TOWER))
-        person.button("A click selects anew").click()
-        scale = float(view(person)[0])
-        touch = person.page.context.new_cdp_session(person.page)
-        left, right = person.at(100, 200), person.at(300, 200)
-        fingers(touch, "touchStart", left, right)
-        fingers(touch, "touchMove", (left[0] - 20, left[1]), (right[0] + 20, right[1]))
-        fingers(touch, "touchMove", (left[0] - 40, left[1]), (right[0] + 40, right[1]))
-        fingers(touch, "touchEnd")
-        person.page.wait_for_timeout(100)
-        assert float(view(person)[0]) > 1.5 * scale
-        person.button("More").click()
-        person.page.get_by_role("heading", name="History").wait_for()
-        assert "element" in person.about()
-        person.page.locator(".sheet-close button").click()
-        start = person.at(*TOWER)
-        fingers(touch, "touchStart", start)
-        for step in range(1, 5):
-            fingers(touch, "touchMove", (start[0] - 6 * step, start[1]))
-        fingers(touch, "touchEnd")
-        person.until(1)
-        assert re.search(r"--move object@\S+\+object@\S+ -\d+,\+0", person.history()[0])
-        person.page.locator(".action-bar").get_by_role("button", name="Delete").click()
-        person.until(2)
-        width = person.page.evaluate("document.documentElement.scrollWidth")
-        assert width == NARROW[0]
-
-
-def view(person: Person) -> list[str]:
-    return person.page.locator("[data-stage]").get_attribute("data-view").split()
-
-
-def fingers(session: Any, kind: str, *places: tuple[float, float]) -> None:
-    points = [{"x": x, "y": y, "id": index} for index, (x, y) in enumerate(places)]
-    session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-
-
-def test_selections_are_composed_and_by_boxes_lassos_and_brushes(person):
-    person.open("selections.jpg")
-    person.click(*ROCKET)
-    person.about()
-    person.click(*FAR_TOWER, "Shift")
-    person.click(*TOWER, "Alt")
-    person.page.wait_for_timeout(300)
-    person.page.keyboard.press("]")
-    person.until(1)
-    text = person.history()[0]
-    assert re.fullmatch(r"--front object@[\d.,]+\+object@[\d.,]+-object@[\d.,]+", text)
-
-    person.page.keyboard.press("m")
-    person.drag((425, 95), (485, 410))
-    person.about()
-    person.page.keyboard.press("]")
-    person.until(2)
-    assert person.history()[1].startswith("--front object@425,95,485,410")
-
-    person.page.keyboard.press("l")
-    person.drag((420, 100), (480, 100), (490, 400), (420, 400))
-    person.about()
-    person.page.keyboard.press("Delete")
-    person.until(3)
-    assert person.history()[2] == "--delete mask:selections-mask-1.png"
-    assert (person.opened.folder / "selections-mask-1.png").exists()
-
-    person.page.keyboard.press("p")
-    person.drag((200, 150), (200, 350))
-    person.about()
-    person.page.keyboard.press("v")
-    person.drag((200, 250), (240, 250))
-    person.until(4)
-    assert person.history()[3] == "--move mask:selections-mask-2.png +40,+0"
-
-    person.page.keyboard.press("Escape")
-    person.page.keyboard.press("Control+a")
-    person.about()
-    person.page.get_by_label("Name for a group").fill("everything here")
-    person.page.keyboard.press("Enter")
-    person.until(5)
-    assert "everything here" in person.state()["groups"]
-    person.button("The photo").click()
-    person.until(0)
-    assert person.state()["groups"] == {}
-
-
-def test_things_are_swapped_and_carried_to_another_photo(person):
-    person.open("other.jpg")
-    person.page.keyboard.press(",")  # less than the object: towers share none of their parts
-    person.click(*TOWER)
-    person.about()
-    person.button("Swap with …").click()
-    person.click(*FAR_TOWER)
-    person.until(1)
-    assert person.history()[0].count(":part") == 2
-    person.page.keyboard.press("Control+c")
-    person.open("target.jpg")
-    person.page.mouse.move(*person.at(100, 100))
-    person.page.keyboard.press("Control+v")
-    person.until(1)
-    assert re.fullmatch(r"--paste other\.h5:\S+ 100,100", person.history()[0])
-    person.button("Before and after").click()
-    divider = person.page.get_by_role("slider", name="Where the photo ends")
-    divider.press("ArrowLeft")
-    assert divider.get_attribute("aria-valuenow") == "48"
-    person.button("Back to the photo").click()
-    person.until(2)
-
-
-def test_two_tabs_tell_each_other_and_go_on(person):
-    person.open("tabs.jpg")
-    state = person.state()
-    operation = {"operation": "delete", "selection": "object@%d,%d" % ROCKET}
-    url = f"{person.opened.origin}/api/v1/documents/{state['id']}/edits"
-    answer = person.page.request.post(url, data={"operations": [operation]})
-    assert answer.ok
-    person.click(*FAR_TOWER)
-    person.about()
-    person.page.keyboard.press("Delete")
-    person.page.get_by_role("alert").wait_for()
-    person.until(1)  # what the other tab did is shown, and nothing was done twice
-    person.page.get_by_role("alert").get_by_role("button", name="Close").click()
-    person.click(*FAR_TOWER)
-    person.about()
-    person.page.keyboard.press("Delete")
-    person.until(2)
-
-
-def test_photos_come_in_by_the_button_and_what_is_none_is_told(person):
-    person.open("first.jpg")
-    person.button("Photos").click()
-    with person.page.expect_file_chooser() as chooser:
-        person.button("Add a photo").click()
-    broken = person.opened.folder.parent / "broken.jpg"
-    broken.write_bytes(b"no photo at all")
-    chooser.value.set_files(str(broken))
-    alert = person.page.get_by_role("alert")
-    alert.wait_for()
-    assert "broken.jpg" in alert.inner_text() or "photo" in alert.inner_text()
-    person.troubles = [text for text in person.troubles if "422" not in text and "415" not in text]
-
-
-def test_every_control_has_a_name(person):
-    person.open("names.jpg")
-    person.click(*ROCKET)
-    person.about()
-    nameless = person.page.evaluate(
-        """[...document.querySelectorAll('button, input, select, canvas[tabindex]')]
-        .filter((control) => !control.ariaLabel && !control.ariaHidden && !control.textContent.trim()
-          && !control.labels?.length)
-        .map((control) => control.outerHTML)"""
-    )
-    assert nameless == []
-    tree = person.page.locator("body").aria_snapshot()
-    assert "slider" in tree and 'toolbar "Change what is selected"' in tree
-    assert json.dumps(tree)
+def test_the_api_is_described(client):
+    document = client.get("/openapi.json").json()
+    paths = document["paths"]
+    for path, method in (
+        ("/api/v1/documents/upload", "post"),
+        ("/api/v1/documents/{identity}/select", "post"),
+        ("/api/v1/documents/{identity}/edits", "post"),
+        ("/api/v1/documents/{identity}/renders", "post"),
+        ("/api/v1/documents/{identity}/download", "get"),
+        ("/api/v1/renders/{identity}/events", "get"),
+    ):
+        assert paths[path][method]["description"]
+    for methods in paths.values():
+        for operation in methods.values():
+            assert operation["summary"] and operation["description"]
+            assert operation["responses"]["400"]["content"]
+    page = client.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    for path in paths:
+        assert path in page.text
+    assert "<script" not in page.text
+    assert re.findall(r"(?:src|href)=[\"']?([^\"'> ]+)", page.text)
+    for link in re.findall(r"(?:src|href)=[\"']?([^\"'> ]+)", page.text):
+        assert link.startswith("#") or link == "openapi.json"

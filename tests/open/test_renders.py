@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from PIL import Image
 
 import eie
 from eie.editing import read_script
-from eie.open import renders
+from eie.open import renders, workers
 from eie.rendering import render
 from eie.rendering.reduced import reduced
 
@@ -146,9 +147,9 @@ def alive(pid: int) -> bool:
 
 
 def test_a_cancelled_render_stops_its_process(hole, server):
-    workers = server.service.workers
+    team = server.service.workers
     identity = slow(hole)
-    [busy] = [worker.pid for worker in workers._busy]
+    [busy] = [worker.pid for worker in team._busy]
     assert hole.client.delete(f"/renders/{identity}").status_code == 204
     assert hole.client.get(f"/renders/{identity}").json()["state"] == "cancelled"
     for _ in range(100):
@@ -156,8 +157,32 @@ def test_a_cancelled_render_stops_its_process(hole, server):
             break
         time.sleep(0.05)
     assert not alive(busy)
-    assert busy not in workers.pids and len(workers.pids) == 2
+    assert busy not in team.pids and len(team.pids) == 2
     assert hole.render(quick=True)["state"] == "done"
+
+
+def test_a_process_that_dies_is_told_and_replaced(hole, server):
+    team = server.service.workers
+    identity = slow(hole)
+    [busy] = [worker.pid for worker in team._busy]
+    os.kill(busy, signal.SIGKILL)
+    told = over(hole.client, identity)
+    assert told["state"] == "failed"
+    assert "SIGKILL" in told["error"]["message"] and told["error"]["hint"]
+    assert hole.render()["state"] == "done"
+    assert busy not in team.pids and len(team.pids) == 2
+
+
+def test_a_process_that_holds_much_makes_place_when_it_rests(document, server, monkeypatch):
+    monkeypatch.setattr(workers, "HEAVY", 0)
+    monkeypatch.setattr(workers, "RESTS", 0.1)
+    before = set(server.service.workers.pids)
+    assert document.render()["state"] == "done"
+    deadline = time.monotonic() + 20
+    while len(before & set(server.service.workers.pids)) == 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert len(server.service.workers.pids) == 2
 
 
 def test_a_listener_that_goes_away_stops_the_render(hole, server):

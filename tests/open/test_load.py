@@ -1,0 +1,52 @@
+"""Many clients at once: no error, no wrong picture."""
+
+from __future__ import annotations
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import eie
+from eie.rendering import render
+
+from .conftest import Opened, move, over
+
+
+def worked(document: Opened, requests: int) -> str:
+    """Select, edit and render in turn; the ID of the last render."""
+    last = ""
+    for number in range(requests):
+        kind = number % 3
+        if kind == 0:
+            told = document.post("/select", selection="@60,75").json()
+            assert len(told["ids"]) == 1, told
+        elif kind == 1:
+            document.edit(move("@60,75", "+1,0"))
+        else:
+            told = document.render(quick=True)
+            assert told["state"] == "done", told
+            last = told["id"]
+    return last
+
+
+@pytest.mark.parametrize(
+    ("clients", "requests"), [(6, 3), pytest.param(50, 20, marks=pytest.mark.slow)]
+)
+def test_every_client_gets_its_own_picture(opened, small_bytes, clients, requests):
+    documents = [opened(small_bytes) for _ in range(clients)]
+    for number, document in enumerate(documents):  # each is another picture
+        document.edit(move("0", f"+{number},1"))
+    with ThreadPoolExecutor(clients) as pool:
+        renders = list(pool.map(lambda document: worked(document, requests), documents))
+    for document, identity in zip(documents, renders, strict=True):
+        assert over(document.client, identity)["state"] == "done"
+        elements = eie.load(document.path)
+        assert len(elements.history) == 1 + (requests + 1) // 3
+        if requests % 3 == 2:  # an edit came after the last render
+            elements = eie.undo(elements)
+        answer = document.client.get(f"/renders/{identity}/pictures/0")
+        found = np.asarray(Image.open(io.BytesIO(answer.content)))
+        assert np.array_equal(found, render(elements).photo.pixels)
