@@ -11,7 +11,6 @@ import ipaddress
 import secrets
 import socket
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -87,11 +86,12 @@ class Guard:
         """Whether a request carries the token, in its cookie or as a bearer."""
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         given = [bearer.strip()] if scheme.lower() == "bearer" else []
-        try:
-            morsel = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
-        except CookieError:
-            morsel = None
-        return any(self.is_token(text) for text in [*given, *([morsel.value] if morsel else [])])
+        # Other servers of this machine have put cookies beside ours, of whatever form.
+        for part in headers.get("cookie", "").split(";"):
+            name, _, value = part.strip().partition("=")
+            if name == self.cookie:
+                given.append(value)
+        return any(self.is_token(text) for text in given)
 
     def is_token(self, text: str) -> bool:
         """Whether a text is the token, found out in constant time."""

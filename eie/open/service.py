@@ -125,6 +125,9 @@ class Service:
             photo: in the workspace.
             file: where the new one goes; None for beside the photo.
         """
+        there = await asyncio.to_thread(self._document_of, photo, file)
+        if there is not None:
+            return there
         async with self._opening:  # two tabs are not to make two documents
             there = await asyncio.to_thread(self._document_of, photo, file)
             if there is not None:

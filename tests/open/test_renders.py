@@ -185,6 +185,16 @@ def test_a_process_that_holds_much_makes_place_when_it_rests(document, server, m
     assert len(server.service.workers.pids) == 2
 
 
+def test_a_short_render_that_is_given_up_costs_no_process(document, server, monkeypatch):
+    monkeypatch.setattr(workers, "GRACE", 60.0)  # the machine may be busy with other things
+    before = sorted(server.service.workers.pids)
+    for number in range(6):  # as somebody does who holds an arrow key
+        document.edit(move("3", "+1,0"))
+        asked = document.post("/renders", quick=True, seed=number).json()["id"]
+    assert over(document.client, asked)["state"] == "done"
+    assert sorted(server.service.workers.pids) == before
+
+
 def test_a_listener_that_goes_away_stops_the_render(hole, server):
     identity = slow(hole)
     with hole.client.stream("GET", f"/renders/{identity}/events") as answer:
@@ -192,6 +202,10 @@ def test_a_listener_that_goes_away_stops_the_render(hole, server):
         assert hole.client.get(f"/renders/{identity}").json()["state"] == "running"
         del lines
     assert over(hole.client, identity)["state"] == "cancelled"
+    for _ in range(100):
+        if not server.service.workers._busy:
+            break
+        time.sleep(0.05)
     assert not server.service.workers._busy
 
 
