@@ -147,7 +147,7 @@ class Workers:
         """Take a process back, or let another take its place."""
         self._busy.discard(worker)
         if (last := self._received.pop(worker, None)) is not None:
-            last.add_done_callback(lambda future: future.exception())  # nobody asks for it
+            last.add_done_callback(lambda future: future.cancelled() or future.exception())
         if not self._ended:
             self._idle.append(worker if whole else self._replaced(worker))
         async with self._changed:
