@@ -8,15 +8,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.editing.growth import instance_rows, object_around
+from eie.editing.growth import instance_rows, object_around, objects_around_each
 from eie.editing.objects import Extent
 from eie.editing.picking import Rows, areas
 from eie.elements import SURE, ElementSet, ObjectMasks
-from eie.errors import UsageError
 from eie.patch_graph import thinned, touching_patches
 
 EXTENTS = (Extent.PART, Extent.OBJECT, Extent.WHOLE)
 """In this order they are given; the second is what a point means by itself."""
+
+_EVERY = np.arange(len(EXTENTS))
 
 Members = NDArray[np.bool_]
 """(N, 3, N): whether the element in the last axis is in the thing at that in the first."""
@@ -63,7 +64,7 @@ def _by_candidates(
     inside = connected_candidates(objects, areas(small, source.patches), touching)  # (P, 3, P)
     patch = elements.table.patch[rows]
     if len(np.unique(patch)) == len(patch):
-        members[np.ix_(rows, np.arange(len(EXTENTS)), rows)] = inside[patch][:, :, patch]
+        members[np.ix_(rows, _EVERY, rows)] = inside[patch][:, :, patch]
         return
     for row in rows.tolist():  # where there are copies, each place has elements of its own
         own = instance_rows(elements, row, elements.table.visible)
@@ -72,11 +73,10 @@ def _by_candidates(
 
 def _grown(members: Members, elements: ElementSet, rows: Rows) -> None:
     """Fill in the rows of a source that tells no candidates."""
-    if elements.sources[elements.table.source[rows[0]]].affinity is None:
-        raise UsageError(
-            "the file tells no objects",
-            hint="choose elements by id, @x,y or box:, or run eie decompose again",
-        )
+    patch = elements.table.patch[rows]
+    if len(np.unique(patch)) == len(patch):
+        members[np.ix_(rows, _EVERY, rows)] = objects_around_each(elements, rows)[:, None]
+        return
     for row in rows.tolist():
         members[row][:, object_around(elements, row, elements.table.visible)] = True
 

@@ -9,27 +9,33 @@ from dataclasses import fields
 from itertools import groupby
 from typing import Any
 
-from eie.decomposition import BETA
+from eie.decomposition import BETA, SLIC
 from eie.editing import OPERATIONS, Look, Paste, Scale, script_of
 from eie.elements import ElementSet
+
+TINY = "tiny"
+"""The segmenter unless another is asked for."""
 
 _ELEMENTS = 256
 
 _WHOLE_PAIR = re.compile(r"\s*\d+\s*,\s*\d+\s*")
 
 
-def command_line(elements: ElementSet, file: str, photo: str | None) -> str:
+def command_line(
+    elements: ElementSet, file: str, photo: str | None, checkpoint: str | None = None
+) -> str:
     """The commands that make an edited picture, in the folder where the files are.
 
     Args:
         elements: the set.
         file: name of its element file.
-        photo: name of the photo that it was made of; None if it is not known, and the commands
-            begin with the element file.
+        photo: name of the photo that it was made of; None if it is not known.
+        checkpoint: path of the segmenter, if that is none that has a name. Where one is not known,
+            the commands begin with the element file.
     """
     steps = []
-    if photo is not None:
-        settings = _decomposition(elements.decomposition)
+    settings = _decomposition(elements.decomposition, checkpoint)
+    if photo is not None and settings is not None:
         steps.append(["decompose", _named(photo), *settings, "-o", _named(file)])
         steps += [["edit", _named(file), *words] for words in edits(elements)]
     stem = file.rpartition(".")[0] or file
@@ -85,12 +91,16 @@ def _named(file: str) -> str:
     return f"./{file}" if file.startswith("-") else file
 
 
-def _decomposition(settings: Mapping[str, Any]) -> list[str]:
-    """The options of `eie decompose` that are not the usual ones."""
-    usual = {"segmenter": "tiny", "elements": _ELEMENTS, "beta": BETA}
+def _decomposition(settings: Mapping[str, Any], checkpoint: str | None) -> list[str] | None:
+    """The options of `eie decompose` that are not the usual ones; None if one is not known."""
+    usual = {"segmenter": TINY, "elements": _ELEMENTS, "beta": BETA}
     words = []
     for name, value in usual.items():
         given = settings.get(name, value)
+        if name == "segmenter" and given not in (TINY, SLIC):
+            given = checkpoint
+        if given is None:
+            return None
         if given != value:
             words += [f"--{name}", f"{given:g}" if isinstance(given, float) else str(given)]
     return words

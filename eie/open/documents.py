@@ -31,6 +31,9 @@ MOST_LOADED = 4
 MOST_VIEWS = 12
 """What is worked out of a revision and kept."""
 
+MOST_SIDE, MOST_SIZES = 2048, 6
+"""Pixels of the longer side up to which pictures are kept, and of how many sizes and sources."""
+
 _TRIES = 20
 """How often a file is loaded that others replace meanwhile."""
 
@@ -160,8 +163,10 @@ class Document:
 
     def reduced(self, revision: Revision, long_side: int) -> ElementSet:
         """The set of a revision at a smaller size, see :func:`eie.rendering.reduced.reduced`."""
+        if long_side > MOST_SIDE:
+            return reduced(revision.elements, long_side)
         with self._reducing:  # not the lock of edits: to read a large photo takes half a second
-            if len(self._reduced) > MOST_VIEWS:
+            if len(self._reduced) > MOST_SIZES:
                 self._reduced.clear()
             return reduced(revision.elements, long_side, self._reduced)
 

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from eie.open.workspace import Workspace, id_of
 
 Found = TypeVar("Found")
 
+MOST_SIDE = 256
+"""Pixels of the longer side of thumbnails that are remembered."""
+
 MOST_REMEMBERED = 4096
 """Things that are remembered of files."""
 
@@ -29,6 +33,7 @@ class Photos:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self._lock = threading.Lock()
+        self._same: WeakKeyDictionary[Any, dict[tuple[Path, str], bool]] = WeakKeyDictionary()
         self._known: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
 
     def listed(self) -> list[dict[str, Any]]:
@@ -60,7 +65,7 @@ class Photos:
         def make() -> Encoded:
             return for_screen(to_side(read_photo(path, path.name), side), exact=False)
 
-        return self._remembered(key, make)
+        return self._remembered(key, make) if side <= MOST_SIDE else make()
 
     def document_of(self, photo: Path) -> Path | None:
         """The element file that seems to be of a photo, by its name and its size."""
@@ -85,10 +90,11 @@ class Photos:
         pixels = elements.sources[0].pixels
         if pixels is None or self.size(photo) != tuple(elements.canvas):
             return False
-        key = ("same", id(pixels), photo, revision_of(photo))
-        # The pixels are remembered, too: while they are, no others have their identity.
-        same, _ = self._remembered(key, lambda: (_same(pixels, photo), pixels))
-        return bool(same)
+        known = self._same.setdefault(pixels, {})  # as long as the pixels are loaded
+        key = photo, revision_of(photo)
+        if key not in known:
+            known[key] = _same(pixels, photo)
+        return known[key]
 
     def _canvas(self, path: Path) -> tuple[int, int] | None:
         return self._remembered(("canvas", path, revision_of(path)), lambda: _canvas(path))

@@ -44,7 +44,7 @@ Asked = Annotated[Render, Depends(render_of)]
     "/documents/{identity}/renders", response_model=schemas.Asked, status_code=202, tags=["renders"]
 )
 async def ask_for_render(service: Shared, document: Named, body: schemas.RenderRequest) -> Any:
-    """Ask for pictures of a document; an unfinished one that is as quick is given up."""
+    """Ask for pictures of a document. Who says which `client` it is gives its older ones up."""
     options = Options(
         decoder=body.decoder,
         seed=body.seed,
@@ -55,7 +55,7 @@ async def ask_for_render(service: Shared, document: Named, body: schemas.RenderR
     )
     check_options(options)
     revision = await run_in_threadpool(document.current)
-    render = service.renders.ask(document, revision, options)
+    render = service.renders.ask(document, revision, options, body.client)
     return JSONResponse({"id": render.id, "revision": render.revision}, 202)
 
 
@@ -182,7 +182,7 @@ async def download(
     options = Options(decoder=decoder, seed=seed, edge=edge, free=free)
     check_options(options)
     await run_in_threadpool(check_picture, revision, kind, quality, free)
-    render = service.renders.for_download(document, revision, options)
+    render = service.renders.ask(document, revision, options)
     await finished(render, request)
     data = await run_in_threadpool(encoded, render.picture(0), kind, quality)
     return attachment(data, f"{stem}-edited.{format}", f"image/{kind.lower()}")

@@ -104,13 +104,14 @@ class Render:
 
     Attributes:
         key: all that its pictures depend on.
-        alone: whether other renders of the document leave it as it is.
+        client: who has asked.
     """
 
     document: str
     revision: str
     options: Options
     key: tuple[Any, ...]
+    client: str | None = None
     id: str = field(default_factory=lambda: secrets.token_hex(8))
     state: str = WAITING
     done: float = 0.0
@@ -118,7 +119,6 @@ class Render:
     error: dict[str, str | None] | None = None
     failure: Exception | None = None
     listeners: int = 0
-    alone: bool = False
     work: asyncio.Task[None] | None = None
     _pulse: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -214,30 +214,33 @@ class Renders:
         except KeyError:
             raise RefusedError(404, "there is no such render", where=identity[:40]) from None
 
-    def ask(self, document: Document, revision: Revision, options: Options) -> Render:
-        """Ask for a render; one of the same document that is as quick, and unfinished, is given up.
+    def ask(
+        self,
+        document: Document,
+        revision: Revision,
+        options: Options,
+        client: str | None = None,
+    ) -> Render:
+        """Ask for a render.
+
+        Args:
+            document, revision: what is rendered.
+            options: how.
+            client: who asks; its unfinished renders of the document that are as quick are given up.
+                None for somebody who has no others.
 
         Raises:
             RefusedError: 429, too many wait.
         """
-        for other in self._unfinished():
-            alike = other.options.quick == options.quick
-            if other.document == document.id and alike and not other.alone:
+        for other in self._unfinished() if client is not None else ():
+            asked = other.document, other.options.quick, other.client
+            if asked == (document.id, options.quick, client):
                 other.cancel()
-        return self._begun(document, revision, options)
-
-    def for_download(self, document: Document, revision: Revision, options: Options) -> Render:
-        """A render of a revision for a finished file, which others of the document leave alone."""
-        return self._begun(document, revision, options, alone=True)
-
-    def _begun(
-        self, document: Document, revision: Revision, options: Options, *, alone: bool = False
-    ) -> Render:
         if len(self._unfinished()) >= MOST_WAITING:
             raise RefusedError(429, f"{MOST_WAITING} renders wait", hint="ask again in a moment")
         small = options.quick and max(revision.elements.canvas) > QUICK_SIDE
         key = (document.id, revision.name, replace(options, quick=small, decoder=options.name))
-        render = Render(document.id, revision.name, options, key, alone=alone)
+        render = Render(document.id, revision.name, options, key, client)
         twin = next((r for r in self._renders.values() if r.key == key and r.worth), None)
         self._renders[render.id] = render
         make = _task_of(document, revision, options)

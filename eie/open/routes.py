@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from eie.editing.selection import Mask
 from eie.errors import UsageError
 from eie.open import schemas
-from eie.open.documents import Document
+from eie.open.documents import MOST_SIDE, Document
 from eie.open.failures import RefusedError
 from eie.open.incoming import keep_mask, received
 from eie.open.renders import QUICK_SIDE
@@ -194,7 +194,7 @@ def picture(document: Named, side: Side = 1600, of: str = "photo") -> Response:
             return for_screen(unedited(small), exact=False)
         return for_screen(current(document.reduced(revision, side)))
 
-    found = revision.view(("picture", of, side), make)
+    found = revision.view(("picture", of, side), make) if side <= MOST_SIDE else make()
     answer = picture_response(found, {"X-Revision": revision.name})
     # Who looks at a photo will soon want it rendered quickly.
     answer.background = BackgroundTask(document.reduced, revision, QUICK_SIDE)

@@ -8,10 +8,11 @@ says where it comes from, and carry the token.
 from __future__ import annotations
 
 import ipaddress
+import os
 import secrets
 import socket
+import traceback
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -87,11 +88,12 @@ class Guard:
         """Whether a request carries the token, in its cookie or as a bearer."""
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
         given = [bearer.strip()] if scheme.lower() == "bearer" else []
-        try:
-            morsel = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
-        except CookieError:
-            morsel = None
-        return any(self.is_token(text) for text in [*given, *([morsel.value] if morsel else [])])
+        # Other servers of this machine have put cookies beside ours, of whatever form.
+        for part in headers.get("cookie", "").split(";"):
+            name, _, value = part.strip().partition("=")
+            if name == self.cookie:
+                given.append(value)
+        return any(self.is_token(text) for text in given)
 
     def is_token(self, text: str) -> bool:
         """Whether a text is the token, found out in constant time."""
@@ -121,7 +123,11 @@ class Safety:
         if scope["type"] != "http":
             return
 
+        whole = False
+
         async def answer(message: Message) -> None:
+            nonlocal whole
+            whole = message["type"] == "http.response.body" and not message.get("more_body")
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in POLICY.items():
@@ -135,7 +141,12 @@ class Safety:
         if refused is not None:
             await refused(scope, receive, answer)
             return
-        await self.app(scope, _limited(scope, receive), answer)
+        try:
+            await self.app(scope, _limited(scope, receive), answer)
+        except Exception as error:
+            if not whole:
+                raise
+            show(error)  # a bug, which was answered as one: the connection goes on
 
     def _refused(self, scope: Scope) -> Response | None:
         """What is answered instead; None for what may pass."""
@@ -169,6 +180,12 @@ class Safety:
 
 
 _ADDRESS = "open the address that eie open printed"
+
+
+def show(error: Exception) -> None:
+    """Print where an error came from, if that is wanted."""
+    if os.environ.get("EIE_TRACEBACK", "0") not in ("", "0"):
+        traceback.print_exception(error)
 
 
 def most_bytes(path: str) -> int:

@@ -81,6 +81,12 @@ class RenderRequest(Body):
         le=SIDES[1],
         description="Taken and passed over: pictures are sized when they are fetched.",
     )
+    client: str | None = Field(
+        None,
+        max_length=64,
+        description="Who asks, as a tab of a browser does by a random text. An unfinished render "
+        "of the same client, document and `quick` is given up.",
+    )
 
 
 class Size(BaseModel):

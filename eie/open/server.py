@@ -112,11 +112,13 @@ def service_for(settings: Settings) -> Service:
         BadInputError: there is nothing of that name.
         UsageError: an output that is not for a photo.
     """
-    path = settings.path
+    path, decomposition = settings.path, dict(settings.decomposition)
+    if Path(segmenter := decomposition.get("segmenter", "")).is_file():
+        decomposition["segmenter"] = str(Path(segmenter).resolve())  # the working folder changes
     if path.is_dir():
         if settings.output is not None:
             raise UsageError("an output is for one photo", hint="leave out -o, or name a photo")
-        return Service(Workspace(path.resolve()), settings.decomposition)
+        return Service(Workspace(path.resolve()), decomposition)
     if not path.is_file():
         raise BadInputError("there is no such file or folder", where=str(path))
     target = settings.output or path
@@ -125,7 +127,7 @@ def service_for(settings: Settings) -> Service:
         raise UsageError("is in no folder", where=str(target), hint="make the folder first")
     return Service(
         Workspace(folder),
-        settings.decomposition,
+        decomposition,
         first=path.resolve().parent / path.name if settings.output else folder / path.name,
         output=None if settings.output is None else folder / settings.output.name,
     )

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import eie
+from eie.decomposition import SLIC
 from eie.editing import Operation, edit, read_script, redo, undo
 from eie.editing.script import FORMAT, VERSION, files_of
 from eie.editing.selection import parse_selection
 from eie.elements import ElementSet
 from eie.errors import BadInputError, UsageError
 from eie.files import write_atomically
+from eie.open.command_line import TINY
 from eie.open.documents import Document, Documents, Revision
 from eie.open.failures import RefusedError
 from eie.open.incoming import settled
@@ -116,7 +118,14 @@ class Service:
             file=document.path.name,
             photo=None if photo is None else photo.name,
             revision=revision.name,
+            checkpoint=self.checkpoint,
         )
+
+    @property
+    def checkpoint(self) -> str | None:
+        """Path of the segmenter that photos are decomposed by; None for one that has a name."""
+        segmenter: str | None = self.decomposition.get("segmenter")
+        return None if segmenter in (TINY, SLIC) else segmenter
 
     async def open_photo(self, photo: Path, file: Path | None = None) -> Document:
         """The document of a photo: one that is there, or else a new one.
@@ -125,6 +134,9 @@ class Service:
             photo: in the workspace.
             file: where the new one goes; None for beside the photo.
         """
+        there = await asyncio.to_thread(self._document_of, photo, file)
+        if there is not None:
+            return there
         async with self._opening:  # two tabs are not to make two documents
             there = await asyncio.to_thread(self._document_of, photo, file)
             if there is not None:

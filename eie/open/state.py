@@ -23,7 +23,13 @@ MOST_WITH_OBJECTS = 4096
 
 
 def state_of(
-    elements: ElementSet, *, identity: str, file: str, photo: str | None, revision: str
+    elements: ElementSet,
+    *,
+    identity: str,
+    file: str,
+    photo: str | None,
+    revision: str,
+    checkpoint: str | None = None,
 ) -> dict[str, Any]:
     """The whole state of a document.
 
@@ -31,6 +37,7 @@ def state_of(
         elements: the set.
         identity, file, revision: of the document.
         photo: name of the photo it was made of, if that is in the workspace.
+        checkpoint: path of the segmenter that photos are decomposed by, if it has no name.
     """
     pixels = elements.sources[0].pixels
     return {
@@ -46,7 +53,7 @@ def state_of(
         "history": [_entry(edit.operation) for edit in elements.history],
         "undone": [_entry(edit.operation) for edit in reversed(elements.undone)],
         "has_objects": len(elements) <= MOST_WITH_OBJECTS and has_objects(elements),
-        "command": command_line(elements, file, photo),
+        "command": command_line(elements, file, photo, checkpoint),
         "script": script_of(elements),
     }
 

@@ -63,10 +63,11 @@ class WorkerProcess:
     def pid(self) -> int | None:
         return self._process.pid
 
-    def give(self, task: Task) -> None:
-        """Give it a task; what becomes of it is received."""
+    def asked(self, task: Task) -> Message:
+        """The first that is told of a task that it is given."""
         with suppress(OSError):  # it has died, as receiving will tell
             self._pipe.send(task)
+        return self.receive()
 
     def receive(self) -> Message:
         """What comes next of a task; blocks until then.

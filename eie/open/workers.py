@@ -1,7 +1,8 @@
 """The team of worker processes: who waits for one, who has one, and what is done with the dead.
 
-Two processes do all work. A cancelled task costs its process, as no decoder can be stopped halfway;
-the other one goes on at once while a new one starts.
+Two processes do all work. A task that is cancelled has a moment to end by itself, as short ones do
+while somebody drags; then its process is killed, as no decoder can be stopped halfway, and the
+other one goes on at once while a new one starts.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from typing import Any
 
 from eie.errors import ResourceError
 from eie.open.tasks import Task
-from eie.open.worker import Failure, Result, WorkerProcess
+from eie.open.worker import Failure, Message, Progress, Result, WorkerProcess
 
 COUNT = 2
 """Processes. Short tasks may take both, long ones leave one for them."""
+
+GRACE = 1.0
+"""Seconds that a cancelled task has to end by itself: as long as it takes to start a process."""
 
 HEAVY = 500
 """Megabytes that an idle process may hold for longer than :data:`RESTS`."""
@@ -36,6 +40,8 @@ class Workers:
         self._idle: list[WorkerProcess] = []
         self._busy: set[WorkerProcess] = set()
         self._short_waiting = 0
+        self._received: dict[WorkerProcess, asyncio.Future[Message]] = {}  # or will be
+        self._left: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Condition()
         self._threads = ThreadPoolExecutor(2 * COUNT + 2, "worker")
         self._ended = False
@@ -83,10 +89,14 @@ class Workers:
                 started()
             loop = asyncio.get_running_loop()
             task = await asyncio.to_thread(make)
-            await loop.run_in_executor(self._threads, worker.give, task)
+            self._received[worker] = loop.run_in_executor(self._threads, worker.asked, task)
             del task
             while True:
-                message = await loop.run_in_executor(self._threads, worker.receive)
+                message = await asyncio.shield(self._received[worker])
+                if isinstance(message, Progress):
+                    self._listen(worker)
+                else:
+                    del self._received[worker]
                 if isinstance(message, Result):
                     self._rest(worker, message.held)
                     return message.value
@@ -95,25 +105,53 @@ class Workers:
                 if heard is not None:
                     heard(*message)
 
+    def _listen(self, worker: WorkerProcess) -> None:
+        loop = asyncio.get_running_loop()
+        self._received[worker] = loop.run_in_executor(self._threads, worker.receive)
+
     @asynccontextmanager
     async def _employed(self, short: bool) -> AsyncIterator[WorkerProcess]:
-        """A free process for the block; one that is left in the middle of a task is killed."""
+        """A free process for the block; one that is left in the middle of a task has a moment."""
         worker = await self._taken(short)
-        whole = False
         try:
             yield worker
-            whole = True
         except ResourceError:
+            await self._back(worker, whole=False)  # it may have died
+            raise
+        except asyncio.CancelledError:
+            leaving = asyncio.create_task(self._left_alone(worker))
+            self._left.add(leaving)
+            leaving.add_done_callback(self._left.discard)
             raise
         except Exception:
-            whole = True  # the task failed, not the process
+            await self._back(worker, whole=True)  # the task failed, not the process
             raise
-        finally:
-            self._busy.discard(worker)
-            if not self._ended:
-                self._idle.append(worker if whole else self._replaced(worker))
-            async with self._changed:
-                self._changed.notify_all()
+        else:
+            await self._back(worker, whole=True)
+
+    async def _left_alone(self, worker: WorkerProcess) -> None:
+        """Wait for a while until a process ends what nobody waits for any more."""
+        whole = False
+        with suppress(TimeoutError, ResourceError):
+            async with asyncio.timeout(GRACE):
+                while worker in self._received:
+                    message = await asyncio.shield(self._received[worker])
+                    if isinstance(message, Progress):
+                        self._listen(worker)
+                    else:
+                        del self._received[worker]
+                whole = True
+        await self._back(worker, whole=whole)
+
+    async def _back(self, worker: WorkerProcess, *, whole: bool) -> None:
+        """Take a process back, or let another take its place."""
+        self._busy.discard(worker)
+        if (last := self._received.pop(worker, None)) is not None:
+            last.add_done_callback(lambda future: future.cancelled() or future.exception())
+        if not self._ended:
+            self._idle.append(worker if whole else self._replaced(worker))
+        async with self._changed:
+            self._changed.notify_all()
 
     async def _taken(self, short: bool) -> WorkerProcess:
         """A free process, when there is one."""

@@ -74,7 +74,7 @@ def test_a_source_that_tells_nothing_has_none(quilt):
     [source] = quilt.sources
     bare = replace(quilt, sources=(replace(source, affinity=None),))
     assert has_objects(quilt) and not has_objects(bare)
-    with pytest.raises(UsageError, match="tells no objects"):
+    with pytest.raises(UsageError, match="no element affinity"):
         all_objects(bare)
 
 
@@ -101,3 +101,8 @@ def test_patches_that_touch_nothing_are_alone():
 def test_a_single_element_is_its_own_thing():
     source = Source.from_label_map(np.zeros((4, 4), int), affinity=np.ones((1, 1), np.float32))
     assert all_objects(ElementSet.from_source(source)).tolist() == [[[True]] * 3]
+
+
+def test_without_candidates_and_copies_they_are_grown_together(quilt):
+    elements = edit(quilt, [Move("8", "+13,-4"), Delete("20"), Rotate("5,6", "30")])
+    assert np.array_equal(all_objects(elements), one_by_one(elements))

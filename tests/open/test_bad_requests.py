@@ -304,3 +304,16 @@ def test_masks_that_are_none(document, unchanged, content, status):
     answer = document.client.post(f"/documents/{document.id}/masks", content=content)
     error = refused(answer, status)
     assert ".eie" not in json.dumps(error)
+
+
+def test_a_bug_is_told_as_one_and_the_server_goes_on(server, client, unchanged, monkeypatch):
+    def fails() -> None:
+        raise KeyError("x")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(server.service, "told", fails)
+        answer = client.get("/workspace")
+    assert answer.status_code == 500
+    assert "this is a bug" in answer.json()["error"]["message"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert client.get("/workspace").status_code == 200

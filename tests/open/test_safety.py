@@ -124,7 +124,12 @@ def test_port_80_need_not_be_named():
 
 @pytest.mark.parametrize(
     "header",
-    [f"eie-1={TOKEN}", f"x=1; eie-8000={TOKEN}; y=2", f'eie-8000="{TOKEN}"'],
+    [
+        f"eie-1={TOKEN}",
+        f"x=1; eie-8000={TOKEN}; y=2",
+        f'a={{"b": [1,2]}}; é; ;;=; eie-8000={TOKEN}',
+        f"eie-8000=old; eie-8000={TOKEN}",
+    ],
 )
 def test_the_cookie_of_this_port_is_looked_for(header):
     guard = Guard(TOKEN, "127.0.0.1", 8000)
