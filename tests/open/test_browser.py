@@ -424,7 +424,7 @@ def test_things_are_swapped_and_carried_to_another_photo(person):
 def test_two_tabs_tell_each_other_and_go_on(person):
     person.open("tabs.jpg")
     state = person.state()
-    operation = {"operation": "delete", "selection": "object@%d,%d" % ROCKET}
+    operation = {"operation": "delete", "selection": f"object@{ROCKET[0]},{ROCKET[1]}"}
     url = f"{person.opened.origin}/api/v1/documents/{state['id']}/edits"
     answer = person.page.request.post(url, data={"operations": [operation]})
     assert answer.ok
@@ -460,8 +460,8 @@ def test_every_control_has_a_name(person):
     person.about()
     nameless = person.page.evaluate(
         """[...document.querySelectorAll('button, input, select, canvas[tabindex]')]
-        .filter((control) => !control.ariaLabel && !control.ariaHidden && !control.textContent.trim()
-          && !control.labels?.length)
+        .filter((control) => !control.ariaLabel && !control.ariaHidden
+          && !control.textContent.trim() && !control.labels?.length)
         .map((control) => control.outerHTML)"""
     )
     assert nameless == []
