@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -11,10 +10,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -136,6 +138,12 @@ class Person:
         scale, left, top = map(float, stage.get_attribute("data-view").split())
         box = stage.bounding_box()
         return box["x"] + left + x * scale, box["y"] + top + y * scale
+
+    def under(self, x: float, y: float) -> tuple[float, float]:
+        """The place of the photo at one of the window."""
+        left, top = self.at(0, 0)
+        right, bottom = self.at(1, 1)
+        return (x - left) / (right - left), (y - top) / (bottom - top)
 
     def click(self, x: float, y: float, *keys: str) -> None:
         for key in keys:
@@ -466,5 +474,72 @@ def test_every_control_has_a_name(person):
     )
     assert nameless == []
     tree = person.page.locator("body").aria_snapshot()
-    assert "slider" in tree and 'toolbar "Change what is selected"' in tree
-    assert json.dumps(tree)
+    for name in ('application "Photo names.jpg"', 'toolbar "Change what is selected"', "slider"):
+        assert name in tree
+
+
+def test_the_view_zooms_at_the_pointer_moves_and_shows_the_photo_before(person):
+    person.open("view.jpg")
+    whole = view(person)
+    place = tuple(map(round, person.at(100, 90)))  # wheels tell whole pixels only
+    there = person.under(*place)
+    person.page.mouse.move(*place)
+    for _ in range(6):
+        person.page.mouse.wheel(0, -200)
+    person.page.wait_for_timeout(150)
+    assert float(view(person)[0]) > 5 * float(whole[0])
+    assert person.under(*place) == pytest.approx(there, abs=0.01)
+    person.page.keyboard.down(" ")
+    person.page.mouse.down()
+    person.page.mouse.move(place[0] + 50, place[1] + 20, steps=3)
+    person.page.mouse.up()
+    person.page.keyboard.up(" ")
+    person.page.wait_for_timeout(100)
+    assert person.under(place[0] + 50, place[1] + 20) == pytest.approx(there, abs=0.01)
+    person.page.keyboard.press("0")
+    person.page.wait_for_timeout(100)
+    assert view(person) == whole
+    assert person.history() == []
+
+    person.click(*ROCKET)
+    person.about()
+    person.page.keyboard.press("Delete")
+    person.until(1)
+    person.see()
+    after = shade(person, ROCKET)
+    person.page.keyboard.down("b")
+    person.page.get_by_text("The photo, unedited").wait_for()
+    person.page.wait_for_timeout(300)
+    before = shade(person, ROCKET)
+    person.page.keyboard.up("b")
+    person.page.wait_for_timeout(100)
+    assert before > after + 50  # the rocket is white, and the sky behind it is not
+    assert shade(person, ROCKET) == after
+
+
+def shade(person: Person, place: tuple[float, float]) -> float:
+    """The grey of a pixel of what the canvas shows, 0 to 255."""
+    x, y = person.at(*place)
+    clip = {"x": x, "y": y, "width": 1, "height": 1}
+    with Image.open(BytesIO(person.page.screenshot(clip=clip))) as picture:
+        return float(np.asarray(picture.convert("L")).mean())
+
+
+def test_pointing_outlines_what_a_click_takes(person):
+    person.open("hover.jpg")
+    person.page.mouse.move(*person.at(*SKY))
+    person.page.wait_for_timeout(100)
+    beside = drawn_above(person)
+    person.page.mouse.move(*person.at(*ROCKET))
+    person.page.wait_for_timeout(100)
+    rocket = drawn_above(person)
+    person.page.mouse.move(10, 10)
+    person.page.wait_for_timeout(100)
+    nothing = drawn_above(person)
+    assert len({beside, rocket, nothing}) == 3
+    assert len(nothing) < min(len(beside), len(rocket))
+
+
+def drawn_above(person: Person) -> str:
+    """What is drawn above the picture, as a PNG."""
+    return person.page.evaluate("document.querySelector('[data-stage]').toDataURL()")

@@ -1,6 +1,6 @@
 /** The page. */
 
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { finishNudge } from "./actions/editing";
 import { start, upload } from "./actions/opening";
 import { ActionBar } from "./panels/ActionBar";
@@ -41,13 +41,24 @@ export function App() {
       removeEventListener("pagehide", finishNudge);
     };
   }, []);
+  const [dropping, setDropping] = useState(false);
+  const over = (event: DragEvent): void => {
+    event.preventDefault();
+    setDropping(true);
+  };
   const drop = (event: DragEvent): void => {
     event.preventDefault();
+    setDropping(false);
     const file = event.dataTransfer?.files[0];
     if (file) void upload(file);
   };
   return (
-    <div class="page" onDragOver={(event) => event.preventDefault()} onDrop={drop}>
+    <div
+      class={dropping ? "page dropping" : "page"}
+      onDragOver={over}
+      onDragLeave={(event) => event.relatedTarget === null && setDropping(false)}
+      onDrop={drop}
+    >
       <Header />
       <Tools />
       <main class="middle" aria-busy={editing.value > 0 || busy.value !== null}>

@@ -53,7 +53,9 @@ async function recover(): Promise<void> {
   try {
     await adopt(await api.state(current.id), chosen.value?.ids ?? []);
   } catch {
-    // What was told first says why.
+    // What was told first says why. The picture is as it was before the edit.
+    chosen.value = null;
+    void showCurrent();
   }
 }
 
@@ -136,6 +138,11 @@ export function remove(): void {
   picture.value = baked(shown, canvasSize.value, [holeOf(what.region, canvasSize.value)], []);
   chosen.value = null;
   void perform([{ operation: "delete", selection }], "none");
+}
+
+/** Everything that was deleted comes back to where it was. */
+export function restoreAll(): void {
+  void perform([{ operation: "restore", selection: "all" }], "made");
 }
 
 /** Copies, a little beside, or where they were dragged to. */

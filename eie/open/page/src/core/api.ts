@@ -128,11 +128,15 @@ async function json<T>(path: string, options?: RequestInit): Promise<T> {
   return (await ask(path, options)).json() as Promise<T>;
 }
 
+const KEPT_ALIVE = 60_000; // bytes; browsers finish small requests of pages that are left
+
 function post<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
+  const text = JSON.stringify(body);
   return json<T>(path, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
+    body: text,
+    keepalive: text.length < KEPT_ALIVE,
     signal: signal ?? null,
   });
 }

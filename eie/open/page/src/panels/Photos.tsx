@@ -40,11 +40,12 @@ export function Photos() {
         />
       </div>
       <ul class="photos">
-        {told?.photos.map((photo) => (
+        {told?.photos.map((photo, index) => (
           <li key={photo.name}>
             <button
               type="button"
               class="photo"
+              data-first={index === 0 ? "" : undefined}
               aria-current={photo.document && photo.document === doc.value?.id ? "true" : undefined}
               onClick={() => void openPhoto(photo.name)}
             >

@@ -22,6 +22,7 @@ import {
   group,
   moveTo,
   remove,
+  restoreAll,
   scaleTo,
   sendToBack,
   turnBy,
@@ -93,6 +94,9 @@ function Nothing() {
     <div class="nothing">
       <p>Point at the photo and click what you want to change. Then drag it, or press Delete.</p>
       <Button name="Select all" kind="quiet" keys="Ctrl+A" onClick={selectAll} />
+      {doc.value?.elements.some((element) => !element.visible) && (
+        <Button name="Bring back what was deleted" kind="quiet" onClick={restoreAll} />
+      )}
     </div>
   );
 }
@@ -106,6 +110,9 @@ function Chosen() {
   return (
     <>
       <p class="about">{what.about || "…"}</p>
+      <p class="muted small only-wide">
+        Too much or too little? Use the slider; Shift-click adds, Alt-click takes away.
+      </p>
       <div class="grid" role="toolbar" aria-label="Change what is selected">
         <Button name="Delete" icon={Trash2} keys="Delete" named kind="danger" onClick={first(remove)} />
         <Button name="Duplicate" icon={CopyPlus} keys="Ctrl+D" named onClick={first(() => duplicate())} />

@@ -10,7 +10,6 @@ import {
   brushSize,
   canvasSize,
   chosen,
-  cursor,
   divider,
   doc,
   gesture,
@@ -60,7 +59,7 @@ function eachFrame(draw: () => void): () => void {
 /** All that a drawing depends on. */
 function reads(): void {
   void [view.value, windowSize.value, picture.value, original.value, before.value, divider.value];
-  void [chosen.value, hover.value, gesture.value, cursor.value, tool.value, brushSize.value];
+  void [chosen.value, hover.value, gesture.value, tool.value, brushSize.value];
   void [stroke.value, boxDrawn.value, pointer.value, doc.value];
 }
 
@@ -212,7 +211,6 @@ function painter(baseLayer: HTMLCanvasElement, overLayer: HTMLCanvasElement): ()
     drawOverlay(over, {
       view: view.value,
       hover: before.value ? null : hover.value,
-      cursor: null,
       chosen: before.value ? null : chosen.value,
       gesture: gesture.value,
       lifted: now?.lifted ?? null,

@@ -79,7 +79,6 @@ function checks(context: CanvasRenderingContext2D, view: View, size: Size): void
 export interface Overlay {
   readonly view: View;
   readonly hover: Hover | null;
-  readonly cursor: Hover | null;
   readonly chosen: Chosen | null;
   readonly gesture: Gesture | null;
   readonly lifted: Lifted | null;
@@ -91,12 +90,13 @@ export interface Overlay {
 }
 
 export function drawOverlay(context: CanvasRenderingContext2D, overlay: Overlay): void {
-  const { view, hover, cursor, chosen, gesture, colours } = overlay;
+  const { view, hover, chosen, gesture, colours } = overlay;
   wipe(context);
   place(context, view);
   const pixel = 1 / view.scale;
-  if (hover && !gesture) drawHover(context, hover, pixel, colours);
-  if (cursor && cursor !== hover) drawHover(context, cursor, pixel, colours);
+  // What is selected already needs no second outline.
+  const known = hover && chosen && [...hover.rows].every((row) => chosen.rows.has(row));
+  if (hover && !gesture && !known) drawHover(context, hover, pixel, colours);
   if (chosen) {
     const affine = gesture?.affine ?? chosen.shown;
     context.save();
