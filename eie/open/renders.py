@@ -165,9 +165,9 @@ class Render:
         self.listeners += 1
         try:
             while True:
-                pulse = self._pulse
+                pulse, last = self._pulse, self.finished
                 yield self.told()
-                if self.finished:
+                if last:  # not what it has become while this was sent
                     return
                 await pulse.wait()
         finally:

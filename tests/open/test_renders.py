@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -119,6 +120,22 @@ def test_the_events_tell_every_state(document):
     assert told[-1] == document.client.get(f"/renders/{asked['id']}").json()
     with document.client.stream("GET", f"/renders/{asked['id']}/events") as answer:
         assert len([line for line in answer.iter_lines() if line]) == 1
+
+
+def test_the_last_event_is_the_last_state():
+    """Also where it changes while the one before is on its way."""
+
+    async def told() -> list[str]:
+        render = renders.Render("", "", renders.Options(), ())
+        states = []
+        async for change in render.changes():
+            states.append(change["state"])
+            if len(states) == 1:
+                render.becomes(state="running")
+                render.cancel()
+        return states
+
+    assert asyncio.run(told()) == ["waiting", "cancelled"]
 
 
 def slow(document):
