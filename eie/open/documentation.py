@@ -20,7 +20,10 @@ def page(document: Mapping[str, Any]) -> str:
             f"<p>{_marked(info.get('description', ''))}</p>",
             "<p>Requests carry the token: <code>Authorization: Bearer TOKEN</code>. The <a href="
             '"openapi.json">OpenAPI document</a> is for programs.</p>',
+            "<pre>curl -H 'Authorization: Bearer TOKEN' http://127.0.0.1:PORT/api/v1/workspace</pre>",
             *_operations(document),
+            "<h2>Failures</h2>",
+            *_failures(document),
             "<h2>Bodies</h2>",
             *_schemas(document),
             "</html>",
@@ -53,16 +56,36 @@ def _inputs(operation: Mapping[str, Any]) -> Iterator[str]:
         )
         for parameter in operation.get("parameters", [])
     ]
-    for content in operation.get("requestBody", {}).get("content", {}).values():
-        rows.append(("body", _kind(content["schema"]), ""))
+    if "requestBody" in operation:
+        rows.append(("body", _content(operation["requestBody"]), ""))
     yield from _table(rows)
 
 
 def _answers(operation: Mapping[str, Any]) -> Iterator[str]:
     for status, answer in operation["responses"].items():
         if status < "400":
-            kinds = [_kind(c.get("schema", {})) for c in answer.get("content", {}).values()]
-            yield f"<p>Answers {escape(status)}: {' or '.join(kinds) or 'a file or nothing'}.</p>"
+            yield f"<p>Answers {escape(status)}: {_content(answer) or 'nothing'}.</p>"
+
+
+def _content(body: Mapping[str, Any]) -> str:
+    """What a body is made of, as HTML: a schema, or a file of some kinds."""
+    kinds = [
+        escape(kind) if content["schema"].get("format") == "binary" else _kind(content["schema"])
+        for kind, content in body.get("content", {}).items()
+    ]
+    return " or ".join(kinds)
+
+
+def _failures(document: Mapping[str, Any]) -> Iterator[str]:
+    """The statuses from 400 on, each once."""
+    found = {
+        status: answer["description"]
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        for status, answer in operation["responses"].items()
+        if status >= "400"
+    }
+    yield from _table([(status, "", text) for status, text in sorted(found.items())])
 
 
 def _schemas(document: Mapping[str, Any]) -> Iterator[str]:

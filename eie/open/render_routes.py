@@ -22,11 +22,14 @@ from eie.open import schemas
 from eie.open.documents import Revision
 from eie.open.failures import RefusedError
 from eie.open.renders import CANCELLED, KeptPicture, Options, Render
-from eie.open.routes import Named, Shared, picture_response, service_of
+from eie.open.routes import JPEG, PNG, Named, Shared, gives, picture_response, service_of
 from eie.open.views import SIDES, for_screen, to_side
 from eie.rendering import chosen_decoder
 
 router = APIRouter()
+
+FILES = (PNG, JPEG, "image/webp", "image/tiff", "application/x-hdf5", "application/json")
+"""The kinds of finished files."""
 
 _ALIVE = 15.0
 """Seconds after which a silent stream says that it is alive."""
@@ -75,7 +78,12 @@ async def render_state(render: Asked) -> Any:
     return JSONResponse(render.told())
 
 
-@router.get("/renders/{identity}/events", response_class=Response, tags=["renders"])
+@router.get(
+    "/renders/{identity}/events",
+    response_class=Response,
+    responses=gives("text/event-stream"),
+    tags=["renders"],
+)
 async def render_events(render: Asked) -> Response:
     """How far a render is, at every change, as server-sent events; it ends with the last one.
 
@@ -141,7 +149,12 @@ async def cancel_render(render: Asked) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/renders/{identity}/pictures/{number}", response_class=Response, tags=["renders"])
+@router.get(
+    "/renders/{identity}/pictures/{number}",
+    response_class=Response,
+    responses=gives(PNG),
+    tags=["renders"],
+)
 def render_picture(
     render: Asked,
     number: int,
@@ -156,7 +169,12 @@ def render_picture(
     return Response(data, media_type="image/png", headers=headers)
 
 
-@router.get("/documents/{identity}/download", response_class=Response, tags=["files"])
+@router.get(
+    "/documents/{identity}/download",
+    response_class=Response,
+    responses=gives(*FILES),
+    tags=["files"],
+)
 async def download(
     service: Shared,
     document: Named,
@@ -174,10 +192,10 @@ async def download(
     stem = document.path.stem
     if format == "h5":
         data = await run_in_threadpool(revision.content)
-        return attachment(data, f"{stem}.h5", "application/x-hdf5")
+        return attachment(data, f"{stem}.h5", FILES[4])
     if format == "json":
         script = json.dumps(script_of(revision.elements), indent=2, ensure_ascii=False) + "\n"
-        return attachment(script.encode(), f"{stem}-edits.json", "application/json")
+        return attachment(script.encode(), f"{stem}-edits.json", FILES[5])
     kind = photo_format(f"picture.{format}")
     options = Options(decoder=decoder, seed=seed, edge=edge, free=free)
     check_options(options)

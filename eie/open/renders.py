@@ -27,11 +27,11 @@ QUICK_SIDE = 1024
 MOST_WAITING = 128
 """Renders that may wait for a process or be at work."""
 
-MOST_KEPT = 48
-"""Finished renders that are kept, the latest ones."""
+MOST_KEPT = 64
+"""Pictures of finished renders that are kept, the latest ones; each is an open file."""
 
 MOST_BYTES = 1 << 30
-"""Bytes of all their pictures."""
+"""Bytes of all of them."""
 
 MOST_VARIATIONS = 16
 
@@ -165,9 +165,9 @@ class Render:
         self.listeners += 1
         try:
             while True:
-                pulse = self._pulse
+                pulse, last = self._pulse, self.finished
                 yield self.told()
-                if self.finished:
+                if last:  # not what it has become while this was sent
                     return
                 await pulse.wait()
         finally:
@@ -277,12 +277,14 @@ class Renders:
 
     def _forget(self) -> None:
         """Give up the oldest finished renders, if there are many or large ones."""
-        finished = [render for render in self._renders.values() if render.finished]
-        total = sum(picture.bytes for render in finished for picture in render.pictures)
-        while finished and (len(finished) > MOST_KEPT or total > MOST_BYTES):
-            oldest = finished.pop(0)
-            total -= sum(picture.bytes for picture in oldest.pictures)
-            del self._renders[oldest.id]
+        count = total = 0
+        for render in reversed([*self._renders.values()]):
+            if not render.finished:
+                continue
+            count += max(1, len(render.pictures))
+            total += sum(picture.bytes for picture in render.pictures)
+            if count > MOST_KEPT or total > MOST_BYTES:
+                del self._renders[render.id]
 
     async def end(self) -> None:
         """Cancel all."""

@@ -37,6 +37,23 @@ Side = Annotated[
 ]
 
 
+def gives(*kinds: str, status: int = 200) -> dict[int | str, dict[str, Any]]:
+    """What an answer is, for the documentation, of one that is no JSON."""
+    schema = {"type": "string", "format": "binary"}
+    content = {kind: {"schema": schema} for kind in kinds}
+    return {status: {"description": "the file", "content": content}}
+
+
+def takes(*kinds: str) -> dict[str, Any]:
+    """What a request's body is, for the documentation, of one that is no JSON."""
+    schema = {"type": "string", "format": "binary"}
+    content = {kind: {"schema": schema} for kind in kinds}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+PNG, JPEG, BYTES = "image/png", "image/jpeg", "application/octet-stream"
+
+
 def service_of(request: Request) -> Service:
     """What all requests share."""
     service: Service = request.app.state.service
@@ -58,7 +75,9 @@ def workspace(service: Shared) -> Any:
     return JSONResponse(service.told())
 
 
-@router.get("/workspace/thumbnail", response_class=Response, tags=["workspace"])
+@router.get(
+    "/workspace/thumbnail", response_class=Response, responses=gives(JPEG, PNG), tags=["workspace"]
+)
 def thumbnail(service: Shared, name: str, side: Side = 256) -> Response:
     """A small picture of a photo of the folder."""
     return picture_response(service.photos.thumbnail(service.workspace.file(name), side))
@@ -77,7 +96,13 @@ async def open_document(service: Shared, body: schemas.OpenRequest) -> Any:
     return JSONResponse(await run_in_threadpool(service.state, document), 201)
 
 
-@router.post("/documents/upload", response_model=schemas.State, status_code=201, tags=["documents"])
+@router.post(
+    "/documents/upload",
+    response_model=schemas.State,
+    status_code=201,
+    tags=["documents"],
+    openapi_extra=takes(BYTES),
+)
 async def upload(service: Shared, request: Request, name: str) -> Any:
     """Take in a photo or an element file, the request's body, under a name that is free."""
     incoming = await received(service.workspace, request.stream())
@@ -91,7 +116,9 @@ def document_state(service: Shared, document: Named) -> Any:
     return JSONResponse(service.state(document))
 
 
-@router.get("/documents/{identity}/labels", response_class=Response, tags=["maps"])
+@router.get(
+    "/documents/{identity}/labels", response_class=Response, responses=gives(BYTES), tags=["maps"]
+)
 def label_map(document: Named, request: Request, side: Side = 1024) -> Response:
     """Which element is in front, by pixel: its index in the state's elements, little-endian.
 
@@ -114,7 +141,9 @@ def label_map(document: Named, request: Request, side: Side = 1024) -> Response:
     return Response(data, media_type="application/octet-stream", headers=headers)
 
 
-@router.get("/documents/{identity}/objects", response_class=Response, tags=["maps"])
+@router.get(
+    "/documents/{identity}/objects", response_class=Response, responses=gives(BYTES), tags=["maps"]
+)
 def object_map(document: Named) -> Response:
     """What `object@` takes at each element, as bits.
 
@@ -142,7 +171,11 @@ def select(service: Shared, document: Named, body: schemas.SelectRequest) -> Any
 
 
 @router.post(
-    "/documents/{identity}/masks", response_model=schemas.Kept, status_code=201, tags=["editing"]
+    "/documents/{identity}/masks",
+    response_model=schemas.Kept,
+    status_code=201,
+    tags=["editing"],
+    openapi_extra=takes(PNG),
 )
 async def keep_a_mask(service: Shared, document: Named, request: Request) -> Any:
     """Keep a mask, a PNG of the canvas's proportions, white inside; a selection names it then."""
@@ -181,7 +214,12 @@ def reset(service: Shared, document: Named, body: schemas.ResetRequest) -> Any:
     return JSONResponse(service.state(document, service.reset(document, body.revision)))
 
 
-@router.get("/documents/{identity}/picture", response_class=Response, tags=["pictures"])
+@router.get(
+    "/documents/{identity}/picture",
+    response_class=Response,
+    responses=gives(JPEG, PNG),
+    tags=["pictures"],
+)
 def picture(document: Named, side: Side = 1600, of: str = "photo") -> Response:
     """The unedited photo, or with `of=current` the canvas with its holes, which are transparent."""
     if of not in ("photo", "current"):
@@ -201,7 +239,9 @@ def picture(document: Named, side: Side = 1600, of: str = "photo") -> Response:
     return answer
 
 
-@router.get("/documents/{identity}/cutout", response_class=Response, tags=["pictures"])
+@router.get(
+    "/documents/{identity}/cutout", response_class=Response, responses=gives(PNG), tags=["pictures"]
+)
 def cutout(service: Shared, document: Named, selection: str, side: Side | None = None) -> Response:
     """A selection as it is now, its soft edge included, on nothing; `X-Box` tells where it lies."""
     revision = document.current()

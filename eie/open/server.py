@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import socket
+import sys
 import threading
 import webbrowser
 from collections.abc import Callable, Mapping
@@ -83,7 +84,7 @@ def serve(settings: Settings, say: Callable[[str], None]) -> None:
         def started() -> None:
             say(address)
             say("Ctrl-C ends it.")
-            if settings.browser:
+            if settings.browser and has_screen():
                 # Some browsers run until they are closed.
                 threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
@@ -131,6 +132,13 @@ def service_for(settings: Settings) -> Service:
         first=path.resolve().parent / path.name if settings.output else folder / path.name,
         output=None if settings.output is None else folder / settings.output.name,
     )
+
+
+def has_screen() -> bool:
+    """Whether a browser has a place to open; one that runs in the terminal is no use."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"))
 
 
 def _token(settings: Settings) -> str:

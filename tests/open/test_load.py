@@ -50,3 +50,22 @@ def test_every_client_gets_its_own_picture(opened, small_bytes, clients, request
         answer = document.client.get(f"/renders/{identity}/pictures/0")
         found = np.asarray(Image.open(io.BytesIO(answer.content)))
         assert np.array_equal(found, render(elements).photo.pixels)
+
+
+def test_many_on_one_document_lose_no_edit(opened, small_bytes):
+    document = opened(small_bytes)
+
+    def work(client: int) -> list[str]:
+        states = []
+        for _ in range(3):
+            document.edit(move("0", "+1,0"))
+            asked = document.post("/renders", quick=True, client=f"tab {client % 2}").json()["id"]
+            states.append(over(document.client, asked)["state"])
+        return states
+
+    with ThreadPoolExecutor(6) as pool:
+        states = [state for some in pool.map(work, range(6)) for state in some]
+    assert set(states) <= {"done", "cancelled"} and "done" in states
+    state = document.get().json()
+    assert len(state["history"]) == 18
+    assert state["elements"][0]["box"][0] - state["elements"][0]["home"][0] == 18

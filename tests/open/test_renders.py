@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,7 +25,7 @@ from eie.open import renders, workers
 from eie.rendering import render
 from eie.rendering.reduced import reduced
 
-from .conftest import EXAMPLES, move, over
+from .conftest import EXAMPLES, TOKEN, move, over
 
 EDITS = (
     move("object@120,75", "-30,3"),
@@ -121,6 +123,22 @@ def test_the_events_tell_every_state(document):
         assert len([line for line in answer.iter_lines() if line]) == 1
 
 
+def test_the_last_event_is_the_last_state():
+    """Also where it changes while the one before is on its way."""
+
+    async def told() -> list[str]:
+        render = renders.Render("", "", renders.Options(), ())
+        states = []
+        async for change in render.changes():
+            states.append(change["state"])
+            if len(states) == 1:
+                render.becomes(state="running")
+                render.cancel()
+        return states
+
+    assert asyncio.run(told()) == ["waiting", "cancelled"]
+
+
 def slow(document):
     """A render that takes long, running: of embeddings, in many steps."""
     asked = document.post(
@@ -209,6 +227,20 @@ def test_a_listener_that_goes_away_stops_the_render(hole, server):
             break
         time.sleep(0.05)
     assert not server.service.workers._busy
+
+
+def test_a_download_that_nobody_waits_for_stops_its_render(hole, server):
+    head = (
+        f"GET /api/v1/documents/{hole.id}/download?decoder=diffusion&seed=5 HTTP/1.1\r\n"
+        f"Host: 127.0.0.1:{server.port}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(head.encode())
+        deadline = time.monotonic() + 60
+        while not (asked := server.call(server.service.renders._unfinished)):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    assert over(hole.client, asked[-1].id)["state"] == "cancelled"
 
 
 def test_a_second_listener_keeps_it_alive(hole):

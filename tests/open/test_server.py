@@ -203,6 +203,7 @@ def test_the_browser_gets_the_address(tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(webbrowser, "open", open_)
+    monkeypatch.setenv("DISPLAY", ":0")
     serve(Settings(tmp_path), told.append)
     assert asked == told[:1]
     address = re.fullmatch(r"http://127\.0\.0\.1:\d+/\?token=([\w-]+)", asked[0])
