@@ -31,7 +31,11 @@ export function Button(props: Props) {
       title={keys ? `${name} (${keys})` : seen ? undefined : name}
       data-first={first ? "" : undefined}
       disabled={disabled}
-      onClick={onClick}
+      onClick={(event) => {
+        // A mouse goes back to the photo, and so do the keys: space would press the button again.
+        if ((event as unknown as PointerEvent).pointerType === "mouse") event.currentTarget.blur();
+        onClick();
+      }}
     >
       {icon && <Icon of={icon} />}
       {seen && <span>{name}</span>}
