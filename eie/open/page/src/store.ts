@@ -89,7 +89,6 @@ export const gesture = signal<Gesture | null>(null);
 export const tool = signal<Tool>("select");
 export const mode = signal<Mode>("new");
 export const extent = signal<Extent>("object");
-export const tolerance = signal(0.55); // in files that tell no objects
 export const boxTakes = signal<BoxTakes>("object");
 export const brushSize = signal(24); // CSS pixels across
 export const asking = signal<Asking>(null);
@@ -109,5 +108,12 @@ export const panel = signal<Panel>("selection");
 export const sheetOpen = signal(false); // on small screens
 
 export const canvasSize = computed<Size>(() => doc.value?.canvas ?? { width: 1, height: 1 });
+/** More elements than this, and the server tells of objects only where it is asked. */
+const MOST_WITH_OBJECTS = 4096;
+
+/** Whether clicks can take objects; some files tell of none. */
+export const tellsObjects = computed(
+  () => !doc.value || doc.value.has_objects || doc.value.elements.length > MOST_WITH_OBJECTS,
+);
 export const isEdited = computed(() => (doc.value?.history.length ?? 0) > 0);
 export const nothingShown: Affine = IDENTITY;

@@ -5,11 +5,11 @@ import {
   groupText,
   idsText,
   type Term,
-  withReach,
+  withExtent,
   withTerm,
 } from "../src/core/selection";
 
-const object = (x: number, y: number) => ({ kind: "object", at: { x, y }, reach: "object" }) as const;
+const object = (x: number, y: number) => ({ kind: "object", at: { x, y }, extent: "object" }) as const;
 
 describe("selection texts", () => {
   it("join what shift adds and take away what alt takes away", () => {
@@ -27,9 +27,8 @@ describe("selection texts", () => {
 
   it("say how much of the last object is taken", () => {
     const terms = withTerm(withTerm([], "new", object(1, 2)), "add", object(3, 4));
-    expect(composed(withReach(terms, "whole"))).toBe("object@1,2+object@3,4:whole");
-    expect(composed(withReach(terms, 0.4))).toBe("object@1,2+object@3,4~0.4");
-    expect(composed(withReach(withReach(terms, "part"), "object"))).toBe("object@1,2+object@3,4");
+    expect(composed(withExtent(terms, "whole"))).toBe("object@1,2+object@3,4:whole");
+    expect(composed(withExtent(withExtent(terms, "part"), "object"))).toBe("object@1,2+object@3,4");
   });
 
   it("are no ranges where ids are taken away", () => {

@@ -1,7 +1,7 @@
 /** Selecting: shown at once by the label map, then as the server says. */
 
 import * as api from "../core/api";
-import type { Box, Point } from "../core/geometry";
+import { type Box, centreOf, decimal, type Point } from "../core/geometry";
 import type { Rows } from "../core/labels";
 import { EXTENTS, type Extent } from "../core/objects";
 import { canvasBox, joined, type Region, regionOfRows, without } from "../core/region";
@@ -11,13 +11,11 @@ import {
   groupText,
   idsText,
   type Mode,
-  type Reach,
   type Term,
   type What,
-  withReach,
+  withExtent,
   withTerm,
 } from "../core/selection";
-import { centreOf } from "../core/geometry";
 import { pathOf } from "../stage/paths";
 import { type Stroke, strokeMask, strokeRegion } from "../stage/strokes";
 import {
@@ -34,20 +32,15 @@ import {
   nothingShown,
   objects,
   status,
-  tolerance,
+  tellsObjects,
 } from "../store";
 import { attempt, isAbort, tell } from "./failing";
 
 let asked: AbortController | null = null;
 
-export function reach(): Reach {
-  return doc.value?.has_objects ? extent.value : tolerance.value;
-}
-
 /** The rows that a click on a row takes, as far as can be told here. */
 export function rowsOfClick(row: number): Rows {
-  const of = doc.value?.has_objects ? extent.value : "object";
-  const rows = objects.value?.of(row, of);
+  const rows = objects.value?.of(row, extent.value);
   return rows?.size ? rows : new Set([row]);
 }
 
@@ -76,8 +69,10 @@ export function showRow(row: number | null): void {
   };
 }
 
+/** What a click at a place takes: the object, or in files that tell none the element. */
 export function objectAt(at: Point): What {
-  return { kind: "object", at, reach: reach() };
+  if (tellsObjects.value) return { kind: "object", at, extent: extent.value };
+  return { kind: "text", text: `@${decimal(at.x, 1)},${decimal(at.y, 1)}` };
 }
 
 /** Select the object at a place; whether there is one. */
@@ -142,22 +137,21 @@ export function clear(): void {
 }
 
 /** More or less of the object clicked last, and of those clicked from now on. */
-export function setReach(value: Reach): void {
-  if (typeof value === "number") tolerance.value = value;
-  else extent.value = value;
+export function setExtent(value: Extent): void {
+  extent.value = value;
   const row = hover.value?.row ?? null;
   hover.value = null;
   showRow(row);
   const shown = chosen.value;
   if (!shown) return;
-  const terms = withReach(shown.terms, value);
+  const terms = withExtent(shown.terms, value);
   if (composed(terms) !== composed(shown.terms)) void settle(terms, shown.region, shown.rows);
 }
 
 /** One extent more or less. */
 export function stepExtent(by: 1 | -1): void {
   const next = EXTENTS[EXTENTS.indexOf(extent.value) + by] as Extent | undefined;
-  if (next) setReach(next);
+  if (next) setExtent(next);
 }
 
 function take(how: Mode, what: What, region: Region, rows: Rows): void {
@@ -209,7 +203,7 @@ async function settle(terms: readonly Term[], region: Region, rows: Rows): Promi
   asked = new AbortController();
   const { signal } = asked;
   try {
-    const told = await api.select(current.id, composed(terms), null, signal);
+    const told = await api.select(current.id, composed(terms), signal);
     if (signal.aborted || doc.value?.id !== current.id) return;
     // Masks part elements only when an edit is done, so that rows here do not tell all yet.
     const exact = isMasked(terms) ? region : regionOfRows(map, new Set(told.rows));
@@ -238,11 +232,11 @@ export async function selectAgain(ids: readonly number[] | null): Promise<void> 
   let told: api.Selected | null = null;
   let text = "group:last";
   if (current.history.length && !("last" in current.groups)) {
-    told = await api.select(current.id, text, null).catch(() => null);
+    told = await api.select(current.id, text).catch(() => null);
   }
   if (ids && (!told || idsText(told.ids) !== idsText(ids))) {
     text = idsText(ids.filter((id) => current.elements.some((row) => row.id === id && row.visible)));
-    told = text ? await api.select(current.id, text, null).catch(() => null) : null;
+    told = text ? await api.select(current.id, text).catch(() => null) : null;
   }
   const terms: Term[] = [{ sign: "+", what: { kind: "text", text } }];
   const rows = new Set(told?.rows ?? []);

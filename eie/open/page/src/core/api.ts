@@ -163,9 +163,8 @@ export const state = (id: string): Promise<DocumentState> => json(`/documents/${
 export const select = (
   id: string,
   selection: string,
-  tolerance: number | null,
   signal?: AbortSignal,
-): Promise<Selected> => post(`/documents/${id}/select`, { selection, tolerance }, signal);
+): Promise<Selected> => post(`/documents/${id}/select`, { selection }, signal);
 
 export const edit = (
   id: string,

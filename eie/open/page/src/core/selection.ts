@@ -5,11 +5,8 @@ import type { Extent } from "./objects";
 
 export type Sign = "+" | "-";
 
-/** How much of a thing a click takes: one of three sizes, or a tolerance in files without objects. */
-export type Reach = Extent | number;
-
 export type What =
-  | { readonly kind: "object"; readonly at: Point; readonly reach: Reach }
+  | { readonly kind: "object"; readonly at: Point; readonly extent: Extent }
   | { readonly kind: "text"; readonly text: string };
 
 export interface Term {
@@ -27,11 +24,11 @@ export function withTerm(terms: readonly Term[], mode: Mode, what: What): readon
 }
 
 /** The terms with the last object clicked taken otherwise; the same if there is none. */
-export function withReach(terms: readonly Term[], reach: Reach): readonly Term[] {
+export function withExtent(terms: readonly Term[], extent: Extent): readonly Term[] {
   const last = terms.findLastIndex((term) => term.what.kind === "object");
   return terms.map((term, index) =>
     index === last && term.what.kind === "object"
-      ? { ...term, what: { ...term.what, reach } }
+      ? { ...term, what: { ...term.what, extent } }
       : term,
   );
 }
@@ -51,8 +48,7 @@ export function composed(terms: readonly Term[]): string {
 function textOf(what: What): string {
   if (what.kind === "text") return what.text;
   const place = `object@${decimal(what.at.x, 1)},${decimal(what.at.y, 1)}`;
-  if (typeof what.reach === "number") return `${place}~${decimal(what.reach)}`;
-  return what.reach === "object" ? place : `${place}:${what.reach}`;
+  return what.extent === "object" ? place : `${place}:${what.extent}`;
 }
 
 export function boxText(kind: "object@" | "box:", box: Box): string {

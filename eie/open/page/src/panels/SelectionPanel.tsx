@@ -28,18 +28,18 @@ import {
   turnBy,
 } from "../actions/editing";
 import { carried, copy, paste } from "../actions/opening";
-import { clear, selectAll, setReach } from "../actions/selecting";
+import { clear, selectAll, setExtent } from "../actions/selecting";
 import { rotationAbout } from "../core/geometry";
 import { EXTENTS } from "../core/objects";
 import { middle } from "../stage/keys";
-import { asking, chosen, doc, extent, tolerance } from "../store";
+import { asking, chosen, doc, extent, tellsObjects } from "../store";
 import { Button } from "./Button";
 
 export function SelectionPanel() {
   return (
     <section class="panel" aria-labelledby="selection-title">
       <h2 id="selection-title">Selection</h2>
-      <Reach />
+      <Extents />
       {chosen.value ? <Chosen /> : <Nothing />}
       <Paste />
     </section>
@@ -49,21 +49,9 @@ export function SelectionPanel() {
 const TAKES = { part: "A part", object: "The object", whole: "All of it" } as const;
 
 /** How much of a thing a click takes. */
-function Reach() {
-  if (doc.value && !doc.value.has_objects) {
-    return (
-      <label class="field">
-        <span>A click takes elements as unlike as</span>
-        <input
-          type="range"
-          min={0}
-          max={1}
-          step={0.05}
-          value={tolerance.value}
-          onChange={(event) => setReach(Number(event.currentTarget.value))}
-        />
-      </label>
-    );
+function Extents() {
+  if (!tellsObjects.value) {
+    return <p class="muted">This file tells no objects; a click takes an element.</p>;
   }
   return (
     <label class="field">
@@ -78,7 +66,7 @@ function Reach() {
         step={1}
         value={EXTENTS.indexOf(extent.value)}
         aria-valuetext={TAKES[extent.value]}
-        onInput={(event) => setReach(EXTENTS[Number(event.currentTarget.value)]!)}
+        onInput={(event) => setExtent(EXTENTS[Number(event.currentTarget.value)]!)}
       />
       <span class="ends" aria-hidden="true">
         {EXTENTS.map((each) => (
