@@ -63,7 +63,6 @@ export type Asking = "swap" | "appearance" | null;
 
 export type Tool = "select" | "box" | "lasso" | "brush" | "hand";
 export type BoxTakes = "object" | "all";
-export type Panel = "selection" | "groups" | "history";
 
 export const workspace = signal<Workspace | null>(null);
 export const doc = signal<DocumentState | null>(null);
@@ -104,7 +103,10 @@ export const photosOpen = signal(false);
 export const saveOpen = signal(false);
 export const helpOpen = signal(false);
 export const variationsOpen = signal(false);
-export const panel = signal<Panel>("selection");
+/** Behind a dialog, nothing is seen or read out. */
+export const dialogOpen = computed(
+  () => photosOpen.value || saveOpen.value || helpOpen.value || variationsOpen.value,
+);
 export const sheetOpen = signal(false); // on small screens
 
 export const canvasSize = computed<Size>(() => doc.value?.canvas ?? { width: 1, height: 1 });

@@ -1,8 +1,8 @@
 /** Edits: shown at once, then done by the server, one after the other. */
 
 import * as api from "../core/api";
-import { type Affine, centreOf, decimal, signed, translation } from "../core/geometry";
-import { moveOperation, movedBox, type Operation } from "../core/handles";
+import { type Affine, decimal, signed, translation } from "../core/geometry";
+import { moveOperation, type Operation } from "../core/handles";
 import { redoSize, stepsOf } from "../core/history";
 import { baked, holeOf, lift } from "../stage/lift";
 import {
@@ -18,6 +18,7 @@ import {
   labels,
   objects,
   picture,
+  problem,
   status,
 } from "../store";
 import { tell } from "./failing";
@@ -34,6 +35,7 @@ let queue: Promise<void> = Promise.resolve();
 /** Do work after all that was asked for before, so that revisions follow each other. */
 function inTurn(work: () => Promise<void>): Promise<void> {
   editing.value++;
+  problem.value = null; // of what was done before
   queue = queue
     .then(work)
     .catch(async (error: unknown) => {
@@ -269,12 +271,6 @@ export function finishNudge(): void {
 
 export function isNudging(): boolean {
   return nudged.timer !== 0;
-}
-
-/** The middle of what is selected, as it is shown by now. */
-export function shownCentre(): { x: number; y: number } | null {
-  const what = chosen.value;
-  return what && centreOf(movedBox(what.box, what.shown));
 }
 
 export function moveTo(x: number, y: number): void {

@@ -31,6 +31,7 @@ import {
   mode,
   nothingShown,
   objects,
+  problem,
   status,
   tellsObjects,
 } from "../store";
@@ -155,8 +156,8 @@ export function stepExtent(by: 1 | -1): void {
 }
 
 function take(how: Mode, what: What, region: Region, rows: Rows): void {
-  const old = chosen.value;
-  const terms = withTerm(old?.terms ?? [], how, what);
+  problem.value = null;
+  const terms = withTerm(chosen.value?.terms ?? [], how, what);
   if (!terms.length) return;
   preview(how, region, rows);
   void settle(terms, chosen.value?.region ?? region, chosen.value?.rows ?? rows);

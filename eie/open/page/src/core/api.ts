@@ -113,7 +113,7 @@ async function ask(path: string, options: RequestInit = {}): Promise<Response> {
     throw new ApiError(0, {
       message: "eie does not answer",
       where: null,
-      hint: "is `eie open` still running? Nothing is lost: start it again, then reload this page",
+      hint: "is the command “eie open” still running? Nothing is lost: start it again, and reload this page",
     });
   }
   if (response.ok) return response;
@@ -279,10 +279,6 @@ export function followRender(
       }, reject);
     };
   });
-}
-
-export async function cancelRender(render: string): Promise<void> {
-  await ask(`/renders/${render}`, { method: "DELETE" });
 }
 
 /** The finished file and the name that the server gives it. */

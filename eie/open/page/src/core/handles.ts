@@ -9,7 +9,6 @@ import {
   clamp,
   decimal,
   distance,
-  rotationAbout,
   scalingAbout,
   signed,
 } from "./geometry";
@@ -161,10 +160,6 @@ export function moveOperation(selection: string, dx: number, dy: number): Operat
 /** The transform that an edit in progress shows. */
 export function scaledBy(how: Scaling): Affine {
   return scalingAbout(how.anchor, how.fx, how.fy);
-}
-
-export function turnedBy(centre: Point, degrees: number): Affine {
-  return rotationAbout(centre, degrees);
 }
 
 export function movedBox(box: Box, affine: Affine): Box {

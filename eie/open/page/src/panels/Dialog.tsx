@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { X } from "lucide";
 import { Button } from "./Button";
+import { Messages } from "./Notices";
 
 interface Props {
   readonly title: string;
@@ -38,6 +39,7 @@ export function Dialog({ title, wide, onClose, children }: Props) {
           {onClose && <Button name="Close" icon={X} kind="quiet" onClick={onClose} />}
         </header>
         {children}
+        <Messages />
       </div>
     </dialog>
   );

@@ -2,7 +2,7 @@
 
 import { X } from "lucide";
 import { cancelRendering, percent } from "../actions/showing";
-import { asking, busy, changedShare, picture, problem, progress, status } from "../store";
+import { asking, busy, changedShare, dialogOpen, picture, problem, progress, status } from "../store";
 import { Button } from "./Button";
 
 export function Notices() {
@@ -12,6 +12,15 @@ export function Notices() {
         <Asked />
         <Rendering />
       </div>
+      {!dialogOpen.value && <Messages />}
+    </>
+  );
+}
+
+/** What went wrong, what one waits for, and what is read out; in front of all else. */
+export function Messages() {
+  return (
+    <>
       <Problem />
       <p class="unseen" role="status" aria-live="polite">
         {status.value}

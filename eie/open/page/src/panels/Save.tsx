@@ -14,7 +14,7 @@ import {
 } from "../actions/saving";
 import { showCurrent } from "../actions/showing";
 import { inLines } from "../core/command";
-import { decoder, isEdited, saveOpen, workspace } from "../store";
+import { decoder, isEdited, saveOpen, seed, workspace } from "../store";
 import { Button } from "./Button";
 import { Dialog } from "./Dialog";
 
@@ -79,6 +79,7 @@ export function Decoder() {
         onChange={(event) => {
           const { value } = event.currentTarget;
           decoder.value = value === told.default_decoder ? null : value;
+          seed.value = 0; // a variation is one of its decoder
           void showCurrent();
         }}
       >

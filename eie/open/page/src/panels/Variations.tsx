@@ -46,7 +46,7 @@ export function Variations() {
       {pictures?.length === 1 && (
         <p class="muted">There is one good fill; others would be no better. Another decoder may make more.</p>
       )}
-      <ul class="photos">
+      <ul class="photos large">
         {pictures?.map((picture, index) => (
           <li key={index}>
             <button
