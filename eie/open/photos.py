@@ -23,6 +23,9 @@ Found = TypeVar("Found")
 MOST_SIDE = 256
 """Pixels of the longer side of thumbnails that are remembered."""
 
+_PLAIN = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+"""Photos of which Pillow tells the size at once; others have pages, or turn by other means."""
+
 MOST_REMEMBERED = 4096
 """Things that are remembered of files."""
 
@@ -127,6 +130,8 @@ def _size(path: Path) -> tuple[int, int] | None:
     from eie.files.exif import ORIENTATION
     from eie.files.photo import DAMAGE
 
+    if path.suffix.lower() not in _PLAIN:
+        return _size_of_read(path)
     try:
         with Image.open(path) as image:
             width, height = image.size
@@ -137,7 +142,7 @@ def _size(path: Path) -> tuple[int, int] | None:
 
 
 def _size_of_read(path: Path) -> tuple[int, int] | None:
-    """As :func:`_size`, of kinds that Pillow does not open by itself."""
+    """As :func:`_size`, of what is read for that."""
     try:
         height, width = read_photo(path, path.name).pixels.shape[:2]
     except EieError:

@@ -6,6 +6,7 @@ import shutil
 import threading
 
 import pytest
+from PIL import Image
 
 import eie
 from eie.cli import main
@@ -214,13 +215,23 @@ def test_a_photo_is_decomposed_once(server, client):
     } in listed
     # another photo of the same name is another document
     (server.folder / "cup of coffee.jpg").unlink()
-    from PIL import Image
-
     Image.open(EXAMPLES / "coffee.jpg").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(
         server.folder / "cup of coffee.jpg"
     )
     other = client.post("/documents", json={"photo": "cup of coffee.jpg"}).json()
     assert other["file"] == "cup of coffee-2.h5" and other["history"] == []
+
+
+def test_a_tiff_with_a_smaller_first_page_is_decomposed_once(server, client):
+    large = Image.open(EXAMPLES / "coffee.jpg").resize((120, 80))
+    small = large.resize((30, 20))
+    path = server.folder / "pages.tif"
+    small.encoderinfo, large.encoderinfo = {"tiffinfo": {254: 1}}, {"tiffinfo": {254: 0}}
+    small.save(path, save_all=True, append_images=[large], tiffinfo={254: 1})
+    state = client.post("/documents", json={"photo": path.name}).json()
+    assert state["canvas"] == {"width": 120, "height": 80}
+    again = client.post("/documents", json={"photo": path.name}).json()
+    assert again["id"] == state["id"] and state["photo"] == "pages.tif"
 
 
 def test_opening_says_what_is_meant(client):

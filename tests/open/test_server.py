@@ -208,3 +208,12 @@ def test_the_browser_gets_the_address(tmp_path, monkeypatch):
     assert asked == told[:1]
     address = re.fullmatch(r"http://127\.0\.0\.1:\d+/\?token=([\w-]+)", asked[0])
     assert address and len(address[1]) >= 32
+
+
+def test_neither_server_nor_workers_load_torch():
+    program = (
+        "import sys, eie.open.server, eie.open.tasks; eie.open.tasks.prepare(); "
+        "print(sorted({'torch', 'diffusers', 'torchvision', 'skimage'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
