@@ -4,7 +4,6 @@ import {
   type Affine,
   type Box,
   type Point,
-  apply,
   centreOf,
   clamp,
   decimal,
@@ -160,10 +159,4 @@ export function moveOperation(selection: string, dx: number, dy: number): Operat
 /** The transform that an edit in progress shows. */
 export function scaledBy(how: Scaling): Affine {
   return scalingAbout(how.anchor, how.fx, how.fy);
-}
-
-export function movedBox(box: Box, affine: Affine): Box {
-  const a = apply(affine, { x: box.x0, y: box.y0 });
-  const b = apply(affine, { x: box.x1, y: box.y1 });
-  return { x0: Math.min(a.x, b.x), y0: Math.min(a.y, b.y), x1: Math.max(a.x, b.x), y1: Math.max(a.y, b.y) };
 }

@@ -14,10 +14,8 @@ import {
   ZoomOut,
 } from "lucide";
 import { finishNudge, redo, reset, undo } from "../actions/editing";
-import { fitted } from "../core/view";
-import { zoomBy } from "../stage/pointing";
+import { fit, zoomBy } from "../stage/navigating";
 import {
-  canvasSize,
   divider,
   doc,
   helpOpen,
@@ -26,7 +24,6 @@ import {
   saveOpen,
   variationsOpen,
   view,
-  windowSize,
 } from "../store";
 import { Button } from "./Button";
 
@@ -78,7 +75,7 @@ export function Header() {
           name="Fit the window"
           icon={Maximize}
           keys="0"
-          onClick={() => (view.value = fitted(canvasSize.value, windowSize.value))}
+          onClick={fit}
         />
       </div>
       <div class="header-part end">

@@ -12,6 +12,7 @@ import {
   chosen,
   divider,
   doc,
+  editing,
   gesture,
   hover,
   isEdited,
@@ -60,7 +61,7 @@ function eachFrame(draw: () => void): () => void {
 function reads(): void {
   void [view.value, windowSize.value, picture.value, original.value, before.value, divider.value];
   void [chosen.value, hover.value, gesture.value, tool.value, brushSize.value];
-  void [stroke.value, boxDrawn.value, pointer.value, doc.value];
+  void [stroke.value, boxDrawn.value, pointer.value, doc.value, editing.value];
 }
 
 /** What is lifted while a gesture lasts. */
@@ -214,7 +215,7 @@ function painter(baseLayer: HTMLCanvasElement, overLayer: HTMLCanvasElement): ()
       chosen: before.value ? null : chosen.value,
       gesture: gesture.value,
       lifted: now?.lifted ?? null,
-      handles: tool.value === "select" && divider.value === null,
+      handles: tool.value === "select" && divider.value === null && !editing.value,
       stroke: stroke.value,
       boxDrawn: boxDrawn.value,
       brush: brushing ? { ...at, width: brushSize.value / view.value.scale } : null,

@@ -1,7 +1,7 @@
 /** Drawing: the picture on one canvas, what is pointed at and selected on another above it. */
 
 import type { Box, Size } from "../core/geometry";
-import { frameOf, handlesOf, movedBox, type PlacedHandle } from "../core/handles";
+import { frameOf, handlesOf, type PlacedHandle } from "../core/handles";
 import type { View } from "../core/view";
 import type { Chosen, Gesture, Hover, Picture } from "../store";
 import { drawLifted, type Lifted } from "./lift";
@@ -107,7 +107,7 @@ export function drawOverlay(context: CanvasRenderingContext2D, overlay: Overlay)
     path.addPath(chosen.path, affine as DOMMatrix2DInit);
     context.restore();
     line(context, path, pixel, colours.accent, 2);
-    if (overlay.handles && !gesture) drawHandles(context, movedBox(chosen.box, chosen.shown), pixel, colours);
+    if (overlay.handles && !gesture) drawHandles(context, chosen.box, pixel, colours);
   }
   if (overlay.stroke) drawStroke(context, overlay.stroke, pixel, colours);
   if (overlay.boxDrawn) {

@@ -19,7 +19,7 @@ import { clickAt, rowsOfClick, selectAll, showRow, stepExtent } from "../actions
 import { decimal, type Point } from "../core/geometry";
 import { neighbour } from "../core/labels";
 import type { Mode } from "../core/selection";
-import { fitted, toCanvas } from "../core/view";
+import { toCanvas } from "../core/view";
 import {
   asking,
   before,
@@ -36,7 +36,9 @@ import {
   view,
   windowSize,
 } from "../store";
-import { answerAt, escape, pointer, spaceHeld, zoomBy } from "./pointing";
+import { fit, zoomBy } from "./navigating";
+import { answerAt } from "./picking";
+import { escape, pointer, spaceHeld } from "./pointing";
 
 const ARROWS: Readonly<Record<string, Point>> = {
   ArrowLeft: { x: -1, y: 0 },
@@ -185,7 +187,7 @@ function plain(event: KeyboardEvent): boolean {
       zoomBy(0.8);
       return true;
     case "0":
-      view.value = fitted(canvasSize.value, windowSize.value);
+      fit();
       return true;
     case "1":
       zoomBy(1 / view.value.scale);

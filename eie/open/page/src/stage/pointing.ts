@@ -1,21 +1,11 @@
 /** What fingers, pens and the mouse do on the canvas. */
 
 import { signal } from "@preact/signals";
-import { answer, duplicate, finishNudge, moveBy, transform, turnBy } from "../actions/editing";
-import {
-  clear,
-  clickAt,
-  objectAt,
-  pointAt,
-  selectBox,
-  selectionText,
-  selectStroke,
-  showRow,
-} from "../actions/selecting";
+import { duplicate, finishNudge, moveBy, transform, turnBy } from "../actions/editing";
+import { clear, clickAt, pointAt, selectionText, showRow } from "../actions/selecting";
 import {
   type Affine,
   type Box,
-  boxAround,
   decimal,
   distance,
   type Point,
@@ -35,8 +25,8 @@ import {
   scaling,
   turning,
 } from "../core/handles";
-import { composed, type Mode } from "../core/selection";
-import { panned, toCanvas, wheelFactor, zoomedAt } from "../core/view";
+import type { Mode } from "../core/selection";
+import { toCanvas, wheelFactor } from "../core/view";
 import {
   asking,
   brushSize,
@@ -48,12 +38,12 @@ import {
   editing,
   gesture,
   labels,
-  mode,
   tool,
   view,
-  windowSize,
 } from "../store";
 import { handlesAt } from "./draw";
+import { pan, zoomAt } from "./navigating";
+import { answerAt, finishBox, finishStroke, modeOf, STILL } from "./picking";
 import type { Stroke } from "./strokes";
 
 export const stroke = signal<Stroke | null>(null);
@@ -62,7 +52,6 @@ export const pointer = signal<Point | null>(null); // of the mouse, in pixels of
 export const spaceHeld = signal(false);
 export const cursorStyle = signal("default");
 
-const STILL = 4; // CSS pixels that a click may wander
 const FINGER = 20; // CSS pixels that a finger may be beside a handle
 const MOUSE = 9;
 const ON_THING = 7; // and where the thing itself is, which is to be moved
@@ -85,11 +74,6 @@ const fingers = new Map<number, Point>();
 function local(event: PointerEvent | WheelEvent | MouseEvent): Point {
   const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
   return { x: event.clientX - box.left, y: event.clientY - box.top };
-}
-
-/** How a press changes the selection: by keys, else by the switch. */
-function modeOf(event: { shiftKey: boolean; altKey: boolean }): Mode {
-  return event.altKey ? "remove" : event.shiftKey ? "add" : mode.value;
 }
 
 /** Whether a place is on what is selected. */
@@ -186,7 +170,7 @@ function pull(current: Drag, event: PointerEvent, screen: Point, at: Point): voi
       return startFromPress(current, event, screen, at);
     case "move":
       current.to = event.shiftKey ? straight(current.from, at) : at;
-      return showMove(current);
+      return showMove(current, event);
     case "scale":
       return showScale(current, event, at);
     case "turn":
@@ -227,7 +211,7 @@ function startFromPress(
   showRow(null);
   const move: Drag & { kind: "move" } = { kind: "move", from: current.from, to: at };
   drag = move;
-  showMove(move);
+  showMove(move, event);
 }
 
 /** The way along one axis only. */
@@ -236,13 +220,16 @@ function straight(from: Point, to: Point): Point {
   return across ? { x: to.x, y: from.y } : { x: from.x, y: to.y };
 }
 
-function showMove(current: { from: Point; to: Point }): void {
+/** Whether what is dragged stays where it is, and a copy goes. */
+const copies = (event: PointerEvent): boolean => event.ctrlKey || event.metaKey;
+
+function showMove(current: { from: Point; to: Point }, event: PointerEvent): void {
   const dx = Math.round(current.to.x - current.from.x);
   const dy = Math.round(current.to.y - current.from.y);
-  show(translation(dx, dy), `${signed(dx)}, ${signed(dy)}`, true);
+  show(translation(dx, dy), `${signed(dx)}, ${signed(dy)}`, !copies(event));
 }
 
-function show(affine: Affine, label: string, leaves: boolean): void {
+function show(affine: Affine, label: string, leaves = true): void {
   gesture.value = { affine, label, leaves };
 }
 
@@ -254,14 +241,14 @@ function showScale(current: Drag & { kind: "scale" }, event: PointerEvent, at: P
   current.how = how;
   const percent = (factor: number): string => `${decimal(100 * factor, 0)} %`;
   const label = how.fx === how.fy ? percent(how.fx) : `${percent(how.fx)} × ${percent(how.fy)}`;
-  show(scaledBy(how), label, true);
+  show(scaledBy(how), label);
 }
 
 function showTurn(current: Drag & { kind: "turn" }, event: PointerEvent, at: Point): void {
   const what = chosen.value;
   if (!what) return;
   current.degrees = turning(what.centre, current.from, at, event.shiftKey ? SNAP : null);
-  show(rotationAbout(what.centre, current.degrees), `${decimal(current.degrees, 1)}°`, true);
+  show(rotationAbout(what.centre, current.degrees), `${decimal(current.degrees, 1)}°`);
 }
 
 function drawOn(event: PointerEvent, at: Point): void {
@@ -300,7 +287,7 @@ function finish(ended: Drag, event: PointerEvent, at: Point): void {
       const dx = Math.round(ended.to.x - ended.from.x);
       const dy = Math.round(ended.to.y - ended.from.y);
       if (!dx && !dy) return;
-      return event.ctrlKey || event.metaKey ? duplicate({ x: dx, y: dy }) : moveBy(dx, dy);
+      return copies(event) ? duplicate({ x: dx, y: dy }) : moveBy(dx, dy);
     }
     case "scale": {
       const what = chosen.value;
@@ -312,11 +299,11 @@ function finish(ended: Drag, event: PointerEvent, at: Point): void {
       return;
     case "box":
       boxDrawn.value = null;
-      return finishBox(spanned(ended.from, at), event, at);
+      return finishBox(spanned(ended.from, at), modeOf(event), at);
     case "stroke": {
       const drawn = stroke.value;
       stroke.value = null;
-      if (drawn) finishStroke(drawn, ended.how, event);
+      if (drawn) finishStroke(drawn, ended.how);
       return;
     }
     default:
@@ -329,26 +316,6 @@ function click(ended: { from: Point; onChosen: boolean }, event: PointerEvent): 
   }
   clickAt(ended.from, modeOf(event));
   if (event.pointerType === "touch") showRow(null);
-}
-
-/** What is at a place is the second thing that an operation asks for. */
-export function answerAt(at: Point): void {
-  const element = `@${decimal(at.x, 1)},${decimal(at.y, 1)}`;
-  answer(asking.value === "swap" ? composed([{ sign: "+", what: objectAt(at) }]) : element);
-}
-
-function finishBox(box: Box, event: PointerEvent, at: Point): void {
-  const small = STILL / view.value.scale;
-  if (box.x1 - box.x0 < small || box.y1 - box.y0 < small) clickAt(at, modeOf(event));
-  else selectBox(box, modeOf(event));
-}
-
-function finishStroke(drawn: Stroke, how: Mode, event: PointerEvent): void {
-  const around = boxAround(drawn.points);
-  const small = STILL / view.value.scale;
-  const dot = around.x1 - around.x0 < small && around.y1 - around.y0 < small;
-  if (drawn.kind === "lasso" && dot) clickAt(drawn.points[0]!, modeOf(event));
-  else void selectStroke(drawn, how);
 }
 
 export function leave(): void {
@@ -380,18 +347,13 @@ function pinch(id: number, old: Point, now: Point): void {
   const after = { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 };
   const factor = distance(now, other) / Math.max(distance(old, other), 1);
   pan(after.x - before.x, after.y - before.y);
-  view.value = zoomedAt(view.value, after, factor, canvasSize.value, windowSize.value);
-}
-
-function pan(dx: number, dy: number): void {
-  view.value = panned(view.value, dx, dy, canvasSize.value, windowSize.value);
+  zoomAt(after, factor);
 }
 
 export function wheel(event: WheelEvent): void {
   event.preventDefault();
   if (event.shiftKey && !event.ctrlKey) return pan(-event.deltaY - event.deltaX, 0);
-  const factor = wheelFactor(event);
-  view.value = zoomedAt(view.value, local(event), factor, canvasSize.value, windowSize.value);
+  zoomAt(local(event), wheelFactor(event));
   restyle(toCanvas(view.value, local(event)), event);
 }
 
@@ -414,6 +376,7 @@ function restyle(at: Point, event: { shiftKey: boolean; altKey: boolean }): void
 function styleAt(at: Point, event: { shiftKey: boolean; altKey: boolean }): string {
   if (drag?.kind === "pan") return "grabbing";
   if (spaceHeld.value || tool.value === "hand") return "grab";
+  if (editing.value) return "progress";
   if (drag?.kind === "turn") return "grabbing";
   if (asking.value || tool.value === "box" || tool.value === "lasso") return "crosshair";
   if (tool.value === "brush") return "none";
@@ -421,13 +384,6 @@ function styleAt(at: Point, event: { shiftKey: boolean; altKey: boolean }): stri
   if (handle) return HANDLE_CURSORS[handle];
   if (modeOf(event) === "new" && isChosen(at)) return "move";
   return "default";
-}
-
-/** Zoom from a button or a key, about the middle of the window. */
-export function zoomBy(factor: number): void {
-  const { width, height } = windowSize.value;
-  const middle = { x: width / 2, y: height / 2 };
-  view.value = zoomedAt(view.value, middle, factor, canvasSize.value, windowSize.value);
 }
 
 export function escape(): void {
