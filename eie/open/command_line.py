@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import groupby
 from typing import Any
 
@@ -46,10 +46,13 @@ def command_line(
 def edits(elements: ElementSet) -> list[list[str]]:
     """The options of `eie edit` that do again what was recorded, most often of one command.
 
-    An intent holds for all that a command pastes, so that others need a command of their own.
+    An intent holds for all that a command pastes, so that others need a command of their own. What
+    was undone is done and undone again if it names masks: elements that they parted stay parted.
     """
+    undone = elements.undone if any(names_masks(edit.operation) for edit in elements.undone) else ()
+    all_ = replace(elements, history=(*elements.history, *reversed(undone)))
     recorded: list[list[dict[str, Any]]] = [[]]
-    for entry in script_of(elements)["operations"]:
+    for entry in script_of(all_)["operations"]:
         if entry["operation"] == Look.name:
             recorded.append([])
         else:
@@ -61,7 +64,14 @@ def edits(elements: ElementSet) -> list[list[str]]:
             words += [f"--{Look.name}"] if number else []
             words += [word for entry in entries for word in words_of(entry)]
         commands.append(words + (["--intent", intent] if intent else []))
+    if undone:
+        commands[-1] += ["--undo", str(len(undone))]
     return commands
+
+
+def names_masks(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry of an edit script names masks, by which elements may be parted."""
+    return any("mask:" in str(text) for text in entry.values())
 
 
 def _intent(entries: list[dict[str, Any]]) -> str | None:

@@ -19,7 +19,7 @@ from eie.editing.selection import parse_selection
 from eie.elements import ElementSet
 from eie.errors import BadInputError, UsageError
 from eie.files import write_atomically
-from eie.open.command_line import TINY
+from eie.open.command_line import TINY, names_masks
 from eie.open.documents import Document, Documents, Revision
 from eie.open.failures import RefusedError
 from eie.open.incoming import settled
@@ -220,7 +220,15 @@ class Service:
     ) -> Revision:
         """Apply operations of an edit script as one edit."""
         operations = self._operations(entries)
-        return document.change(partial(edit, operations=operations, tolerance=tolerance), revision)
+
+        def change(elements: ElementSet) -> ElementSet:
+            before = document.whole(elements)
+            edited = edit(before, operations, tolerance=tolerance)
+            if any(map(names_masks, entries)):
+                document.remember(before)
+            return edited
+
+        return document.change(change, revision)
 
     def step(self, document: Document, steps: int, revision: str | None, *, back: bool) -> Revision:
         """Undo or redo."""
@@ -229,7 +237,7 @@ class Service:
 
     def reset(self, document: Document, revision: str | None) -> Revision:
         """Go back to the unedited photo."""
-        return document.change(eie.reset, revision)
+        return document.change(lambda elements: eie.reset(document.whole(elements)), revision)
 
     def _operations(self, entries: list[dict[str, Any]]) -> list[Operation]:
         """The operations of an edit, which reads no file from outside of the workspace.

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import eie
 from eie.cli.edit import changes_of, split_steps
@@ -69,6 +70,19 @@ def test_what_is_undone_is_not_done(elements):
     done = undo(edit(elements, [Move("3", "1,0"), Delete("4")]), redoable=True)
     assert edits(done) == [["--move", "3", "1,0"]]
     assert edits(elements) == []
+
+
+def test_undone_masks_are_undone_again(elements, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    white = np.zeros((40, 60), np.uint8)
+    white[5:33, 7:44] = 255
+    Image.fromarray(white).save("mask.png")
+    done = edit(elements, [Move("3", "1,0")])
+    done = edit(edit(done, [Delete("mask:mask.png")]), [Move("4", "1,0"), Move("@5,5", "0,1")])
+    done = undo(done, 3, redoable=True)
+    assert len(done) > len(elements)
+    again = replayed(elements, edits(done))
+    assert eie.dump(again) == eie.dump(done)
 
 
 def test_unusual_decompositions_are_told(elements):

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -350,3 +351,37 @@ def test_a_download_is_what_the_command_line_makes(server, client, tmp_path):
     assert made.content == (tmp_path / "made.jpg").read_bytes()
     assert made.headers["content-disposition"].startswith("attachment;")
     assert made.headers["content-type"] == "image/jpeg"
+
+
+def test_what_an_undone_mask_has_parted_is_whole_again(server, client, tmp_path):
+    """A command line that does not know of the mask makes the same picture."""
+    photo = (EXAMPLES / "rocket.jpg").read_bytes()
+    state = client.post("/documents/upload", params={"name": "m.jpg"}, content=photo).json()
+    base, count = f"/documents/{state['id']}", len(state["elements"])
+
+    def edited(*operations: dict[str, str]) -> dict[str, Any]:
+        answer = client.post(f"{base}/edits", json={"operations": operations})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    stream = io.BytesIO()
+    white = np.zeros((427, 640), np.uint8)
+    white[180:300, 280:380] = 255
+    Image.fromarray(white).save(stream, "PNG")
+    mask = client.post(f"{base}/masks", content=stream.getvalue()).json()["selection"]
+    edited(move("object@230,200", "+9,0"))
+    edited({"operation": "delete", "selection": mask}, move("1", "+1,0"))
+    undone = client.post(f"{base}/undo", json={"steps": 2}).json()
+    assert len(undone["elements"]) > count
+    for name in ("m.jpg", "m-mask-1.png"):
+        (tmp_path / name).write_bytes((server.folder / name).read_bytes())
+    played(undone["command"], tmp_path)
+    assert (tmp_path / "m.h5").read_bytes() == (server.folder / "m.h5").read_bytes()
+    again = edited(move("object@320,200", "-90,0"))
+    assert len(again["elements"]) == count and "mask" not in again["command"]
+    played(again["command"], tmp_path)
+    made = client.get(f"{base}/download")
+    assert made.content == (tmp_path / "m-edited.png").read_bytes()
+    edited({"operation": "delete", "selection": mask})
+    client.post(f"{base}/undo", json={"steps": 2})
+    assert len(client.post(f"{base}/reset", json={}).json()["elements"]) == count
