@@ -1,7 +1,7 @@
 /** The picture on the canvas: the photo, or what the server renders of the edits. */
 
 import * as api from "../core/api";
-import { pictureKey } from "../core/history";
+import { showsPhoto } from "../core/history";
 import {
   canvasSize,
   changedShare,
@@ -43,9 +43,10 @@ export async function showCurrent(): Promise<void> {
   following = new AbortController();
   const { signal } = following;
   progress.value = null;
-  const edits = pictureKey(current.history);
-  const isPhoto = edits === "[]";
-  const key = isPhoto ? edits : `${edits} ${decoder.value} ${seed.value}`;
+  const isPhoto = showsPhoto(current.history);
+  // The same elements give the same picture, however they came there.
+  const made = `${decoder.value} ${seed.value} ${JSON.stringify(current.elements)}`;
+  const key = isPhoto ? "photo" : made;
   try {
     const known = seen.get(key);
     if (known) {

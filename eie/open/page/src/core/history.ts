@@ -65,9 +65,8 @@ export function redoSize(undone: readonly HistoryEntry[]): number {
 
 const UNSEEN = new Set(["group", "ungroup"]);
 
-/** What a picture of this history depends on: the same key, the same picture. */
-export function pictureKey(entries: readonly HistoryEntry[]): string {
-  const seen = entries.filter((entry) => !UNSEEN.has(entry.operation));
-  const last = seen.findLastIndex((entry) => entry.operation === "reset");
-  return JSON.stringify(seen.slice(last + 1).map((entry) => [entry.text, isLater(entry)]));
+/** Whether nothing was done that shows, or all of it was taken back by a reset. */
+export function showsPhoto(entries: readonly HistoryEntry[]): boolean {
+  const last = entries.findLast((entry) => !UNSEEN.has(entry.operation));
+  return !last || last.operation === "reset";
 }
