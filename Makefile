@@ -3,6 +3,7 @@
 # make test-lowest the same with the lowest versions of all dependencies that pyproject.toml allows
 # make check       linters, types, and which part imports which
 # make bench       the benchmarks, into build/bench/*.json
+# make page        build the page of eie open, from eie/open/page into eie/open/static; needs Node
 # make graphs      make the ONNX graphs of the bundled networks anew
 # make help-pages  regenerate COMMANDS.md from the commands' own help
 
@@ -18,8 +19,9 @@ PHOTO := examples/rocket.jpg
 MOVED := box:436,110,475,410
 REMOVED := box:165,110,208,400-@150,300
 DEMO := build/demo
+PAGE := eie/open/page
 
-.PHONY: demo test test-slow test-lowest check bench graphs help-pages clean
+.PHONY: demo test test-slow test-lowest check bench page graphs help-pages clean
 
 demo: $(RUNTIME)
 	@mkdir -p $(DEMO)
@@ -48,6 +50,9 @@ check: $(DEVELOPMENT)
 bench: $(DEVELOPMENT)
 	$(BIN)/python -m benchmarks --output build/bench
 
+page: $(PAGE)/node_modules/.package-lock.json
+	cd $(PAGE) && npm run check && npm run test && npm run build
+
 graphs: $(DEVELOPMENT)
 	$(BIN)/python -m eie.models.export
 
@@ -71,6 +76,9 @@ $(LOWEST)/.installed: pyproject.toml
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python \
 		--resolution lowest-direct --editable '.[dev]'
 	@touch $@
+
+$(PAGE)/node_modules/.package-lock.json: $(PAGE)/package-lock.json
+	cd $(PAGE) && npm ci
 
 $(DEVELOPMENT): $(RUNTIME)
 	$(PIP_INSTALL) --editable '.[dev]'

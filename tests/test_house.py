@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "formats/reading.md", "findings/README.md")
 
-SHORT = ("cli/train", "cli/evaluate", "train", "evaluate")
+SHORT = ("cli/train", "cli/evaluate", "train", "evaluate", "open")
 """Folders of eie whose files and functions are kept short."""
 
 

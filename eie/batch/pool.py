@@ -10,9 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 import threading
-import types
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +22,7 @@ from typing import Any
 
 from eie.errors import EieError, ResourceError, explained
 from eie.notes import Note
+from eie.processes import cause_of_death, leave_with_parent, no_main
 
 Work = Callable[[Any], Any]
 Start = Callable[[], Work]
@@ -84,7 +83,7 @@ class _Worker:
         self.process: BaseProcess = context.Process(
             target=_serve, args=(start, theirs), daemon=True
         )
-        with _one_thread(), _no_main():
+        with _one_thread(), no_main():
             self.process.start()
         theirs.close()
         self.held: tuple[Any, int] | None = None
@@ -183,7 +182,8 @@ class _Team:
         self.deaths = 0 if worker.ready else self.deaths + 1
         if self.deaths >= _DEATHS:
             raise ResourceError(
-                f"worker processes die as they start: {_cause(code)}", hint="use fewer --workers"
+                f"worker processes die as they start: {cause_of_death(code)}",
+                hint="use fewer --workers",
             )
         lost = _lost(worker, code, self.again)
         self.employ(None)
@@ -204,17 +204,8 @@ def _lost(worker: _Worker, code: int | None, again: deque[tuple[Any, int]]) -> O
     if tries + 1 < TRIES:
         again.append((task, tries + 1))
         return None
-    reason = f"the worker process died {TRIES} times at it: {_cause(code)}"
+    reason = f"the worker process died {TRIES} times at it: {cause_of_death(code)}"
     return Outcome(task, None, reason, ResourceError.exit_code)
-
-
-def _cause(code: int | None) -> str:
-    if code is not None and code < 0:
-        with suppress(ValueError):
-            name = signal.Signals(-code).name
-            memory = ", as systems do that run out of memory" if name == "SIGKILL" else ""
-            return f"killed by {name}{memory}"
-    return f"exit code {code}"
 
 
 @contextmanager
@@ -232,21 +223,6 @@ def _one_thread() -> Iterator[None]:
                 os.environ[name] = value
 
 
-@contextmanager
-def _no_main() -> Iterator[None]:
-    """Keep processes that are started in the block from running the main script once more.
-
-    They import it to find what is defined in it, which for an unguarded one means to run it; what
-    workers are given is defined in eie.
-    """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-
-
 def _serve(start: Start, pipe: Connection) -> None:
     """Life of a worker: tasks in, answers out, until the pipe ends or the parent does."""
     import logging
@@ -254,7 +230,7 @@ def _serve(start: Start, pipe: Connection) -> None:
     # Ctrl-C reaches all processes of a terminal; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)  # by an exception, so that no temporary file is left
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    threading.Thread(target=leave_with_parent, daemon=True).start()
     logging.disable()
     with suppress(EOFError, OSError):
         work: Work | None = None
@@ -296,14 +272,6 @@ def _error(reason: str, code: int) -> Exception:
 
 def _leave(*_: Any) -> None:
     raise SystemExit(0)
-
-
-def _leave_with_parent() -> None:
-    """End at once when the parent has: whoever goes on with its work is to find nobody at it."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
 
 
 def _calm_opencv() -> None:

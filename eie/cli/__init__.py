@@ -28,6 +28,7 @@ COMMANDS = (
     "edit",
     "render",
     "run",
+    "open",
     "show",
     "info",
     "validate",

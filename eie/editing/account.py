@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eie.editing.operation import Operation
 from eie.editing.picking import Rows, areas
+from eie.editing.selection import Selection
 from eie.elements import ElementSet
 from eie.geometry import common_box
 from eie.patch_graph import likeness, thinned, touching_patches
@@ -47,25 +48,51 @@ def account_of(
     if taken is None:
         return
     elements, rows = taken
-    share = float(_areas_on_canvas(elements, rows).sum()) / math.prod(elements.canvas)
     named = f": {spans(elements.table.id[rows])}" if ids else ""
-    what = f"{operation.done} {_counted(rows)}{operation.manner}"
-    yield f"{what}, {_place(elements, rows)}; {_percent(share)}{named}"
-    texts = [str(selection) for selection in operation.selections.values()]
+    yield f"{operation.done} {description(elements, rows, operation.manner)}{named}"
+    chosen = list(operation.selections.values())
+    for doubt in doubts(elements, rows, chosen, torn=operation.parts_things):
+        yield f"warning: {doubt}"
+
+
+def description(elements: ElementSet, rows: Rows, manner: str = "") -> str:
+    """Elements in words: `3 elements, 120×80 px around 300,200; 14 % of the picture`.
+
+    Args:
+        manner: what stands behind their number, as in " by 30°".
+    """
+    share = share_of(elements, rows)
+    return f"{_counted(rows)}{manner}, {_place(elements, rows)}; {_percent(share)}"
+
+
+def share_of(elements: ElementSet, rows: Rows) -> float:
+    """The area of elements, hidden parts included, as a share of the canvas."""
+    return float(_areas_on_canvas(elements, rows).sum()) / math.prod(elements.canvas)
+
+
+def doubts(
+    elements: ElementSet, rows: Rows, selections: Sequence[Selection], *, torn: bool
+) -> Iterator[str]:
+    """What may be wrong with what selections chose, in lines.
+
+    Args:
+        torn: whether a thing is torn if it is not taken whole.
+    """
+    texts = [str(selection) for selection in selections]
     asked = any(text.startswith("all") for text in texts)
-    signs = {sign for selection in operation.selections.values() for sign, _ in selection.terms}
-    if share > MOST and not asked:
+    signs = {sign for selection in selections for sign, _ in selection.terms}
+    if share_of(elements, rows) > MOST and not asked:
         hint = "; ~0.3 behind object@x,y takes less" if any("object@" in t for t in texts) else ""
-        yield f"warning: that is most of the picture{hint}"
+        yield f"that is most of the picture{hint}"
     # Who takes something away has looked at what is beside it.
-    looked = not operation.parts_things or "-" in signs
+    looked = not torn or "-" in signs
     alike = [] if looked else alike_neighbours(elements, rows)
     if alike:
         named = ",".join(map(str, alike[:_NAMED]))
         more = f" and {len(alike) - _NAMED} more" if len(alike) > _NAMED else ""
         verb, what = ("is", "it") if len(alike) == 1 else ("are", "them")
         yield (
-            f"warning: {named}{more}, next to that, {verb} most likely of the same thing; "
+            f"{named}{more}, next to that, {verb} most likely of the same thing; "
             f"+{named} adds {what}"
         )
 

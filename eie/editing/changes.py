@@ -58,12 +58,17 @@ def centre_of(elements: ElementSet, rows: Rows) -> NDArray[np.float64]:
     return np.asarray(np.round(twice / _GRID) * _GRID / 2)
 
 
-def _commonest_frame(elements: ElementSet, rows: Rows) -> NDArray[np.float64]:
-    """(2, 2) the frame that most rows have, of equally many that of the first row."""
+def commonest_turn(elements: ElementSet, rows: Rows) -> tuple[float, float]:
+    """The angle and shear that most rows have, of equally many those of the first row."""
     turns = np.stack([elements.table.angle[rows], elements.table.shear[rows]], axis=1)
     kinds, first, counts = np.unique(turns, axis=0, return_index=True, return_counts=True)
-    angle, shear = kinds[np.lexsort((first, -counts))[0]]
-    frame: NDArray[np.float64] = frames(angle, shear)[0]
+    angle, shear = kinds[np.lexsort((first, -counts))[0]].tolist()
+    return angle, shear
+
+
+def _commonest_frame(elements: ElementSet, rows: Rows) -> NDArray[np.float64]:
+    """(2, 2) the frame that most rows have."""
+    frame: NDArray[np.float64] = frames(*commonest_turn(elements, rows))[0]
     return frame
 
 

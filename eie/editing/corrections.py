@@ -29,6 +29,9 @@ WEIGHTS = Path(__file__).with_suffix(".safetensors")
 FEATURES = 22
 """Numbers that tell of a patch; see :func:`click_features`."""
 
+_REMEMBERED = 16
+"""So many clicks, the last ones, correct the answer one by one; those before are told at once."""
+
 _DOUBT = 0.05
 """What is left of a candidate's weight that surely lacks what it should have."""
 
@@ -118,7 +121,7 @@ def answer(
     first = clicks[0].patch
     chance = facts.chance[facts.score[:, first].argmax(), first]  # (P,)
     inside = 2 * chance > 1  # (P,)
-    for count in range(2, len(clicks) + 1):
+    for count in range(max(2, len(clicks) - _REMEMBERED + 1), len(clicks) + 1):
         features = click_features(facts, clicks[:count], chance)  # (P, 22)
         if asked and count == len(clicks):
             asked(features)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.editing.picking import RowMask, Rows, areas
-from eie.elements import ElementSet
+from eie.elements import ElementSet, Source
 from eie.errors import UsageError
 from eie.patch_graph import likeness, merging, thinned, touching_patches
 
@@ -53,18 +53,8 @@ def object_around(
         UsageError: the element's source has no affinity.
     """
     source = elements.sources[elements.table.source[row]]
-    if source.affinity is None:
-        raise UsageError(
-            "the file has no element affinity, so objects cannot be grown",
-            hint="choose elements by id, @x,y or box:, or run eie decompose again",
-        )
     rows = instance_rows(elements, row, among)
-    patches = elements.table.patch[rows]
-    label_map, _ = thinned(source.label_map)
-    affinity = source.affinity[np.ix_(patches, patches)]
-    area = areas(label_map, source.patches)[patches] + 1
-    touching = touching_patches(label_map, source.patches)[np.ix_(patches, patches)]
-    rim = _rim(label_map, source.patches)[patches]
+    affinity, area, touching, rim = _measured(source, elements.table.patch[rows])
     start = int(np.flatnonzero(rows == row)[0])
     kept_out = np.isin(rows, [] if apart is None else apart)
     while tolerance >= 0:
@@ -73,6 +63,41 @@ def object_around(
             return rows[member]
         tolerance -= STEP
     return rows[start : start + 1]
+
+
+def objects_around_each(elements: ElementSet, rows: Rows) -> NDArray[np.bool_]:
+    """(K, K) bool: in row n the elements of :func:`object_around` the n-th of some.
+
+    Args:
+        rows: (K,) of one source, all that may belong to objects, each another patch.
+
+    Raises:
+        UsageError: the source has no affinity.
+    """
+    source = elements.sources[elements.table.source[rows[0]]]
+    affinity, area, touching, rim = _measured(source, elements.table.patch[rows])
+    return grow_each(affinity, area, touching, TOLERANCE, rim)
+
+
+def _measured(source: Source, patches: NDArray[np.integer]) -> tuple[Any, Any, Any, Any]:
+    """Affinity (K, K), areas (K,), what touches (K, K) and pixels along the edge (K,) of patches.
+
+    Raises:
+        UsageError: the source has no affinity.
+    """
+    if source.affinity is None:
+        raise UsageError(
+            "the file has no element affinity, so objects cannot be grown",
+            hint="choose elements by id, @x,y or box:, or run eie decompose again",
+        )
+    label_map, _ = thinned(source.label_map)
+    pairs = np.ix_(patches, patches)
+    return (
+        source.affinity[pairs],
+        areas(label_map, source.patches)[patches] + 1,
+        touching_patches(label_map, source.patches)[pairs],
+        _rim(label_map, source.patches)[patches],
+    )
 
 
 def grow(
@@ -109,14 +134,25 @@ def grow(
     Returns:
         (P,) bool, the patches of the object.
     """
-    if rim is None:
-        rim = np.zeros(len(area), dtype=np.int64)
-    patches = _Patches(likeness(affinity), area.astype(np.float64), touching, rim)
-    region = _merged(patches, 1 - _MERGING * tolerance)  # (P,)
-    regions = _regions(patches, region)
-    member = np.arange(len(regions.area)) == region[start]
-    member = _grown(regions, member, tolerance)[region]
-    return _grown(patches, member, tolerance)
+    field = _Field.of(affinity, area, touching, tolerance, rim)
+    return field.grown(int(field.region[start]))
+
+
+def grow_each(
+    affinity: NDArray[np.float32],
+    area: NDArray[np.integer],
+    touching: NDArray[np.bool_],
+    tolerance: float = TOLERANCE,
+    rim: NDArray[np.integer] | None = None,
+) -> NDArray[np.bool_]:
+    """(P, P) bool: in row n the patches of the object that :func:`grow` grows from patch n.
+
+    Patches of one region begin alike, and have one object.
+    """
+    field = _Field.of(affinity, area, touching, tolerance, rim)
+    objects = np.array([field.grown(region) for region in range(len(field.regions.area))])
+    each: NDArray[np.bool_] = objects[field.region]
+    return each
 
 
 class _Patches(NamedTuple):
@@ -132,6 +168,42 @@ class _Patches(NamedTuple):
     area: NDArray[np.float64]
     touching: NDArray[np.bool_]
     rim: NDArray[np.integer]
+
+
+class _Field(NamedTuple):
+    """What objects are grown in.
+
+    patches: they.
+    region: (P,) the region of each patch.
+    regions: these, as patches.
+    """
+
+    patches: _Patches
+    region: NDArray[np.intp]
+    regions: _Patches
+    tolerance: float
+
+    @classmethod
+    def of(
+        cls,
+        affinity: NDArray[np.float32],
+        area: NDArray[np.integer],
+        touching: NDArray[np.bool_],
+        tolerance: float,
+        rim: NDArray[np.integer] | None,
+    ) -> _Field:
+        """The field of patches, as :func:`grow` takes them."""
+        if rim is None:
+            rim = np.zeros(len(area), dtype=np.int64)
+        patches = _Patches(likeness(affinity), area.astype(np.float64), touching, rim)
+        region = _merged(patches, 1 - _MERGING * tolerance)  # (P,)
+        return cls(patches, region, _regions(patches, region), tolerance)
+
+    def grown(self, start: int) -> NDArray[np.bool_]:
+        """(P,) bool, the object around a region."""
+        member = np.arange(len(self.regions.area)) == start
+        member = _grown(self.regions, member, self.tolerance)[self.region]
+        return _grown(self.patches, member, self.tolerance)
 
 
 def _grown(patches: _Patches, member: NDArray[np.bool_], tolerance: float) -> NDArray[np.bool_]:

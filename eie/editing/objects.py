@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,22 +35,32 @@ def extent_of(tolerance: float) -> Extent:
     return Extent.OBJECT if tolerance <= 2 / 3 else Extent.WHOLE
 
 
+class ObjectClick(NamedTuple):
+    """An element that was clicked, and what for.
+
+    row: of the element.
+    joins: whether it is of the thing, or of another.
+    by_itself: whether one of its three candidates is meant, whatever else was clicked.
+    """
+
+    row: int
+    joins: bool
+    by_itself: bool = False
+
+
 def object_at(
     elements: ElementSet,
     row: int,
     among: RowMask,
-    *,
     extent: Extent | None = None,
     tolerance: float | None = None,
-    clicks: Sequence[tuple[int, bool]] = (),
+    apart: Rows | None = None,
 ) -> Rows:
     """The elements of the thing that an element belongs to.
 
-    By itself, a place stands for its best-scored candidate, or for that which `extent` names.
-    What is not connected to it is left out, over patches that touch in the photo: another thing of
-    the same kind is likelier than a part that is cut off, which a second place can add.
-    Places that are asked for together, and apart from others, are answered together, each
-    correcting the answer to those before (:func:`eie.editing.corrections.answer`).
+    A place stands for its best-scored candidate, or for that which `extent` names. What is not
+    connected to it is left out, over patches that touch in the photo: another thing of the same
+    kind is likelier than a part that is cut off, which a second place can add.
 
     Args:
         elements: the set. Elements of a source that tells no objects are grown by affinity
@@ -58,11 +69,10 @@ def object_at(
         among: (N,) bool, the elements that may belong to the thing.
         extent: which candidate; None for that of the tolerance.
         tolerance: as :func:`extent_of`, and of growing.
-        clicks: rows that were clicked in their order, `row` among them, and whether each is of
-            this thing or of another.
+        apart: elements that growing leaves out.
 
     Returns:
-        rows in ascending order, `row` among them, unless a later click cut it off.
+        rows in ascending order, `row` among them.
 
     Raises:
         UsageError: the element's source has neither objects nor affinity.
@@ -70,21 +80,50 @@ def object_at(
     source = elements.sources[elements.table.source[row]]
     if source.objects is None:
         reach = TOLERANCE if tolerance is None else tolerance
-        apart = np.array([other for other, joins in clicks if not joins and other != row])
-        return object_around(elements, row, among, reach, apart=apart.astype(np.intp))
+        return object_around(elements, row, among, reach, apart=apart)
     rows = instance_rows(elements, row, among)  # (K,)
     patch = elements.table.patch
-    chosen = extent or (None if tolerance is None else extent_of(tolerance))
-    here = [PatchClick(int(patch[other]), joins) for other, joins in clicks if other in rows]
-    if chosen is None and len(here) > 1:
-        inside = answer(ClickFacts.of(source), joining_first(here))
-        return rows[inside[patch[rows]]]
     small, _ = thinned(source.label_map)
     clicked = int(patch[row])
-    size = areas(small, source.patches)  # (P,)
-    inside = candidate(source.objects, clicked, size, chosen or Extent.OBJECT)
+    chosen = extent or (Extent.OBJECT if tolerance is None else extent_of(tolerance))
+    inside = candidate(source.objects, clicked, areas(small, source.patches), chosen)
     inside = connected(inside, np.array([clicked]), touching_patches(small, source.patches))
     return rows[inside[patch[rows]]]
+
+
+def objects_together(
+    elements: ElementSet, clicks: Sequence[ObjectClick], among: RowMask
+) -> dict[int, Rows]:
+    """The things at elements that were clicked together, each click correcting the answer to those
+    before (:func:`eie.editing.corrections.answer`).
+
+    Args:
+        clicks: in their order. Those on one instance of a source's objects are of one thing.
+        among: (N,) bool, the elements that may belong to a thing.
+
+    Returns:
+        (K,) ascending rows for each row that joins and is not meant by itself, if others were
+        clicked with it in a source that tells objects.
+    """
+    patch = elements.table.patch
+    things: dict[int, Rows] = {}
+    for click in clicks:
+        source = elements.sources[elements.table.source[click.row]]
+        asked = click.joins and not click.by_itself and click.row not in things
+        if not asked or source.objects is None or len(clicks) == 1:
+            continue
+        rows = instance_rows(elements, click.row, among)  # (K,)
+        mine = np.isin([other.row for other in clicks], rows)
+        here = [other for other, is_mine in zip(clicks, mine, strict=True) if is_mine]
+        if len(here) == 1:
+            continue
+        inside = answer(
+            ClickFacts.of(source),
+            joining_first([PatchClick(int(patch[other.row]), other.joins) for other in here]),
+        )
+        thing = rows[inside[patch[rows]]]
+        things |= {c.row: thing for c in here if c.joins and not c.by_itself}
+    return things
 
 
 def joining_first(clicks: Sequence[PatchClick]) -> list[PatchClick]:

@@ -39,43 +39,80 @@ def row_at(elements: ElementSet, x: float, y: float, among: RowMask) -> int | No
     inside = among & (np.abs(centre - box[:, :2]) <= box[:, 2:] / 2).all(axis=1)
     order = elements.paint_order
     for row in order[inside[order]][::-1]:
-        if _shown(elements, row, (column, column + 1), (line, line + 1)).all():
+        if _shown(elements, row, np.array([column]), np.array([line])).all():
             return int(row)
     return None
 
 
-def rows_on_canvas(elements: ElementSet, among: RowMask) -> NDArray[np.int32]:
-    """The front-most element at every pixel of the canvas.
+def rows_on_canvas(
+    elements: ElementSet, among: RowMask, size: tuple[int, int] | None = None
+) -> NDArray[np.int32]:
+    """The front-most element at every pixel of the canvas, or at some of them.
+
+    Args:
+        elements: the set.
+        among: the elements that are looked at.
+        size: height and width (h, w) of a smaller map, each pixel of which stands for the pixel of
+            the canvas in its middle; None for all pixels.
 
     Returns:
-        (H, W) int32 rows of the table, −1 where no element is.
+        (H, W) or (h, w) int32 rows of the table, −1 where no element is.
     """
-    height, width = elements.canvas
-    front = np.full((height, width), -1, dtype=np.int32)  # (H, W)
+    lines, columns = sampled(elements.canvas, size or elements.canvas)
+    front = np.full((len(lines), len(columns)), -1, dtype=np.int32)  # (h, w)
     order, edges = elements.paint_order, corners(elements.table.upright_box)
-    for row in order[among[order]]:
+    for rows in _at_home_or_alone(elements, order[among[order]]):
+        if len(rows) > 1:
+            _put_at_home(front, elements, rows, lines, columns)
+            continue
         # A pixel belongs to the box that its centre lies in.
-        x0, y0, x1, y1 = np.ceil(edges[row] - 0.5)
-        left, right = (int(np.clip(edge, 0, width)) for edge in (x0, x1))
-        top, bottom = (int(np.clip(edge, 0, height)) for edge in (y0, y1))
-        shown = _shown(elements, row, (left, right), (top, bottom))
-        front[top:bottom, left:right][shown] = row
+        x0, y0, x1, y1 = np.ceil(edges[rows[0]] - 0.5)
+        across = slice(*np.searchsorted(columns, (x0, x1)))
+        down = slice(*np.searchsorted(lines, (y0, y1)))
+        shown = _shown(elements, int(rows[0]), columns[across], lines[down])
+        front[down, across][shown] = rows[0]
     return front
 
 
-def _shown(
-    elements: ElementSet, row: int, columns: tuple[int, int], lines: tuple[int, int]
-) -> NDArray[np.bool_]:
-    """Which pixels of a window of the canvas an element covers: (h, w) bool.
+def sampled(canvas: tuple[int, int], size: tuple[int, int]) -> tuple[Rows, Rows]:
+    """Which lines (h,) and columns (w,) of a canvas (H, W) a map of (h, w) pixels stands for."""
+    lines, columns = (
+        ((np.arange(few) + 0.5) * (all_ / few)).astype(np.intp)
+        for few, all_ in zip(size, canvas, strict=True)
+    )
+    return lines, columns
+
+
+def _at_home_or_alone(elements: ElementSet, order: Rows) -> list[Rows]:
+    """Rows in the order given, parted: those that were not touched together, as far as they follow
+    each other, others one by one."""
+    home = elements.untouched[order]
+    starts = np.flatnonzero(~home | np.append(True, ~home[:-1]))[1:]
+    return [rows for rows in np.split(order, starts) if len(rows)]
+
+
+def _put_at_home(
+    front: NDArray[np.int32], elements: ElementSet, rows: Rows, lines: Rows, columns: Rows
+) -> None:
+    """Write elements of source 0 that stand at home into a map, in place."""
+    source = elements.sources[0]
+    row_of_patch = np.full(source.patches, -1, dtype=np.int32)
+    row_of_patch[elements.table.patch[rows]] = rows
+    shown = row_of_patch[source.label_map[np.ix_(lines, columns)]]  # (h, w)
+    np.copyto(front, shown, where=shown >= 0)
+
+
+def _shown(elements: ElementSet, row: int, columns: Rows, lines: Rows) -> NDArray[np.bool_]:
+    """Which pixels of some columns (w,) and lines (h,) an element covers: (h, w) bool.
 
     Args:
-        columns, lines: of the window, within the upright box around the element's.
+        columns, lines: of the canvas, within the upright box around the element's.
     """
     table = elements.table
     source = elements.sources[table.source[row]]
     height, width = source.label_map.shape
     x, y = elements.transform(row).inverse(
-        np.arange(*columns)[None] + 0.5, np.arange(*lines)[:, None] + 0.5
+        columns[None] + 0.5, lines[:, None] + 0.5
     )  # (h, w), or (1, w) and (h, 1)
     column = np.floor(x).clip(0, width - 1).astype(np.intp)
     line = np.floor(y).clip(0, height - 1).astype(np.intp)

@@ -51,7 +51,7 @@ sees the deleted ones only. An id always means its element.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -62,7 +62,7 @@ from numpy.typing import NDArray
 
 from eie.editing.boxed_object import object_in_box
 from eie.editing.modifiers import Fill, Grow, Modifier, Shrink, Smooth
-from eie.editing.objects import Extent, object_at
+from eie.editing.objects import Extent, ObjectClick, object_at, objects_together
 from eie.editing.picking import RowMask, Rows, areas, row_at, rows_on_canvas
 from eie.editing.reader import Reader
 from eie.editing.units import Point, read_length, read_point
@@ -180,26 +180,12 @@ class ObjectAt:
     extent: Extent | None = None
 
     def rows(self, elements: ElementSet, among: RowMask) -> Rows:
-        return self.rows_together(elements, among, ())
+        return next(Selection((("+", self),)).objects(elements, among))
 
-    def rows_together(
-        self, elements: ElementSet, among: RowMask, clicks: Sequence[tuple[int, bool]]
-    ) -> Rows:
-        """As :meth:`rows`, of an object that clicked elements are part of, or not part of."""
-        return object_at(
-            elements,
-            _row_at(elements, self.point, among),
-            among,
-            extent=self.extent,
-            tolerance=self.tolerance,
-            clicks=clicks,
-        )
-
-    def answers_together(self, elements: ElementSet, among: RowMask) -> bool:
-        """Whether its answer heeds all that is asked with it, and is not one of three masks."""
-        source = elements.table.source[_row_at(elements, self.point, among)]
-        told = elements.sources[source].objects is not None
-        return told and self.extent is None and self.tolerance is None
+    @property
+    def by_itself(self) -> bool:
+        """Whether it means one of three candidates, whatever else is asked for."""
+        return self.extent is not None or self.tolerance is not None
 
     def __str__(self) -> str:
         if self.extent is not None:
@@ -320,6 +306,7 @@ class Selection:
         seen = elements if picture is None else picture
         among = seen.table.visible ^ deleted
         still = now.copy()
+        objects = self.objects(seen, among)
         chosen = np.empty(0, dtype=np.intp)
         for sign, term in self.terms:
             if isinstance(term, Modifier):
@@ -328,8 +315,10 @@ class Selection:
             if isinstance(term, (Ids, Group)):
                 rows = term.rows(elements, now)
                 still[rows] = True
+            elif isinstance(term, ObjectAt):
+                rows = next(objects)
             else:
-                rows = self._rows_of(term, sign, seen, among)
+                rows = term.rows(seen, among)
             if sign == "+":
                 rows = rows[np.sort(np.unique(rows, return_index=True)[1])]
                 chosen = np.concatenate([chosen, rows[~np.isin(rows, chosen)]])
@@ -345,25 +334,33 @@ class Selection:
             raise UsageError(f"the selection {str(self)!r} is empty", hint=hint)
         return chosen
 
-    def _rows_of(self, term: Term, sign: str, elements: ElementSet, among: RowMask) -> Rows:
-        """The rows of a term; objects are asked for together, those of the other sign apart."""
-        if not isinstance(term, ObjectAt):
-            return term.rows(elements, among)
-        clicked = [
-            (other_sign, other, _row_at(elements, other.point, among))
-            for other_sign, other in self.terms
-            if isinstance(other, ObjectAt)
+    def objects(self, elements: ElementSet, among: RowMask) -> Iterator[Rows]:
+        """The rows of each term that asks for an object, in order: those that are joined and cut
+        off are asked for together."""
+        terms = [
+            (sign, term, _row_at(elements, term.point, among))
+            for sign, term in self.terms
+            if isinstance(term, ObjectAt)
         ]
-        clicks = [(row, side == sign) for side, _, row in clicked]
-        rows = term.rows_together(elements, among, clicks)
-        if sign == "-" and term.answers_together(elements, among):
-            # What belongs to what is joined was decided with this place in mind.
-            clicks = [(row, not joins) for row, joins in clicks]
-            for side, other, _ in clicked:
-                if side == "+" and other.answers_together(elements, among):
-                    kept = other.rows_together(elements, among, clicks)
-                    rows = rows[~np.isin(rows, kept)]
-        return rows
+        told = {
+            side: objects_together(
+                elements,
+                [ObjectClick(row, sign == side, term.by_itself) for sign, term, row in terms],
+                among,
+            )
+            for side in "+-"
+        }
+        nothing = np.empty(0, dtype=np.intp)
+        # What belongs to what is joined was decided with all that is cut off in mind.
+        kept = np.concatenate([nothing, *told["+"].values()])
+        for sign, term, row in terms:
+            rows = None if term.by_itself else told[sign].get(row)
+            if rows is None:
+                apart = [other for side, _, other in terms if side != sign and other != row]
+                extent, tolerance = term.extent, term.tolerance
+                yield object_at(elements, row, among, extent, tolerance, np.array(apart, np.intp))
+            else:
+                yield rows if sign == "+" else rows[~np.isin(rows, kept)]
 
     @property
     def masks(self) -> list[Mask]:

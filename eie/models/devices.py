@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from eie.errors import MissingModelError, UsageError
@@ -9,7 +10,7 @@ from eie.errors import MissingModelError, UsageError
 if TYPE_CHECKING:
     import torch
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MOST_ARENAS = -1, -3, -8
 """glibc's numbers of these options of `mallopt`."""
 
 
@@ -65,13 +66,27 @@ def keep_freed_memory() -> None:
     system, page by page, costs it up to a fifth of its time. For processes that run for long: their
     memory stays at its peak. Does nothing where the C library is not glibc.
     """
+    _set_malloc({_MMAP_THRESHOLD: 2**30, _TRIM_THRESHOLD: 2**31 - 1})
+
+
+def give_freed_memory_back() -> None:
+    """Make the C library give what is freed back to the system, as it does by itself.
+
+    For processes that wait for long between two pieces of work. Threads share two arenas, as each
+    keeps some of what was freed.
+    """
+    _set_malloc({_MMAP_THRESHOLD: 2**17, _TRIM_THRESHOLD: 2**17, _MOST_ARENAS: 2})
+
+
+def _set_malloc(options: Mapping[int, int]) -> None:
+    """Set options of `mallopt`, where the C library is glibc."""
     import ctypes
 
     try:
         set_option = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):
         return
-    for option, value in ((_MMAP_THRESHOLD, 2**30), (_TRIM_THRESHOLD, 2**31 - 1)):
+    for option, value in options.items():
         set_option(option, value)
 
 

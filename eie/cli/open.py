@@ -1,0 +1,96 @@
+"""`eie open`: a page to pick and drag."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eie.cli.options import Elements, Segmenter, typed
+from eie.cli.payload import note
+from eie.errors import MissingModelError
+
+
+def command(
+    path: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="PATH",
+            help="Photo, element file, or folder of them; the working folder if left out.",
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="F.h5",
+            help="Element file of the photo; without it one beside the photo.",
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", metavar="N", min=0, max=65535, show_default="a free one"),
+    ] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            "--host",
+            metavar="ADDRESS",
+            help="Where to listen; one that other machines reach asks for --token.",
+            show_default="127.0.0.1",
+        ),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token",
+            metavar="TEXT",
+            help="What requests must carry.",
+            show_default="a new one each time",
+        ),
+    ] = None,
+    browser: Annotated[
+        bool | None,
+        typer.Option("--browser/--no-browser", help="Open the page.", show_default="--browser"),
+    ] = None,
+    segmenter: Segmenter = None,
+    elements: Elements = None,
+) -> None:
+    """Edit photos on a page in the browser.
+
+    A photo is decomposed into an element file beside it, which holds every edit as soon as it is
+    made; commands may edit the same file meanwhile. The page shows the command line that does the
+    same. Only this machine is served, and only who has the address that is printed. No request
+    leaves the machine.
+
+    Other programs use the same API, with the token as `Authorization: Bearer TOKEN`: its
+    description is at /api/v1/docs.
+
+    \b
+      eie open photo.jpg
+      eie open photos
+      eie open photo.h5 --no-browser --port 8000
+    """
+    try:
+        import fastapi  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise MissingModelError(
+            f"this needs {error.name}, which is not installed", hint="pip install 'eie[open]'"
+        ) from error
+    from eie.open.server import Settings, serve
+
+    settings = Settings(
+        decomposition=typed(segmenter=segmenter, elements=elements),
+        **typed(
+            path=None if path is None else Path(path),
+            output=None if output is None else Path(output),
+            port=port,
+            host=host,
+            token=token,
+            browser=browser,
+        ),
+    )
+    serve(settings, note)

@@ -1,0 +1,116 @@
+"""What was done to a document as a command line that does the same."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from itertools import groupby
+from typing import Any
+
+from eie.decomposition import BETA, SLIC
+from eie.editing import OPERATIONS, Look, Paste, Scale, script_of
+from eie.elements import ElementSet
+
+TINY = "tiny"
+"""The segmenter unless another is asked for."""
+
+_ELEMENTS = 256
+
+_WHOLE_PAIR = re.compile(r"\s*\d+\s*,\s*\d+\s*")
+
+
+def command_line(
+    elements: ElementSet, file: str, photo: str | None, checkpoint: str | None = None
+) -> str:
+    """The commands that make an edited picture, in the folder where the files are.
+
+    Args:
+        elements: the set.
+        file: name of its element file.
+        photo: name of the photo that it was made of; None if it is not known.
+        checkpoint: path of the segmenter, if that is none that has a name. Where one is not known,
+            the commands begin with the element file.
+    """
+    steps = []
+    settings = _decomposition(elements.decomposition, checkpoint)
+    if photo is not None and settings is not None:
+        steps.append(["decompose", _named(photo), *settings, "-o", _named(file)])
+        steps += [["edit", _named(file), *words] for words in edits(elements)]
+    stem = file.rpartition(".")[0] or file
+    steps.append(["render", _named(file), "-o", _named(f"{stem}-edited.png")])
+    return " && ".join(shlex.join(["eie", *step]) for step in steps)
+
+
+def edits(elements: ElementSet) -> list[list[str]]:
+    """The options of `eie edit` that do again what was recorded, most often of one command.
+
+    An intent holds for all that a command pastes, so that others need a command of their own. What
+    was undone is done and undone again if it names masks: elements that they parted stay parted.
+    """
+    undone = elements.undone if any(names_masks(edit.operation) for edit in elements.undone) else ()
+    all_ = replace(elements, history=(*elements.history, *reversed(undone)))
+    recorded: list[list[dict[str, Any]]] = [[]]
+    for entry in script_of(all_)["operations"]:
+        if entry["operation"] == Look.name:
+            recorded.append([])
+        else:
+            recorded[-1].append(entry)
+    commands = []
+    for intent, alike in groupby(filter(None, recorded), _intent):
+        words: list[str] = []
+        for number, entries in enumerate(alike):
+            words += [f"--{Look.name}"] if number else []
+            words += [word for entry in entries for word in words_of(entry)]
+        commands.append(words + (["--intent", intent] if intent else []))
+    if undone:
+        commands[-1] += ["--undo", str(len(undone))]
+    return commands
+
+
+def names_masks(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry of an edit script names masks, by which elements may be parted."""
+    return any("mask:" in str(text) for text in entry.values())
+
+
+def _intent(entries: list[dict[str, Any]]) -> str | None:
+    return next((entry["intent"] for entry in entries if "intent" in entry), None)
+
+
+def text_of(entry: Mapping[str, Any]) -> str:
+    """An entry of an edit script as it is typed: `--move 3,7 +40,0`."""
+    return shlex.join(words_of(entry))
+
+
+def words_of(entry: Mapping[str, Any]) -> list[str]:
+    """The option and the arguments of `eie edit` for an entry of an edit script."""
+    operation = {each.name: each for each in OPERATIONS}[entry["operation"]]
+    texts = {f.name: str(entry[f.name]) for f in fields(operation) if f.name in entry}
+    if operation is Paste:
+        return ["--paste", f"{texts['file']}:{texts['selection']}", texts["place"]]
+    if operation is Scale and _WHOLE_PAIR.fullmatch(texts["factor"]):
+        # Typed, 1,5 may mean one number.
+        across, _, down = texts["factor"].partition(",")
+        texts["factor"] = f"{across.strip()}.0,{down.strip()}.0"
+    return [f"--{operation.name}", *texts.values()]
+
+
+def _named(file: str) -> str:
+    """A file's name as it is typed: none that looks like an option."""
+    return f"./{file}" if file.startswith("-") else file
+
+
+def _decomposition(settings: Mapping[str, Any], checkpoint: str | None) -> list[str] | None:
+    """The options of `eie decompose` that are not the usual ones; None if one is not known."""
+    usual = {"segmenter": TINY, "elements": _ELEMENTS, "beta": BETA}
+    words = []
+    for name, value in usual.items():
+        given = settings.get(name, value)
+        if name == "segmenter" and given not in (TINY, SLIC):
+            given = checkpoint
+        if given is None:
+            return None
+        if given != value:
+            words += [f"--{name}", f"{given:g}" if isinstance(given, float) else str(given)]
+    return words

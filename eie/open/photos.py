@@ -1,0 +1,168 @@
+"""Photos of the workspace, and which document is of which photo."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from eie.elements import ElementSet
+from eie.errors import EieError
+from eie.files import read_photo
+from eie.open.documents import revision_of
+from eie.open.views import Encoded, for_screen, to_side
+from eie.open.workspace import Workspace, id_of
+
+Found = TypeVar("Found")
+
+MOST_SIDE = 256
+"""Pixels of the longer side of thumbnails that are remembered."""
+
+_PLAIN = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+"""Photos of which Pillow tells the size at once; others have pages, or turn by other means."""
+
+MOST_REMEMBERED = 4096
+"""Things that are remembered of files."""
+
+
+class Photos:
+    """What is known of the photos of a workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._lock = threading.Lock()
+        self._same: WeakKeyDictionary[Any, dict[tuple[Path, str], bool]] = WeakKeyDictionary()
+        self._known: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Name, size and document of each photo; those that cannot be read are left out."""
+        files = self.workspace.element_files()
+        told = []
+        for path in self.workspace.photos():
+            size = self.size(path)
+            if size is not None:
+                document = self._document_among(files, path)
+                told.append(
+                    {
+                        "name": path.name,
+                        "document": None if document is None else id_of(document.name),
+                        "width": size[1],
+                        "height": size[0],
+                    }
+                )
+        return told
+
+    def size(self, path: Path) -> tuple[int, int] | None:
+        """Height and width of a photo, upright; None if it is none."""
+        return self._remembered(("size", path, revision_of(path)), lambda: _size(path))
+
+    def thumbnail(self, path: Path, side: int) -> Encoded:
+        """A small JPEG or PNG of a photo."""
+        key = ("thumbnail", path, side, revision_of(path))
+
+        def make() -> Encoded:
+            return for_screen(to_side(read_photo(path, path.name), side), exact=False)
+
+        return self._remembered(key, make) if side <= MOST_SIDE else make()
+
+    def document_of(self, photo: Path) -> Path | None:
+        """The element file that seems to be of a photo, by its name and its size."""
+        return self._document_among(self.workspace.element_files(), photo)
+
+    def _document_among(self, files: list[Path], photo: Path) -> Path | None:
+        size = self.size(photo)
+        for path in files:
+            if size is not None and names_fit(path, photo) and self._canvas(path) == size:
+                return path
+        return None
+
+    def photo_of(self, file: Path, elements: ElementSet) -> Path | None:
+        """The photo of the workspace that a document was made of: the same pixels."""
+        for path in self.workspace.photos():
+            if names_fit(file, path) and self.is_of(elements, path):
+                return path
+        return None
+
+    def is_of(self, elements: ElementSet, photo: Path) -> bool:
+        """Whether a set was made of a photo."""
+        pixels = elements.sources[0].pixels
+        if pixels is None or self.size(photo) != tuple(elements.canvas):
+            return False
+        known = self._same.setdefault(pixels, {})  # as long as the pixels are loaded
+        key = photo, revision_of(photo)
+        if key not in known:
+            known[key] = _same(pixels, photo)
+        return known[key]
+
+    def _canvas(self, path: Path) -> tuple[int, int] | None:
+        return self._remembered(("canvas", path, revision_of(path)), lambda: _canvas(path))
+
+    def _remembered(self, key: tuple[Any, ...], find_out: Callable[[], Found]) -> Found:
+        with self._lock:
+            if key in self._known:
+                self._known.move_to_end(key)
+                known: Found = self._known[key]
+                return known
+        found = find_out()
+        with self._lock:
+            self._known[key] = found
+            if len(self._known) > MOST_REMEMBERED:
+                self._known.popitem(last=False)
+        return found
+
+
+def names_fit(file: Path, photo: Path) -> bool:
+    """Whether an element file is named as one of a photo is: `a.h5`, `a-2.h5` …"""
+    if file.stem == photo.stem:
+        return True
+    head, dash, number = file.stem.rpartition("-")
+    return bool(dash) and head == photo.stem and number.isdecimal()
+
+
+def _size(path: Path) -> tuple[int, int] | None:
+    from PIL import Image
+
+    from eie.files.exif import ORIENTATION
+    from eie.files.photo import DAMAGE
+
+    if path.suffix.lower() not in _PLAIN:
+        return _size_of_read(path)
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            turned = image.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
+    except (*DAMAGE, Image.DecompressionBombError):
+        return _size_of_read(path)
+    return (width, height) if turned else (height, width)
+
+
+def _size_of_read(path: Path) -> tuple[int, int] | None:
+    """As :func:`_size`, of what is read for that."""
+    try:
+        height, width = read_photo(path, path.name).pixels.shape[:2]
+    except EieError:
+        return None
+    return height, width
+
+
+def _canvas(path: Path) -> tuple[int, int] | None:
+    """Height and width of the canvas of an element file; None if it is none."""
+    from eie.files.element_file import open_source
+
+    try:
+        height, width = open_source(path, None).integers("canvas", 2)
+    except EieError:
+        return None
+    return int(height), int(width)
+
+
+def _same(pixels: Any, photo: Path) -> bool:
+    try:
+        return np.array_equal(np.asarray(pixels), read_photo(photo, photo.name).pixels)
+    except EieError:
+        return False
