@@ -7,7 +7,10 @@
 
 inputs      names ⇒ items, each with its outputs; clashes; shards
 jobs        what is done to each
-pool        processes that may die
+pool        workers that may be lost, one task each
+processes   workers of this machine
+cluster     workers of a Ray cluster
+working     what goes on in a worker
 manifest    what became of each, by which a run goes on
 """
 

@@ -272,6 +272,20 @@ def model_hashes(job: Job) -> dict[str, str]:
     return {name: found for name, found in hashes.items() if found is not None}
 
 
+def needs_gpu(job: Job) -> bool:
+    """Whether a job's settings ask for a GPU of CUDA's."""
+
+    def asks(value: Any) -> bool:
+        if not isinstance(value, Mapping):
+            return False
+        device = value.get("device")
+        return (isinstance(device, str) and device.startswith("cuda")) or any(
+            asks(each) for each in value.values()
+        )
+
+    return asks(job.settings)
+
+
 def _named(options: Mapping[str, Any], name: str) -> list[str]:
     return [str(options[name])] if name in options else []
 

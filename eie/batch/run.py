@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import eie
 from eie.batch.inputs import Item, Shard, items_of, refuse_clashes
-from eie.batch.jobs import Job, model_hashes
+from eie.batch.jobs import Job, model_hashes, needs_gpu
 from eie.batch.manifest import (
     DONE,
     FAILED,
@@ -31,7 +31,11 @@ from eie.files.atomic import check_folder, temporary_of, write_atomically
 from eie.files.locking import exclusive
 
 if TYPE_CHECKING:
-    from eie.batch.pool import Outcome
+    from eie.batch.pool import OpenEngine, Outcome
+
+LOCAL, RAY = "local", "ray"
+ENGINES = (LOCAL, RAY)
+"""Where workers are."""
 
 SKIPPED = "skipped"
 """What an input is called that was done before."""
@@ -109,7 +113,8 @@ def run_job(
     items: Sequence[Item],
     folder: Path,
     *,
-    workers: int = 1,
+    workers: int | None = None,
+    engine: str = LOCAL,
     shard: Shard = Shard(),  # noqa: B008 - frozen
     waiting: Callable[[], None] | None = None,
 ) -> Iterator[Step]:
@@ -122,7 +127,9 @@ def run_job(
     Args:
         items: as :func:`plan` gives them.
         folder: of the outputs; it is made.
-        workers: processes, with one thread each.
+        workers: how many share the work, with one thread each; None for one, and of a cluster for
+            as many as it has cores.
+        engine: where they are: "local", processes of this machine, or "ray", a Ray cluster.
         shard: the part of the items that is done here.
         waiting: called once if another run of the same shard is at this folder.
 
@@ -131,8 +138,7 @@ def run_job(
     """
     from eie.batch.pool import run_tasks  # commands start sooner without
 
-    if workers < 1:
-        raise UsageError(f"{workers} workers", hint="1 or more")
+    opened = _engine(engine, workers, job)
     mine = shard.of(items)
     folder.mkdir(parents=True, exist_ok=True)
     manifest = manifest_of(folder, shard)
@@ -142,13 +148,32 @@ def run_job(
         records = read_records(folder, manifest)
         with appended(manifest) as handle:
             tasks = (Task(item, records.get(_name(job, item))) for item in mine)
-            outcomes = run_tasks(partial(_begin, job, folder), tasks, workers)
+            outcomes = run_tasks(partial(_begin, job, folder), tasks, opened)
             for count, outcome in enumerate(outcomes, 1):
                 step, record = _told(job, outcome, folder, count, len(mine))
                 if record is not None:
                     add(handle, record)
                 yield step
         rewrite(manifest, [_name(job, item) for item in mine])
+
+
+def _engine(name: str, workers: int | None, job: Job) -> OpenEngine:
+    """The engine of a name, with so many workers.
+
+    Raises:
+        UsageError: there is none of that name, or the number makes no sense.
+    """
+    if workers is not None and workers < 1:
+        raise UsageError(f"{workers} workers", hint="1 or more")
+    if name == LOCAL:
+        from eie.batch.processes import Processes
+
+        return Processes(workers or 1)
+    if name == RAY:
+        from eie.batch.cluster import cluster
+
+        return cluster(workers, gpus=float(needs_gpu(job)))
+    raise UsageError(f"there is no engine {name!r}", hint=f"choose one of {', '.join(ENGINES)}")
 
 
 def _told(

@@ -9,7 +9,15 @@ import typer
 
 from eie.batch import Render, is_several
 from eie.batch.recipe import check_render
-from eie.cli.many import Recursive, ShardOption, Workers, refuse_many_options, work_through
+from eie.cli.many import (
+    EngineOption,
+    Many,
+    Recursive,
+    ShardOption,
+    Workers,
+    refuse_many_options,
+    work_through,
+)
 from eie.cli.options import (
     Device,
     Edge,
@@ -155,6 +163,7 @@ def command(
     quality: Quality = None,
     metadata: Metadata = None,
     workers: Workers = None,
+    engine: EngineOption = None,
     recursive: Recursive = False,
     shard: ShardOption = None,
 ) -> None:
@@ -185,6 +194,7 @@ def command(
         negative_prompt=negative_prompt,
         scheduler=scheduler,
     )
+    many = Many(workers, engine, recursive, shard)
     if files and is_several(files):
         check_quality(quality, photo_format(f"picture.{format or 'png'}"))
         check_render(options)
@@ -199,12 +209,10 @@ def command(
             files,
             output,
             "element files",
-            workers=workers,
-            recursive=recursive,
-            shard=shard,
+            many,
         )
         return
-    refuse_many_options(workers=workers, recursive=recursive, shard=shard)
+    refuse_many_options(many)
     file = files[0] if files else None
     format = picture_format(output, format)
     names = output_names(output, count or 1)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from eie.cli.many import Recursive, ShardOption, Workers, work_through
+from eie.cli.many import EngineOption, Many, Recursive, ShardOption, Workers, work_through
 
 
 def command(
@@ -29,6 +29,7 @@ def command(
         typer.Option("--output", "-o", metavar="DIR", help="Folder of the pictures; it is made."),
     ],
     workers: Workers = None,
+    engine: EngineOption = None,
     recursive: Recursive = False,
     shard: ShardOption = None,
 ) -> None:
@@ -55,7 +56,5 @@ def command(
         photos,
         output,
         "photos",
-        workers=workers,
-        recursive=recursive,
-        shard=shard,
+        Many(workers, engine, recursive, shard),
     )
