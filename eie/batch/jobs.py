@@ -13,6 +13,7 @@ from eie.batch.manifest import content_hash
 from eie.batch.recipe import PICTURES, Recipe, check_render, settings_of
 from eie.files import encode_photo, read_photo
 from eie.files.folders import IMAGE_SUFFIXES
+from eie.files.stores import AnyPath
 from eie.notes import tell
 
 ELEMENT_SUFFIXES = frozenset({".h5", ".hdf5", ".hdf", ".he5"})
@@ -40,7 +41,7 @@ class Job(Protocol):
         """Where the outputs of an input go, below the output folder."""
         ...
 
-    def files(self, item: Item) -> Sequence[Path]:
+    def files(self, item: Item) -> Sequence[AnyPath]:
         """What is read for an input besides it."""
         ...
 
@@ -85,7 +86,7 @@ class RunRecipe:
         picture = item.relative.with_suffix(f".{self.recipe.format}")
         return (picture, item.relative.with_suffix(".h5")) if self.recipe.elements else (picture,)
 
-    def files(self, item: Item) -> Sequence[Path]:
+    def files(self, item: Item) -> Sequence[AnyPath]:
         return self.recipe.files_for(item)
 
     def prepare(self) -> None:
@@ -136,7 +137,7 @@ class Decompose:
     def outputs(self, item: Item) -> tuple[Path, ...]:
         return (item.relative.with_suffix(".h5"),)
 
-    def files(self, item: Item) -> Sequence[Path]:  # noqa: ARG002
+    def files(self, item: Item) -> Sequence[AnyPath]:  # noqa: ARG002
         return ()
 
     def prepare(self) -> None:
@@ -183,7 +184,7 @@ class Encode(_Change):
     def models(self) -> Sequence[str]:
         return _named(self.options, "model")
 
-    def files(self, item: Item) -> Sequence[Path]:  # noqa: ARG002
+    def files(self, item: Item) -> Sequence[AnyPath]:  # noqa: ARG002
         return ()
 
     def prepare(self) -> None:
@@ -214,7 +215,7 @@ class Edit(_Change):
     def models(self) -> Sequence[str]:
         return ()
 
-    def files(self, item: Item) -> Sequence[Path]:
+    def files(self, item: Item) -> Sequence[AnyPath]:
         return [path for script in self.scripts for path in script.files_for(item)]
 
     def work(self, item: Item, content: bytes) -> list[bytes]:
@@ -255,7 +256,7 @@ class Render:
     def outputs(self, item: Item) -> tuple[Path, ...]:
         return (item.relative.with_suffix(f".{self.format}"),)
 
-    def files(self, item: Item) -> Sequence[Path]:  # noqa: ARG002
+    def files(self, item: Item) -> Sequence[AnyPath]:  # noqa: ARG002
         return ()
 
     def prepare(self) -> None:

@@ -13,6 +13,7 @@ from eie.batch.inputs import Item
 from eie.editing import OPERATIONS, Operation, read_script
 from eie.editing import script as scripts
 from eie.errors import BadInputError, EieError, UsageError
+from eie.files.stores import AnyPath, path_of
 
 FORMAT = "eie-recipe"
 VERSION = 1
@@ -49,7 +50,7 @@ class Recipe:
     decompose: Mapping[str, Any] = field(default_factory=dict)
     encode: Mapping[str, Any] | None = None
     operations: tuple[Operation, ...] = ()
-    folder: Path = Path()
+    folder: AnyPath = Path()
     edit: Mapping[str, Any] = field(default_factory=dict)
     render: Mapping[str, Any] = field(default_factory=dict)
     format: str = "png"
@@ -67,10 +68,10 @@ class Recipe:
 
         return [scripts.with_files(operation, found) for operation in self.operations]
 
-    def files_for(self, item: Item) -> list[Path]:
+    def files_for(self, item: Item) -> list[AnyPath]:
         """The masks and element files that a photo's operations read."""
         named = [scripts.files_of(operation) for operation in self.operations_for(item)]
-        return [Path(name) for names in named for name in names]
+        return [path_of(name) for names in named for name in names]
 
 
 Check = tuple[str, Callable[[Any], bool]]
@@ -125,7 +126,7 @@ RENDER: Mapping[str, Check] = {
 """The keys of a recipe and of its parts, with what their values are."""
 
 
-def read_recipe(file: Path | str) -> Recipe:
+def read_recipe(file: AnyPath | str) -> Recipe:
     """Read a recipe; edit scripts, masks and element files are looked for beside it.
 
     Raises:
@@ -135,10 +136,10 @@ def read_recipe(file: Path | str) -> Recipe:
 
     with open_input(file) as handle:
         text = handle.read()
-    return parse_recipe(text, where=str(file), folder=Path(file).parent)
+    return parse_recipe(text, where=str(file), folder=path_of(file).parent)
 
 
-def parse_recipe(text: str | bytes, *, where: str = "recipe", folder: Path = Path()) -> Recipe:
+def parse_recipe(text: str | bytes, *, where: str = "recipe", folder: AnyPath = Path()) -> Recipe:
     """The recipe in a JSON text.
 
     Args:
@@ -191,7 +192,7 @@ def _checked(part: Any, known: Mapping[str, Check], where: str) -> dict[str, Any
     return dict(part)
 
 
-def _operations(edit: Any, where: str, folder: Path) -> tuple[list[Operation], Path]:
+def _operations(edit: Any, where: str, folder: AnyPath) -> tuple[list[Operation], AnyPath]:
     """The operations of the edit, and the folder of what names them."""
     if isinstance(edit, list):
         known = [operation.name for operation in OPERATIONS]
@@ -208,7 +209,7 @@ def _operations(edit: Any, where: str, folder: Path) -> tuple[list[Operation], P
         return read_script(json.dumps(script), where=f"{where}, edit"), folder
     from eie.files.streams import open_input
 
-    file = Path(scripts.found_in(folder)(edit))
+    file = path_of(scripts.found_in(folder)(edit))
     with open_input(file) as handle:
         return read_script(handle.read(), where=str(file)), file.parent
 

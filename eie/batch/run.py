@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -16,19 +15,18 @@ from eie.batch.jobs import Job, model_hashes, needs_gpu
 from eie.batch.manifest import (
     DONE,
     FAILED,
+    Journal,
     Record,
-    add,
-    appended,
     content_hash,
     key_of,
     manifest_of,
     read_records,
-    rewrite,
     sha256,
 )
 from eie.errors import BadInputError, UsageError
-from eie.files.atomic import check_folder, temporary_of, write_atomically
+from eie.files.atomic import check_folder, discard_temporary, write_atomically
 from eie.files.locking import exclusive
+from eie.files.stores import AnyPath
 
 if TYPE_CHECKING:
     from eie.batch.pool import OpenEngine, Outcome
@@ -70,7 +68,7 @@ class Report:
     total: int = 0
     states: Counter[str] = field(default_factory=Counter)
     code: int = 0
-    manifest: Path | None = None
+    manifest: AnyPath | None = None
 
     def take(self, step: Step) -> None:
         self.total = step.total
@@ -95,7 +93,7 @@ class Made:
     new: bool
 
 
-def plan(job: Job, names: Sequence[str], folder: Path, *, recursive: bool = False) -> list[Item]:
+def plan(job: Job, names: Sequence[str], folder: AnyPath, *, recursive: bool = False) -> list[Item]:
     """The inputs of a run in their order, after a look whether it can be.
 
     Raises:
@@ -111,7 +109,7 @@ def plan(job: Job, names: Sequence[str], folder: Path, *, recursive: bool = Fals
 def run_job(
     job: Job,
     items: Sequence[Item],
-    folder: Path,
+    folder: AnyPath,
     *,
     workers: int | None = None,
     engine: str = LOCAL,
@@ -142,19 +140,21 @@ def run_job(
     mine = shard.of(items)
     folder.mkdir(parents=True, exist_ok=True)
     manifest = manifest_of(folder, shard)
-    with ExitStack() as stack:
+    if isinstance(manifest, Path):
         manifest.touch()
-        stack.enter_context(exclusive(manifest, waiting))
+    with exclusive(manifest, waiting):
         records = read_records(folder, manifest)
-        with appended(manifest) as handle:
-            tasks = (Task(item, records.get(_name(job, item))) for item in mine)
-            outcomes = run_tasks(partial(_begin, job, folder), tasks, opened)
+        journal = Journal(manifest)
+        tasks = (Task(item, records.get(_name(job, item))) for item in mine)
+        outcomes = run_tasks(partial(_begin, job, folder), tasks, opened)
+        try:
             for count, outcome in enumerate(outcomes, 1):
                 step, record = _told(job, outcome, folder, count, len(mine))
                 if record is not None:
-                    add(handle, record)
+                    journal.add(record)
                 yield step
-        rewrite(manifest, [_name(job, item) for item in mine])
+        finally:
+            journal.finish(_name(job, item) for item in mine)
 
 
 def _engine(name: str, workers: int | None, job: Job) -> OpenEngine:
@@ -177,7 +177,7 @@ def _engine(name: str, workers: int | None, job: Job) -> OpenEngine:
 
 
 def _told(
-    job: Job, outcome: Outcome, folder: Path, count: int, total: int
+    job: Job, outcome: Outcome, folder: AnyPath, count: int, total: int
 ) -> tuple[Step, Record | None]:
     """What became of an input, for people and, if it is news, for the manifest."""
     item: Item = outcome.task.item
@@ -186,7 +186,7 @@ def _told(
     made: Made | None = outcome.result
     if made is None:
         for output in job.outputs(item):  # of a worker that was killed
-            temporary_of(folder / output).unlink(missing_ok=True)
+            discard_temporary(folder / output)
         return step, record
     step = replace(step, state=DONE if made.new else SKIPPED)
     record = replace(record, state=DONE, key=made.key, outputs=made.outputs)
@@ -198,7 +198,7 @@ def _name(job: Job, item: Item) -> str:
     return job.outputs(item)[0].as_posix()
 
 
-def _begin(job: Job, folder: Path) -> Callable[[Task], Made]:
+def _begin(job: Job, folder: AnyPath) -> Callable[[Task], Made]:
     """What a worker does once: load models, to be kept as long as it lives."""
     from eie.models.keeping import kept_models
 
@@ -207,7 +207,7 @@ def _begin(job: Job, folder: Path) -> Callable[[Task], Made]:
     return partial(_do, job, folder, key_of(eie.__version__, job.settings, model_hashes(job)))
 
 
-def _do(job: Job, folder: Path, settings: str, task: Task) -> Made:
+def _do(job: Job, folder: AnyPath, settings: str, task: Task) -> Made:
     item = task.item
     content = _content(item.path)
     files = [(str(path.name), content_hash(path)) for path in job.files(item)]
@@ -225,7 +225,7 @@ def _do(job: Job, folder: Path, settings: str, task: Task) -> Made:
     return Made(key, hashes, new=True)
 
 
-def _content(path: Path) -> bytes:
+def _content(path: AnyPath) -> bytes:
     from eie.files.streams import open_input
 
     with open_input(path) as handle:
@@ -235,7 +235,7 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _is_done(record: Record, key: str, outputs: Sequence[Path], folder: Path) -> bool:
+def _is_done(record: Record, key: str, outputs: Sequence[Path], folder: AnyPath) -> bool:
     """Whether outputs are recorded with this key, and are as they were written."""
     return (
         record.state == DONE

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -27,6 +26,7 @@ from eie.editing.colours import INTENTS
 from eie.editing.selection import LAST
 from eie.elements import ElementSet
 from eie.errors import UsageError
+from eie.files.stores import path_of
 from eie.files.streams import open_input
 
 Change = Callable[[ElementSet], ElementSet]
@@ -146,7 +146,7 @@ def _count_of(step: Step) -> int:
 
 
 def _script(file: str) -> list[Operation]:
-    return read_script(_read_text(file), where=file, folder=Path(file).parent)
+    return read_script(_read_text(file), where=file, folder=path_of(file).parent)
 
 
 class EditCommand(TyperCommand):
@@ -300,7 +300,7 @@ def _scripts(
     return tuple(
         Recipe(
             operations=tuple(read_script(_read_text(file), where=file)),
-            folder=Path(file).parent,
+            folder=path_of(file).parent,
             edit=options,
         )
         for file in files

@@ -14,7 +14,8 @@ import typer
 
 from eie.cli.options import typed
 from eie.cli.payload import ELEMENT_FILES, PICTURES, note
-from eie.errors import BadInputError, UsageError
+from eie.errors import BadInputError, EieError, UsageError
+from eie.files.stores import AnyPath, path_of
 from eie.files.streams import STREAM
 
 if TYPE_CHECKING:
@@ -87,17 +88,18 @@ def refuse_many_options(many: Many) -> None:
             )
 
 
-def folder_for(names: Sequence[str], output: str | None, noun: str) -> Path:
+def folder_for(names: Sequence[str], output: str | None, noun: str) -> AnyPath:
     """The folder that many outputs go to.
 
     Raises:
         UsageError: none is named, or what is named is a stream or like a file.
         BadInputError: the same where the only input is a folder, which is no file.
     """
-    suffix = "" if output is None else Path(output).suffix.lower()
-    named = suffix in (*PICTURES, *ELEMENT_FILES[1:]) and not Path(output or "").is_dir()
-    if output is not None and output != STREAM and not named:
-        return Path(output)
+    if output is not None and output != STREAM:
+        folder = path_of(output)
+        named = folder.suffix.lower() in (*PICTURES, *ELEMENT_FILES[1:])
+        if not named or folder.is_dir():
+            return folder
     hint = "name it with -o"
     if len(names) == 1 and Path(names[0]).is_dir():
         message = "is a folder, and what is made of its files goes to a folder"
@@ -138,6 +140,11 @@ def work_through(
         shown.clear()
         steps.close()  # type: ignore[attr-defined]
         note(f"{_summary(report, noun)}; stopped, the same command goes on")
+        raise
+    except EieError:
+        shown.clear()
+        if report.total:
+            note(_summary(report, noun))
         raise
     finally:
         shown.clear()

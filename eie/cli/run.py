@@ -21,7 +21,8 @@ def command(
         list[str],
         typer.Argument(
             metavar="PHOTOS",
-            help="Photos, folders of them, and patterns as 'photos/**/*.jpg' in quotes.",
+            help="Photos, folders of them, and patterns as 'photos/**/*.jpg' in quotes; on this "
+            "machine or in a store, as s3://bucket/photos.",
         ),
     ],
     output: Annotated[
@@ -48,6 +49,7 @@ def command(
     \b
       eie run recipe.json photos -o edited --workers 4
       eie run recipe.json 'trip/**/*.jpg' -o edited --shard 3/16
+      eie run recipe.json s3://shop/photos -o s3://shop/edited --engine ray
     """
     from eie.batch import RunRecipe, read_recipe
 

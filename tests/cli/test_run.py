@@ -113,6 +113,25 @@ def test_two_workers_and_shards_give_the_same_bytes(photos: Path, undisturbed: P
     assert f"{COUNT} skipped of {COUNT} photos" in again.stderr
 
 
+def test_a_store_gives_the_same_bytes_and_is_gone_on_in(photos: Path, undisturbed: Path) -> None:
+    store = f"local://{photos.as_posix()}"  # by fsspec; file:// is the machine's own
+    many = [sys.executable, "-m", "eie", "run", f"{store}/recipe.json", f"{store}/photos"]
+    line = [*many, "--recursive", "--workers", "2", "-o", f"{store}/stored"]
+    subprocess.run([*line, "--shard", "1/2"], cwd="/", check=True)
+    done = subprocess.run(line, cwd="/", capture_output=True, text=True)
+    half = COUNT // 2
+    assert f"{half} done, {half} skipped of {COUNT} photos" in done.stderr
+    made = content(photos / "stored")
+    assert set(made) == set(content(undisturbed))
+    for name in (name for name in made if name.endswith(".png")):  # edits record the masks' names
+        assert made[name] == content(undisturbed)[name]
+    manifest = photos / "stored" / "manifest.jsonl"
+    assert manifest.read_bytes().count(b"\n") == half
+    places = [f"file://{photos.as_posix()}/{name}" for name in ("photos", "undisturbed")]
+    again = eie(photos, places[0], "--recursive", "-o", places[1])
+    assert f"{COUNT} skipped of {COUNT} photos" in again.stderr
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups that are killed")
 def test_a_run_that_was_killed_goes_on(photos: Path, undisturbed: Path) -> None:
     line = command("photos", "--recursive", "-o", "killed", "--workers", "2")
