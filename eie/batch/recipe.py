@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from eie.batch.inputs import Item
+from eie.batch.output import PICTURES, Output
 from eie.editing import OPERATIONS, Operation, read_script
 from eie.editing import script as scripts
 from eie.errors import BadInputError, EieError, UsageError
@@ -21,12 +22,6 @@ VERSION = 1
 STEM, PATH = "{stem}", "{path}"
 """What stands in the names of masks and element files for a photo's name, and for its path below
 the folder it was found in, both without extension."""
-
-PICTURES = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}
-"""The formats of pictures, by extension."""
-
-OUTPUT = ("format", "quality", "metadata")
-"""The settings of `render` that say how a picture is written."""
 
 OWN = ("decoder", "free", "dilation", "edge")
 """Those that are no decoder's."""
@@ -43,7 +38,7 @@ class Recipe:
         folders: where these files are looked for, before the working folder.
         edit: further arguments of :func:`eie.edit`.
         render: arguments of :func:`eie.render`.
-        format, quality, metadata: how the picture is written; see :func:`eie.files.encode_photo`.
+        output: how pictures are made of what is rendered.
         elements: whether the element file is kept, too.
     """
 
@@ -53,9 +48,7 @@ class Recipe:
     folder: AnyPath = Path()
     edit: Mapping[str, Any] = field(default_factory=dict)
     render: Mapping[str, Any] = field(default_factory=dict)
-    format: str = "png"
-    quality: int | None = None
-    metadata: bool = True
+    output: Output = Output()  # noqa: RUF009 - frozen
     elements: bool = False
 
     def operations_for(self, item: Item) -> list[Operation]:
@@ -122,6 +115,8 @@ RENDER: Mapping[str, Check] = {
     "format": _TEXT,
     "quality": _WHOLE,
     "metadata": _FLAG,
+    "size": _WHOLE,
+    "variations": _WHOLE,
 }
 """The keys of a recipe and of its parts, with what their values are."""
 
@@ -154,7 +149,8 @@ def parse_recipe(text: str | bytes, *, where: str = "recipe", folder: AnyPath = 
     for name, known in (("decompose", DECOMPOSE), ("encode", ENCODE), ("render", RENDER)):
         parts[name] = _checked(recipe.get(name, {}), known, f"{where}, {name}")
     render = parts["render"]
-    output = {name: render.pop(name) for name in OUTPUT if name in render}
+    own = [each.name for each in fields(Output)]
+    output = Output(**{name: render.pop(name) for name in own if name in render})
     operations, beside = _operations(recipe.get("edit", []), where, folder)
     read = Recipe(
         decompose=parts["decompose"],
@@ -163,8 +159,8 @@ def parse_recipe(text: str | bytes, *, where: str = "recipe", folder: AnyPath = 
         folder=beside,
         edit={name: recipe[name] for name in ("tolerance", "intent") if name in recipe},
         render=render,
+        output=output,
         elements=recipe.get("elements", False),
-        **output,
     )
     _check_values(read, where)
     return read
@@ -217,11 +213,10 @@ def _operations(edit: Any, where: str, folder: AnyPath) -> tuple[list[Operation]
 def _check_values(recipe: Recipe, where: str) -> None:
     """Find out before the work what no photo could be made with."""
     from eie.editing.colours import INTENTS
-    from eie.files.images import check_quality
 
-    if recipe.format not in PICTURES:
+    if recipe.output.format not in PICTURES:
         raise BadInputError(
-            f"there is no format {recipe.format!r}",
+            f"there is no format {recipe.output.format!r}",
             where=f"{where}, render",
             hint=f"choose one of {', '.join(PICTURES)}",
         )
@@ -236,8 +231,7 @@ def _check_values(recipe: Recipe, where: str) -> None:
             f"the tolerance {recipe.edit['tolerance']} is outside 0 to 1", where=where
         )
     try:
-        check_quality(recipe.quality, PICTURES[recipe.format])
-        check_render(recipe.render)
+        recipe.output.check(check_render(recipe.render))
     except EieError as error:
         if not isinstance(error, UsageError):
             raise
@@ -273,4 +267,5 @@ def settings_of(recipe: Recipe) -> dict[str, Any]:
     told = {
         each.name: getattr(recipe, each.name) for each in fields(recipe) if each.name != "folder"
     }
-    return told | {"operations": [operation.as_json() for operation in recipe.operations]}
+    operations = [operation.as_json() for operation in recipe.operations]
+    return told | {"operations": operations, "output": asdict(recipe.output)}

@@ -215,13 +215,16 @@ def _do(job: Job, folder: AnyPath, settings: str, task: Task) -> Made:
     outputs = job.outputs(item)
     if task.record is not None and _is_done(task.record, key, outputs, folder):
         return Made(key, dict(task.record.outputs), new=False)
-    hashes = {}
-    for output, made in zip(outputs, job.work(item, content), strict=True):
+    made = job.work(item, content)
+    for output in outputs:
         target = folder / output
+        if output not in made:  # a variation that other settings had
+            target.unlink(missing_ok=True)
+            continue
         target.parent.mkdir(parents=True, exist_ok=True)
         with write_atomically(target, alone=True) as handle:
-            handle.write(made)
-        hashes[output.as_posix()] = sha256(made)
+            handle.write(made[output])
+    hashes = {output.as_posix(): sha256(content) for output, content in made.items()}
     return Made(key, hashes, new=True)
 
 
@@ -236,10 +239,14 @@ def _content(path: AnyPath) -> bytes:
 
 
 def _is_done(record: Record, key: str, outputs: Sequence[Path], folder: AnyPath) -> bool:
-    """Whether outputs are recorded with this key, and are as they were written."""
+    """Whether outputs are recorded with this key, and are as they were written.
+
+    There may be fewer than there could be, as of variations.
+    """
     return (
         record.state == DONE
         and record.key == key
-        and set(record.outputs) == {output.as_posix() for output in outputs}
+        and bool(record.outputs)
+        and set(record.outputs) <= {output.as_posix() for output in outputs}
         and all(content_hash(folder / name) == found for name, found in record.outputs.items())
     )

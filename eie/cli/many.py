@@ -50,7 +50,7 @@ EngineOption = Annotated[
 ]
 
 Recursive = Annotated[
-    bool, typer.Option("--recursive", help="Search folders to their depth, hidden ones not.")
+    bool, typer.Option("--recursive", "-r", help="Search folders to their depth, hidden ones not.")
 ]
 
 ShardOption = Annotated[

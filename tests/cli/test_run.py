@@ -255,6 +255,43 @@ def test_other_commands_on_many_give_what_they_give_one_by_one(
     assert f"{COUNT - 1} skipped of {COUNT - 1} element files" in again.err
 
 
+def test_many_get_variations_and_a_size(
+    photos: Path, undisturbed: Path, run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(photos)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    files = ("undisturbed/p1.h5", "undisturbed/p2.h5")
+    wanted = ("--variations", "9", "--size", "48", "-o")
+    many = run("render", *files, *wanted, "varied")
+    assert many.code == 0, many.err
+    one = run("render", files[0], *wanted, "alone.png")
+    assert one.code == 0, one.err
+    alone = sorted(photos.glob("alone-*.png"))
+    assert [p.name for p in sorted((photos / "varied").glob("p1-*.png"))] == [
+        path.name.replace("alone", "p1") for path in alone
+    ]
+    for path in alone:
+        assert (photos / "varied" / path.name.replace("alone", "p1")).read_bytes() == (
+            path.read_bytes()
+        )
+        assert Image.open(path).size == (48, 32)
+    assert f"there are {len(alone)} fills" in many.err
+    stale = photos / "varied" / "p1-8.png"
+    stale.touch()
+    again = run("render", *files, *wanted, "varied")
+    assert "2 skipped of 2" in again.err
+    recipe = json.loads((photos / "recipe.json").read_text())
+    recipe["render"] = {"variations": 8, "size": 48, "format": "jpg"}
+    (photos / "varied.json").write_text(json.dumps(recipe))
+    drawn = run("run", "varied.json", "photos/p1.png", "-o", "drawn")
+    assert drawn.code == 0, drawn.err
+    made = set(content(photos / "drawn"))
+    assert made == {"p1.h5", *(f"p1-{k}.jpg" for k in range(1, len(made)))}
+    assert len(alone) < 8
+    assert run("render", *files, "--variations", "8", "-o", "varied").code == 0
+    assert not stale.exists()  # it is none of those that there are
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -262,7 +299,10 @@ def test_other_commands_on_many_give_what_they_give_one_by_one(
         ("decompose photos/p1.png photos/p2.png -o x.h5", "several photos need a folder"),
         ("decompose photos/p1.png - -o x", "standard input is one file"),
         ("decompose photos/p1.png --workers 2 -o x.h5", "--workers is for several inputs"),
-        ("render photos/p1.png photos/p2.png --variations 2 -o x", "variations are of one file"),
+        (
+            "render photos/p1.png photos/p2.png --free --variations 2 -o x",
+            "'light' always makes the same picture",
+        ),
         ("edit photos/p1.png photos/p2.png --delete 3 -o x", "by --script alone"),
         ("edit photos --delete 3 -o x", "photos: is no file, but several"),
         ("render photos/p1.png photos/p2.png --steps 2 -o x", "does not take these options"),
