@@ -37,6 +37,10 @@ _STORE_BYTES = 100 << 20
 _PRINTER = "ray_listen_error_messages"
 """Ray's thread that prints on standard output."""
 
+_TOKEN = "RAY_AUTH_MODE=token lets Ray show the token in ~/.ray/auth_token"
+"""What helps where a cluster asks for a token, as those do of machines that have one. It cannot be
+tried by itself: workers of a cluster that asks for none cannot talk to a driver that does."""
+
 _QUIET = {
     "RAY_DEDUP_LOGS": "0",  # else it keeps some back, to print them from another thread at the end
     "RAY_USAGE_STATS_ENABLED": "0",  # else a local start would call home, and tell so
@@ -173,7 +177,7 @@ def _start(cores: int | None) -> bool:
     Raises:
         MissingModelError: Ray is not installed, or the cluster cannot be reached.
     """
-    for name, value in _QUIET.items():
+    for name, value in _QUIET.items():  # before the import, which reads them
         os.environ.setdefault(name, value)
     try:
         import ray
@@ -197,7 +201,8 @@ def _start(cores: int | None) -> bool:
         ray.init(address, **options)
     except Exception as error:  # of many kinds: OSError, RuntimeError, ValueError …
         message = f"the cluster cannot be reached: {_first_line(error)}"
-        raise MissingModelError(message, where=where) from error
+        hint = _TOKEN if isinstance(error, ConnectionError) and address != "local" else None
+        raise MissingModelError(message, where=where, hint=hint) from error
     return True
 
 
