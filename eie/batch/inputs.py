@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from eie.errors import BadInputError, UsageError
-from eie.files.stores import AnyPath, StoredPath, path_of
+from eie.files.stores import AnyPath, StoredPath, parted, path_of
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ class _Search:
             return self._of_folder(path, recursive)
         if not _is_pattern(path):
             return [Item(path, Path(path.name))]
-        base, pattern = _parted(str(path))
+        base, pattern = parted(path)
         files: Iterable[PurePath]
         if isinstance(base, StoredPath):
             files = base.glob(pattern)
@@ -223,13 +222,6 @@ def _is_pattern(path: AnyPath) -> bool:
     if isinstance(path, StoredPath):
         return path.may_be_pattern and not path.is_file()
     return not os.path.lexists(path)
-
-
-def _parted(pattern: str) -> tuple[AnyPath, str]:
-    """The folder of a pattern down to its first part that stands for several, and the rest."""
-    parts = re.split(r"(?<=[/\\])" if os.name == "nt" else "(?<=/)", pattern)
-    fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
-    return path_of("".join(parts[:fixed]) or "."), "".join(parts[fixed:])
 
 
 def _real(path: AnyPath) -> str:

@@ -6,13 +6,15 @@ What lies on this machine is a :class:`pathlib.Path`, file:// or not; what does 
 
 from __future__ import annotations
 
+import glob
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from eie.errors import BadInputError, EieError, MissingModelError, ResourceError, UsageError
 
@@ -26,6 +28,10 @@ name and moved."""
 
 _NO_PATTERNS = frozenset({"http", "https"})
 """Stores whose names hold question marks."""
+
+
+_BLOCK = 1 << 16
+"""Bytes that are fetched beyond what is asked for."""
 
 
 @dataclass(frozen=True, order=True)
@@ -86,6 +92,17 @@ class StoredPath:
         with _reading(self):
             system, path = _opened(self)
             return bytes(system.cat_file(path))
+
+    def open(self, mode: str = "rb") -> BinaryIO:
+        """The file, opened to be read here and there: no more is fetched than what is read.
+
+        Raises:
+            BadInputError: it is missing or cannot be read.
+        """
+        with _reading(self):
+            system, path = _opened(self)
+            handle: BinaryIO = system.open(path, mode, block_size=_BLOCK)
+            return handle
 
     def write_bytes(self, content: bytes) -> None:
         """Write the file, so that a reader meets the old content or the new, never a part.
@@ -149,6 +166,14 @@ def path_of(name: str | PurePath | StoredPath) -> AnyPath:
     if found["scheme"].lower() == "file":
         return Path(re.sub(r"^/(?=[A-Za-z]:)", "", found["rest"]))  # file:///C:/x
     return StoredPath(name.rstrip("/"))
+
+
+def parted(pattern: AnyPath) -> tuple[AnyPath, str]:
+    """The folder of a pattern down to its first part that stands for several, and the rest."""
+    separators = r"(?<=[/\\])" if os.name == "nt" else "(?<=/)"
+    parts = re.split(separators, str(pattern))
+    fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+    return path_of("".join(parts[:fixed]) or "."), "".join(parts[fixed:])
 
 
 def in_folder(folder: AnyPath, name: str) -> AnyPath:
