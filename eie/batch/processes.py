@@ -141,6 +141,7 @@ def _serve(start: Start, pipe: Connection) -> None:
 
 
 def _leave(*_: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # told once is enough: others clean up, too
     raise SystemExit(0)
 
 

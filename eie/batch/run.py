@@ -142,6 +142,8 @@ def run_job(
     manifest = manifest_of(folder, shard)
     if isinstance(manifest, Path):
         manifest.touch()
+    elif not manifest.is_file():
+        manifest.write_bytes(b"")  # tells before the work whether that can be
     with exclusive(manifest, waiting):
         records = read_records(folder, manifest)
         journal = Journal(manifest)

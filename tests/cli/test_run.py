@@ -211,6 +211,8 @@ def test_what_has_changed_is_done_anew(photos: Path, undisturbed: Path) -> None:
         (("recipe.json", "masks/*.gif", "-o", "x"), 3, "the pattern finds no file"),
         (("recipe.json", "photos", "-o", "x", "--shard", "3/2"), 2, "there is no shard 3/2"),
         (("recipe.json", "photos", "-o", "recipe.json"), 2, "is a file, not a folder"),
+        (("recipe.json", "photos", "-o", "local:///dev/null/x"), 5, "x/manifest.jsonl: cannot be"),
+        (("recipe.json", "photos", "-o", "nowhere://x"), 2, "no such store: Protocol not known"),
         (("gone.json", "photos", "-o", "x"), 3, "gone.json: cannot be read"),
         (("photos/p1.png", "photos", "-o", "x"), 3, "this is not JSON"),
     ],
