@@ -186,6 +186,23 @@ def test_what_cannot_be_done_is_named_and_the_others_are_there(
     assert states["photos/p2.png"] == "done"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is full")
+def test_a_full_disk_is_named_and_the_others_are_there(photos: Path, undisturbed: Path) -> None:
+    (photos / "full").mkdir()
+    (photos / "full" / "p2.png").symlink_to("/dev/full")
+    arguments = ("photos/p1.png", "photos/p2.png", "photos/p3.png", "-o", "full")
+    done = eie(photos, *arguments)
+    assert done.returncode == 5
+    assert "full/p2.png: cannot be written: No space left on device" in done.stderr
+    assert "2 done, 1 failed of 3 photos" in done.stderr
+    made = {name for name in content(photos / "full") if not name.startswith("p2")}
+    assert made == {"p1.png", "p1.h5", "p3.png", "p3.h5"}
+    (photos / "full" / "p2.png").unlink()
+    again = eie(photos, *arguments)
+    assert "1 done, 2 skipped of 3 photos" in again.stderr
+    assert content(photos / "full")["p2.png"] == content(undisturbed)["p2.png"]
+
+
 def test_what_has_changed_is_done_anew(photos: Path, undisturbed: Path) -> None:
     arguments = ("photos/p3.png", "photos/p4.png", "photos/p5.png", "-o", "changed")
     assert eie(photos, *arguments).returncode == 0
