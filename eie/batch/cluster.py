@@ -226,9 +226,11 @@ def _cores() -> int:
 
 def _cause(error: Exception) -> str:
     """Why an actor is no more, without Ray's advice."""
-    text = str(error)
-    if found := re.search(r"Worker exit detail: ([^.]+\.[^.]*)\.", text):
+    if found := re.search(r"Worker exit detail: ([^.]+\.[^.]*)\.", str(error)):
         return found[1]
+    if "error raised in its creation task" in _first_line(error):  # the last line is the error
+        last = str(error).strip().splitlines()[-1]
+        return f"{last}; the same eie has to be on all machines" if "No module" in last else last
     return _first_line(error)
 
 

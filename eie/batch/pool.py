@@ -184,7 +184,8 @@ class _Team:
         self.deaths = 0 if seat.ready else self.deaths + 1
         if self.deaths >= _DEATHS:
             raise ResourceError(
-                f"worker processes die as they start: {lost.cause}", hint="use fewer --workers"
+                f"worker processes die as they start: {lost.cause}",
+                hint="if memory is short, use fewer --workers",
             )
         outcome = None
         if seat.held is not None:

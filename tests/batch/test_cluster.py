@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from PIL import Image
 import tests.batch.test_pool as work
 from eie.batch.cluster import ADDRESS, cluster
 from eie.batch.pool import run_tasks
-from eie.errors import MissingModelError
+from eie.errors import MissingModelError, ResourceError
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +121,22 @@ def test_tasks_survive_their_workers(nodes: Any, tmp_path: Path) -> None:
 def test_a_start_that_fails_ends_the_run(nodes: Any) -> None:
     with pytest.raises(MissingModelError, match="no such model"):
         list(run_tasks(work.no_start, ["a", "b"], cluster(1)))
+
+
+def test_a_machine_that_lacks_a_module_is_told(
+    nodes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "module_of_this_machine.py"
+    module.write_text(
+        "class Desk:\n    def __init__(self, *_): pass\n    def begin(self, _): pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    desk = importlib.import_module(module.stem).Desk
+    module.unlink()
+    monkeypatch.setattr("eie.batch.cluster._RemoteDesk", desk)
+    told = rf"as they start: .*No module named '{module.stem}'; the same eie has to be on all"
+    with pytest.raises(ResourceError, match=told):
+        list(run_tasks(work.no_start, ["a"], cluster(1)))
 
 
 def test_no_cluster_and_no_ray_are_told_plainly(folder: Path) -> None:
