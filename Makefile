@@ -2,7 +2,7 @@
 # make test        the whole test suite; make test-slow adds full-size models with random weights
 # make test-lowest the same with the lowest versions of all dependencies that pyproject.toml allows
 # make check       linters, types, and which part imports which
-# make bench       the benchmarks, into build/bench/*.json
+# make bench       the benchmarks, into build/bench
 # make page        build the page of eie open, from eie/open/page into eie/open/static; needs Node
 # make graphs      make the ONNX graphs of the bundled networks anew
 # make help-pages  regenerate COMMANDS.md from the commands' own help

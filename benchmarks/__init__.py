@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
+import multiprocessing
+import os
 import resource
 import sys
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+SAMPLE_SECONDS = 0.3
+"""How often memory is looked at."""
 
 
 def run(name: str, about: str, measure: Callable[[], dict[str, float | str]]) -> None:
@@ -33,3 +44,54 @@ def peak_bytes() -> int:
         return int(line.split()[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def cost_of(work: Callable[..., Any], *arguments: Any) -> dict[str, float]:
+    """What a function costs with all processes that it starts, their children too.
+
+    Returns:
+        Seconds of processors and of the wall, megabytes of the largest process and of all at one
+        time, what they share counted once.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context) as pool:  # whose children are of this work alone
+        return pool.submit(_cost, work, arguments).result()
+
+
+def _cost(work: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[str, float]:
+    if sys.platform == "linux":
+        adopt = 36  # PR_SET_CHILD_SUBREAPER: what Ray leaves behind becomes this process's to count
+        ctypes.CDLL(None).prctl(adopt, 1, 0, 0, 0)
+    ended = threading.Event()
+    peaks: list[float] = [0.0]
+    watcher = threading.Thread(target=_watch, args=(peaks, ended))
+    watcher.start()
+    start = time.perf_counter()
+    work(*arguments)
+    wall = time.perf_counter() - start
+    ended.set()
+    watcher.join()
+    with suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    largest = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return {
+        "cpu_s": used.ru_utime + used.ru_stime,
+        "wall_s": wall,
+        "largest_mb": largest / 1e6,
+        "together_mb": peaks[0] / 1e6,
+    }
+
+
+def _watch(peaks: list[float], ended: threading.Event) -> None:
+    """Note the most memory that all children held together."""
+    import psutil
+
+    me = psutil.Process()
+    while not ended.wait(SAMPLE_SECONDS):
+        held = 0
+        for child in me.children(recursive=True):
+            with suppress(psutil.Error):
+                held += child.memory_full_info().pss
+        peaks[0] = max(peaks[0], held)

@@ -1,7 +1,7 @@
 """Run every benchmark: `python -m benchmarks [--output build/bench]`.
 
 Each module of this folder runs by itself in the same way, prints what it measured and, given
-`--output`, writes it to MODULE.json there.
+`--output`, writes it to MODULE.json there; of `throughput` a table and a plot.
 """
 
 from __future__ import annotations

@@ -1,41 +1,44 @@
-"""What many photos cost: a loop of commands beside `eie run` with one worker and two.
+"""What photos cost: a loop of commands beside one process, and beside several and Ray.
 
     python -m benchmarks.many [--output build/bench]
 
-Each takes the same 20 photos of 512×384 apart, deletes what is in the middle, and renders them.
-Processor seconds and wall seconds of all processes, and the most memory that one of them held.
+One photo of 512×384, then a hundred: each is taken apart, what is in the middle is deleted, and it
+is rendered. Processor and wall seconds of all processes, and the most memory that one of them held,
+and all together.
 """
 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-import resource
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
 from skimage import data
 
-from benchmarks import run
+from benchmarks import cost_of, run
 
-COUNT = 20
+COUNT = 100
 SELECTION = "object@50%,50%"
 EIE = [sys.executable, "-m", "eie"]
 
-Cost = dict[str, float]
+RUNS = {
+    "run_1": ["--workers", "1"],
+    "run_2": ["--workers", "2"],
+    "ray_2": ["--workers", "2", "--engine", "ray"],
+}
+"""Options of `eie run`, by what it is called here."""
 
 
 def measure() -> dict[str, float | str]:
-    """Seconds, bytes, and ratios to the loop's."""
+    """Seconds, megabytes, and ratios to the loop's."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_photos(folder / "photos")
+        write_photos(folder / "photos", COUNT)
+        write_photos(folder / "photo", 1)
         recipe = {
             "format": "eie-recipe",
             "version": 1,
@@ -43,63 +46,59 @@ def measure() -> dict[str, float | str]:
         }
         (folder / "recipe.json").write_text(json.dumps(recipe))
         costs = {
-            "loop": in_own_process(loop, folder),
-            "run_1": in_own_process(by_run, folder, 1),
-            "run_2": in_own_process(by_run, folder, 2),
+            "one_by_commands": cost_of(loop, folder, "photo"),
+            "one_by_run": cost_of(by_run, folder, "photo", "one_by_run", []),
+            "loop": cost_of(loop, folder, "photos"),
         }
-        pictures = [path.name for path in sorted((folder / "photos").iterdir())]
-        for name in ("run_1", "run_2"):
-            made = [(folder / which / p).read_bytes() for which in ("loop", name) for p in pictures]
-            if made[:COUNT] != made[COUNT:]:
-                raise SystemExit(f"{name} made other pictures than the loop")
+        for name, options in RUNS.items():
+            costs[name] = cost_of(by_run, folder, "photos", name, options)
+            check_alike(folder, name)
     found: dict[str, float | str] = {
         f"{name}_{what}": value for name, cost in costs.items() for what, value in cost.items()
     }
-    for name in ("run_1", "run_2"):
+    for name in RUNS:
         for what in ("cpu_s", "wall_s"):
             found[f"{name}_{what}_to_loop"] = costs[name][what] / costs["loop"][what]
     found["rate_2_to_1"] = costs["run_1"]["wall_s"] / costs["run_2"]["wall_s"]
     return found
 
 
-def in_own_process(work: Callable[..., Cost], *arguments: object) -> Cost:
-    """The result of a function run in a new process, so that what its children used is its own."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(work, arguments)
-
-
-def write_photos(folder: Path) -> None:
+def write_photos(folder: Path, count: int) -> None:
     """Different parts of four photos of scikit-image."""
     folder.mkdir()
     photos = [data.astronaut(), data.coffee(), data.chelsea(), data.rocket()]
-    for n in range(COUNT):
+    for n in range(count):
         photo = Image.fromarray(photos[n % 4])
         cut = photo.crop((n, n, photo.width - n, photo.height - n))
-        cut.resize((512, 384), Image.Resampling.LANCZOS).save(folder / f"{n:02}.png")
+        cut.resize((512, 384), Image.Resampling.LANCZOS).save(folder / f"{n:03}.png")
 
 
-def loop(folder: Path) -> Cost:
+def check_alike(folder: Path, name: str) -> None:
+    """Stop if a run made other pictures than the loop."""
+    pictures = [path.name for path in (folder / "photos").iterdir()]
+    if any(
+        (folder / name / p).read_bytes() != (folder / "loop" / p).read_bytes() for p in pictures
+    ):
+        raise SystemExit(f"{name} made other pictures than the loop")
+
+
+def loop(folder: Path, photos: str) -> None:
     """Three commands a photo."""
-    (folder / "loop").mkdir()
+    output = folder / ("loop" if photos == "photos" else "one")
+    output.mkdir()
     elements = folder / "photo.h5"
-
-    def work() -> None:
-        for photo in sorted((folder / "photos").iterdir()):
-            for arguments in (
-                ["decompose", photo, "-o", elements],
-                ["edit", elements, "--delete", SELECTION],
-                ["render", elements, "-o", folder / "loop" / photo.name],
-            ):
-                command(arguments)
-
-    return cost_of(work)
+    for photo in sorted((folder / photos).iterdir()):
+        for arguments in (
+            ["decompose", photo, "-o", elements],
+            ["edit", elements, "--delete", SELECTION],
+            ["render", elements, "-o", output / photo.name],
+        ):
+            command(arguments)
 
 
-def by_run(folder: Path, workers: int) -> Cost:
+def by_run(folder: Path, photos: str, output: str, options: list[str]) -> None:
     """One command."""
-    output = folder / f"run_{workers}"
-    arguments = ["run", folder / "recipe.json", folder / "photos", "-o", output]
-    return cost_of(lambda: command([*arguments, "--workers", workers]))
+    command(["run", folder / "recipe.json", folder / photos, "-o", folder / output, *options])
 
 
 def command(arguments: list[object]) -> None:
@@ -109,16 +108,6 @@ def command(arguments: list[object]) -> None:
         stderr=subprocess.DEVNULL,
         env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
     )
-
-
-def cost_of(work: Callable[[], None]) -> Cost:
-    """Of the processes that work starts, in a process that has started no others."""
-    start = time.perf_counter()
-    work()
-    wall = time.perf_counter() - start
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    peak = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return {"cpu_s": used.ru_utime + used.ru_stime, "wall_s": wall, "peak_mb": peak / 1e6}
 
 
 if __name__ == "__main__":

@@ -146,6 +146,23 @@ def straight(planes: Picture) -> Picture:
     return np.concatenate([colour, alpha], axis=1)
 
 
+def shrunk(pixels: Picture, longest: int) -> Picture:
+    """A picture made smaller until no side is longer; one that is small enough as it is.
+
+    Lanczos' filter, with colours weighed by their alpha.
+    """
+    from PIL import Image
+
+    height, width = pixels.shape[:2]
+    if max(height, width) <= longest:
+        return pixels
+    scale = longest / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    whole = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    small = np.asarray(whole.resize(size, Image.Resampling.LANCZOS))
+    return small.reshape(*small.shape[:2], pixels.shape[2])
+
+
 def dilated(mask: Mask, pixels: int) -> Mask:
     """(H, W) bool, what is at most that far from a mask (a disc of that radius, rounded up)."""
     import cv2

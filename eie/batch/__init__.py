@@ -5,9 +5,12 @@
     for step in run_job(job, plan(job, ["photos"], Path("out")), Path("out"), workers=4):
         print(step.item.path, step.state)
 
-inputs      names ⇒ items, each with its outputs; clashes; shards
+inputs      names, here or in a store ⇒ items, each with its outputs; clashes; shards
 jobs        what is done to each
-pool        processes that may die
+pool        workers that may be lost, one task each
+processes   workers of this machine
+cluster     workers of a Ray cluster
+working     what goes on in a worker
 manifest    what became of each, by which a run goes on
 """
 

@@ -6,9 +6,10 @@ import glob
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from eie.errors import BadInputError, UsageError
+from eie.files.stores import AnyPath, StoredPath, parted, path_of
 
 
 @dataclass(frozen=True)
@@ -16,12 +17,12 @@ class Item:
     """One input of many.
 
     Attributes:
-        path: its file.
+        path: its file, on this machine or in a store.
         relative: its path below the folder it was found in, or its name alone: where its outputs
             go below the output folder.
     """
 
-    path: Path
+    path: AnyPath
     relative: Path
 
     @property
@@ -58,8 +59,14 @@ class Shard:
 
 
 def is_several(names: Sequence[str]) -> bool:
-    """Whether inputs are more than one file: several names, a folder or a pattern."""
-    return len(names) > 1 or any(Path(name).is_dir() or _is_pattern(name) for name in names)
+    """Whether inputs are more than one file: several names, a folder or a pattern.
+
+    What lies in a store counts as several, too: what is made of it goes to a folder.
+    """
+    if len(names) > 1:
+        return True
+    paths = [path_of(name) for name in names]
+    return any(isinstance(p, StoredPath) or p.is_dir() or _is_pattern(p) for p in paths)
 
 
 def items_of(
@@ -67,7 +74,7 @@ def items_of(
     suffixes: Collection[str],
     *,
     recursive: bool = False,
-    without: Path | None = None,
+    without: AnyPath | None = None,
 ) -> list[Item]:
     """The files that names stand for, in one order, each once.
 
@@ -75,7 +82,8 @@ def items_of(
     patterns those with known suffixes are taken, hidden ones and label maps of people not.
 
     Args:
-        names: files, folders, or patterns such as `photos/**/*.jpg`, which the shell has left.
+        names: files, folders, or patterns such as `photos/**/*.jpg`, which the shell has left;
+            on this machine or in a store (`s3://bucket/photos`).
         suffixes: of the files taken, in small letters.
         recursive: whether folders are searched to their depth.
         without: a folder that is passed over: that of the outputs.
@@ -83,15 +91,16 @@ def items_of(
     Raises:
         BadInputError: a folder or pattern has no such file.
     """
+    search = _Search(suffixes, None if without is None else _real(without))
     found: dict[tuple[str, Path], Item] = {}
     for name in names:
-        for item in _items(name, suffixes, recursive, without):
-            found.setdefault((os.path.realpath(item.path), item.relative), item)
+        for item in search.items(path_of(name), recursive):
+            found.setdefault((_real(item.path), item.relative), item)
     return list(found.values())
 
 
 def refuse_clashes(
-    items: Iterable[Item], outputs: Callable[[Item], Sequence[Path]], folder: Path
+    items: Iterable[Item], outputs: Callable[[Item], Sequence[Path]], folder: AnyPath
 ) -> None:
     """Refuse inputs that would make one output, and outputs in place of inputs.
 
@@ -102,9 +111,8 @@ def refuse_clashes(
         UsageError: naming both.
     """
     items = list(items)
-    inputs = {os.path.realpath(item.path) for item in items}
+    inputs = {_real(item.path) for item in items}
     makers: dict[Path, Item] = {}
-    root = os.path.realpath(folder)
     for item in items:
         for output in outputs(item):
             other = makers.setdefault(output, item)
@@ -113,87 +121,114 @@ def refuse_clashes(
                     f"{other.path} and {item.path} would both become {folder / output}",
                     hint="rename one, name the folder above both, or use a folder for each",
                 )
-            if os.path.join(root, output) in inputs:  # noqa: PTH118 - as the inputs' paths
+            if _real(folder / output) in inputs:
                 raise UsageError(
                     f"{folder / output} would be written over an input", hint="choose another -o"
                 )
 
 
-def _items(
-    name: str, suffixes: Collection[str], recursive: bool, without: Path | None
-) -> list[Item]:
-    path = Path(name)
-    if path.is_dir():
-        items = list(_in_folder(path, suffixes, recursive, without))
+@dataclass(frozen=True)
+class _Search:
+    """What is taken of folders and patterns.
+
+    Attributes:
+        suffixes: of the files, in small letters.
+        without: the real name of a folder that is passed over, if any.
+    """
+
+    suffixes: Collection[str]
+    without: str | None
+
+    def items(self, path: AnyPath, recursive: bool) -> list[Item]:
+        """The files that a path stands for."""
+        if path.is_dir():
+            return self._of_folder(path, recursive)
+        if not _is_pattern(path):
+            return [Item(path, Path(path.name))]
+        base, pattern = parted(path)
+        files: Iterable[PurePath]
+        if isinstance(base, StoredPath):
+            files = base.glob(pattern)
+        else:
+            found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207
+            files = [Path(match).relative_to(base) for match in found if Path(match).is_file()]
+        # Of a pattern in the output folder itself, what it names is meant.
+        inside = self.without not in (None, _real(base))
+        items = [i for i in self._taken(base, files) if not (inside and self._passes_over(i.path))]
         if not items:
-            deeper = not recursive and any(_in_folder(path, suffixes, True, without))
             raise BadInputError(
-                f"the folder holds none of {' '.join(sorted(suffixes))}",
-                where=name,
-                hint="folders in it do: use --recursive" if deeper else None,
+                "the pattern finds no file that is taken",
+                where=str(path),
+                hint=f"known are {' '.join(sorted(self.suffixes))}; ** stands for folders of any "
+                "depth",
             )
         return items
-    if not _is_pattern(name):
-        return [Item(path, Path(path.name))]
-    base = _fixed_part(name)
-    matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]  # noqa: PTH207
-    taken = [match for match in matches if _is_wanted(match, suffixes) and match.is_file()]
-    output = None if without is None else os.path.realpath(without)
-    if output is not None and _is_below(Path(output), os.path.realpath(base)):
-        taken = [match for match in taken if not _is_below(match, output)]
-    if not taken:
+
+    def _of_folder(self, folder: AnyPath, recursive: bool) -> list[Item]:
+        items = list(self._taken(folder, self._files(folder, recursive)))
+        if items:
+            return items
+        deeper = not recursive and any(self._taken(folder, self._files(folder, True)))
         raise BadInputError(
-            "the pattern finds no file that is taken",
-            where=name,
-            hint=f"known are {' '.join(sorted(suffixes))}; ** stands for folders of any depth",
+            f"the folder holds none of {' '.join(sorted(self.suffixes))}",
+            where=str(folder),
+            hint="folders in it do: use --recursive" if deeper else None,
         )
-    return [Item(match, match.relative_to(base)) for match in taken]
+
+    def _files(self, folder: AnyPath, recursive: bool) -> Iterator[PurePath]:
+        """The files of a folder, hidden folders and that of the outputs not searched."""
+        if isinstance(folder, Path):
+            yield from self._walked(folder, recursive)
+            return
+        inside = self.without != _real(folder)
+        for file in folder.files(recursive):
+            over = inside and self._passes_over(folder / file)
+            if not over and not any(map(_is_hidden, file.parts[:-1])):
+                yield file
+
+    def _walked(self, folder: Path, recursive: bool) -> Iterator[PurePath]:
+        def fail(error: OSError) -> None:
+            raise BadInputError(f"cannot be read: {error.strerror}", where=str(error.filename))
+
+        for parent, folders, files in os.walk(folder, onerror=fail):
+            here = Path(parent)
+            folders[:] = sorted(
+                each
+                for each in folders
+                if recursive and not _is_hidden(each) and _real(here / each) != self.without
+            )
+            yield from ((here / file).relative_to(folder) for file in sorted(files))
+
+    def _taken(self, base: AnyPath, files: Iterable[PurePath]) -> Iterator[Item]:
+        from eie.files.folders import SEGMENTATION_NAME
+
+        for file in files:
+            named = file.suffix.lower() in self.suffixes and not _is_hidden(file.name)
+            if named and not SEGMENTATION_NAME.fullmatch(file.name):
+                yield Item(base / file, Path(file))
+
+    def _passes_over(self, path: AnyPath) -> bool:
+        return self.without is not None and _is_below(_real(path), self.without)
 
 
-def _in_folder(
-    folder: Path, suffixes: Collection[str], recursive: bool, without: Path | None
-) -> Iterator[Item]:
-    def fail(error: OSError) -> None:
-        raise BadInputError(f"cannot be read: {error.strerror}", where=str(error.filename))
-
-    output = None if without is None else os.path.realpath(without)
-    for parent, folders, files in os.walk(folder, onerror=fail):
-        here = Path(parent)
-        folders[:] = sorted(
-            each
-            for each in folders
-            if recursive
-            and not each.startswith(".")
-            and each != "__MACOSX"
-            and os.path.realpath(here / each) != output
-        )
-        for file in sorted(files):
-            path = here / file
-            if _is_wanted(path, suffixes):
-                yield Item(path, path.relative_to(folder))
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
 
 
-def _is_wanted(path: Path, suffixes: Collection[str]) -> bool:
-    from eie.files.folders import SEGMENTATION_NAME
-
-    return (
-        path.suffix.lower() in suffixes
-        and not path.name.startswith(".")
-        and not SEGMENTATION_NAME.fullmatch(path.name)
-    )
-
-
-def _is_pattern(name: str) -> bool:
-    """Whether a name is no file's, and could be many's."""
-    return glob.has_magic(name) and not os.path.lexists(name)
+def _is_pattern(path: AnyPath) -> bool:
+    """Whether a path is no file's, and could be many's."""
+    if not glob.has_magic(str(path)):
+        return False
+    if isinstance(path, StoredPath):
+        return path.may_be_pattern and not path.is_file()
+    return not os.path.lexists(path)
 
 
-def _fixed_part(pattern: str) -> Path:
-    """The folder of a pattern down to its first part that stands for several."""
-    parts = Path(pattern).parts
-    fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
-    return Path(*parts[:fixed])
+def _real(path: AnyPath) -> str:
+    """The one name of a file or folder that may have several."""
+    return str(path) if isinstance(path, StoredPath) else os.path.realpath(path)
 
 
-def _is_below(path: Path, folder: str) -> bool:
-    return Path(folder) in Path(os.path.realpath(path)).parents
+def _is_below(path: str, folder: str) -> bool:
+    """Whether one real name lies below, or is, another."""
+    return PurePath(folder) in (PurePath(path), *PurePath(path).parents)

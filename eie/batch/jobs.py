@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import eie
 from eie.batch.inputs import Item
 from eie.batch.manifest import content_hash
-from eie.batch.recipe import PICTURES, Recipe, check_render, settings_of
-from eie.files import encode_photo, read_photo
+from eie.batch.output import Output
+from eie.batch.recipe import Recipe, check_render, settings_of
+from eie.files import read_photo
 from eie.files.folders import IMAGE_SUFFIXES
+from eie.files.stores import AnyPath
 from eie.notes import tell
 
 ELEMENT_SUFFIXES = frozenset({".h5", ".hdf5", ".hdf", ".he5"})
@@ -40,7 +42,7 @@ class Job(Protocol):
         """Where the outputs of an input go, below the output folder."""
         ...
 
-    def files(self, item: Item) -> Sequence[Path]:
+    def files(self, item: Item) -> Sequence[AnyPath]:
         """What is read for an input besides it."""
         ...
 
@@ -52,8 +54,8 @@ class Job(Protocol):
         """
         ...
 
-    def work(self, item: Item, content: bytes) -> list[bytes]:
-        """The content of the outputs."""
+    def work(self, item: Item, content: bytes) -> dict[Path, bytes]:
+        """The content of the outputs; there may be fewer of them."""
         ...
 
 
@@ -82,17 +84,17 @@ class RunRecipe:
         return [name for name in named if name is not None]
 
     def outputs(self, item: Item) -> tuple[Path, ...]:
-        picture = item.relative.with_suffix(f".{self.recipe.format}")
-        return (picture, item.relative.with_suffix(".h5")) if self.recipe.elements else (picture,)
+        pictures = self.recipe.output.paths(item.relative)
+        return (*pictures, _element_file(item)) if self.recipe.elements else pictures
 
-    def files(self, item: Item) -> Sequence[Path]:
+    def files(self, item: Item) -> Sequence[AnyPath]:
         return self.recipe.files_for(item)
 
     def prepare(self) -> None:
         _prepare_decompose(self.recipe.decompose)
         _prepare_render(self.recipe.render)
 
-    def work(self, item: Item, content: bytes) -> list[bytes]:
+    def work(self, item: Item, content: bytes) -> dict[Path, bytes]:
         recipe = self.recipe
         photo = read_photo(content, str(item.path))
         tell(photo.notes)
@@ -103,10 +105,8 @@ class RunRecipe:
         elements = eie.load(eie.dump(elements))
         if recipe.operations:
             elements = eie.edit(elements, recipe.operations_for(item), **recipe.edit)
-        picture = _picture(
-            elements, recipe.render, recipe.format, recipe.quality, recipe.metadata, item
-        )
-        return [picture, eie.dump(elements)] if recipe.elements else [picture]
+        made = recipe.output.pictures(elements, recipe.render, item.relative, str(item.path))
+        return made | ({_element_file(item): eie.dump(elements)} if recipe.elements else {})
 
 
 @dataclass(frozen=True)
@@ -134,21 +134,21 @@ class Decompose:
         return _named(self.options, "segmenter")
 
     def outputs(self, item: Item) -> tuple[Path, ...]:
-        return (item.relative.with_suffix(".h5"),)
+        return (_element_file(item),)
 
-    def files(self, item: Item) -> Sequence[Path]:  # noqa: ARG002
+    def files(self, item: Item) -> Sequence[AnyPath]:  # noqa: ARG002
         return ()
 
     def prepare(self) -> None:
         _prepare_decompose(self.options)
 
-    def work(self, item: Item, content: bytes) -> list[bytes]:
+    def work(self, item: Item, content: bytes) -> dict[Path, bytes]:
         photo = read_photo(content, str(item.path))
         tell(photo.notes)
         made = eie.decompose(photo, **self.options)
         if not self.pixels:
             made = replace(made, sources=tuple(replace(s, pixels=None) for s in made.sources))
-        return [eie.dump(made)]
+        return {_element_file(item): eie.dump(made)}
 
 
 class _Change:
@@ -159,7 +159,7 @@ class _Change:
         return ELEMENT_SUFFIXES
 
     def outputs(self, item: Item) -> tuple[Path, ...]:
-        return (item.relative.with_suffix(".h5"),)
+        return (_element_file(item),)
 
     def prepare(self) -> None:
         """Nothing."""
@@ -183,7 +183,7 @@ class Encode(_Change):
     def models(self) -> Sequence[str]:
         return _named(self.options, "model")
 
-    def files(self, item: Item) -> Sequence[Path]:  # noqa: ARG002
+    def files(self, item: Item) -> Sequence[AnyPath]:  # noqa: ARG002
         return ()
 
     def prepare(self) -> None:
@@ -191,9 +191,9 @@ class Encode(_Change):
 
         load_patch_encoder(**self.options)
 
-    def work(self, item: Item, content: bytes) -> list[bytes]:
+    def work(self, item: Item, content: bytes) -> dict[Path, bytes]:
         elements = eie.load(content, origin=str(item.path))
-        return [eie.dump(eie.encode(elements, **self.options))]
+        return {_element_file(item): eie.dump(eie.encode(elements, **self.options))}
 
 
 @dataclass(frozen=True)
@@ -214,14 +214,14 @@ class Edit(_Change):
     def models(self) -> Sequence[str]:
         return ()
 
-    def files(self, item: Item) -> Sequence[Path]:
+    def files(self, item: Item) -> Sequence[AnyPath]:
         return [path for script in self.scripts for path in script.files_for(item)]
 
-    def work(self, item: Item, content: bytes) -> list[bytes]:
+    def work(self, item: Item, content: bytes) -> dict[Path, bytes]:
         elements = eie.load(content, origin=str(item.path))
         for script in self.scripts:
             elements = eie.edit(elements, script.operations_for(item), **script.edit)
-        return [eie.dump(elements)]
+        return {_element_file(item): eie.dump(elements)}
 
 
 @dataclass(frozen=True)
@@ -230,14 +230,11 @@ class Render:
 
     Attributes:
         options: of :func:`eie.render`.
-        format: of the picture, as its extension.
-        quality, metadata: as :func:`eie.files.encode_photo`.
+        output: how pictures are made of what is rendered.
     """
 
     options: Mapping[str, Any] = field(default_factory=dict)
-    format: str = "png"
-    quality: int | None = None
-    metadata: bool = True
+    output: Output = Output()  # noqa: RUF009 - frozen
 
     @property
     def suffixes(self) -> frozenset[str]:
@@ -245,31 +242,48 @@ class Render:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        told = {"format": self.format, "quality": self.quality, "metadata": self.metadata}
-        return {"job": "render", "options": dict(self.options), **told}
+        return {"job": "render", "options": dict(self.options), "output": asdict(self.output)}
 
     @property
     def models(self) -> Sequence[str]:
         return _named(self.options, "model")
 
     def outputs(self, item: Item) -> tuple[Path, ...]:
-        return (item.relative.with_suffix(f".{self.format}"),)
+        return self.output.paths(item.relative)
 
-    def files(self, item: Item) -> Sequence[Path]:  # noqa: ARG002
+    def files(self, item: Item) -> Sequence[AnyPath]:  # noqa: ARG002
         return ()
 
     def prepare(self) -> None:
         _prepare_render(self.options)
 
-    def work(self, item: Item, content: bytes) -> list[bytes]:
+    def work(self, item: Item, content: bytes) -> dict[Path, bytes]:
         elements = eie.load(content, origin=str(item.path))
-        return [_picture(elements, self.options, self.format, self.quality, self.metadata, item)]
+        return self.output.pictures(elements, self.options, item.relative, str(item.path))
 
 
 def model_hashes(job: Job) -> dict[str, str]:
     """SHA-256 in hex of the models of a job that are local files or folders, by name."""
     hashes = {name: content_hash(Path(name)) for name in job.models}
     return {name: found for name, found in hashes.items() if found is not None}
+
+
+def needs_gpu(job: Job) -> bool:
+    """Whether a job's settings ask for a GPU of CUDA's."""
+
+    def asks(value: Any) -> bool:
+        if not isinstance(value, Mapping):
+            return False
+        device = value.get("device")
+        return (isinstance(device, str) and device.startswith("cuda")) or any(
+            asks(each) for each in value.values()
+        )
+
+    return asks(job.settings)
+
+
+def _element_file(item: Item) -> Path:
+    return item.relative.with_suffix(".h5")
 
 
 def _named(options: Mapping[str, Any], name: str) -> list[str]:
@@ -285,29 +299,3 @@ def _prepare_decompose(options: Mapping[str, Any]) -> None:
 
 def _prepare_render(options: Mapping[str, Any]) -> None:
     _ = check_render(options).settings  # tells whether the weights are there
-
-
-def _picture(
-    elements: eie.ElementSet,
-    options: Mapping[str, Any],
-    format: str,
-    quality: int | None,
-    metadata: bool,
-    item: Item,
-) -> bytes:
-    rendering = eie.render(elements, **options)
-    return encode_photo(
-        rendering.photo,
-        picture_kind(format),
-        quality=quality,
-        metadata=metadata,
-        text=rendering.provenance,
-        where=str(item.path),
-    )
-
-
-def picture_kind(extension: str) -> str:
-    """The format of pictures with an extension."""
-    from eie.files import photo_format
-
-    return PICTURES.get(extension) or photo_format(f"picture.{extension}")

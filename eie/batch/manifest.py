@@ -10,16 +10,25 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any, BinaryIO
+from pathlib import Path, PurePath
+from typing import Any
 
 from eie.batch.inputs import Shard
+from eie.errors import BadInputError, EieError, ResourceError
 from eie.files.atomic import write_atomically
+from eie.files.stores import AnyPath, StoredPath
 
 DONE, FAILED = "done", "failed"
+
+_MANIFEST = re.compile(r"manifest.*\.jsonl")
+
+_PAUSE = 5.0
+"""Seconds at least between two writings of a manifest in a store."""
 
 
 @dataclass(frozen=True)
@@ -49,30 +58,31 @@ class Record:
         return json.dumps(asdict(self), ensure_ascii=True).encode() + b"\n"
 
 
-def manifest_of(folder: Path, shard: Shard) -> Path:
+def manifest_of(folder: AnyPath, shard: Shard) -> AnyPath:
     """The manifest of a run: each shard, which may run on another machine, has its own."""
     if shard.count == 1:
         return folder / "manifest.jsonl"
     return folder / f"manifest-{shard.index}-of-{shard.count}.jsonl"
 
 
-def read_records(folder: Path, own: Path) -> dict[str, Record]:
+def read_records(folder: AnyPath, own: AnyPath) -> dict[str, Record]:
     """The latest records of all manifests of a folder, by item; those of `own` go before others."""
     records: dict[str, Record] = {}
-    others = sorted(path for path in folder.glob("manifest*.jsonl") if path != own)
-    for path in [*others, *([own] if own.is_file() else [])]:
-        for record in _records(path):
-            if path == own or record.state == DONE or record.item not in records:
+    names = sorted(path.name for path in _files(folder) if _MANIFEST.fullmatch(path.name))
+    for name in sorted(names, key=lambda name: name == own.name):
+        for record in _records(folder / name):
+            if name == own.name or record.state == DONE or record.item not in records:
                 records[record.item] = record
     return records
 
 
-def own_records(manifest: Path) -> dict[str, Record]:
-    """The latest records of one manifest, by item."""
-    return {record.item: record for record in _records(manifest)} if manifest.is_file() else {}
+def _files(folder: AnyPath) -> Iterable[PurePath]:
+    if isinstance(folder, StoredPath):
+        return folder.files() if folder.is_dir() else []
+    return [path for path in folder.iterdir() if path.is_file()]
 
 
-def _records(path: Path) -> Iterator[Record]:
+def _records(path: AnyPath) -> Iterator[Record]:
     """What a manifest holds; lines that a killed run has not ended are passed over."""
     for line in path.read_bytes().splitlines():
         try:
@@ -83,31 +93,76 @@ def _records(path: Path) -> Iterator[Record]:
             continue
 
 
-@contextmanager
-def appended(manifest: Path) -> Iterator[BinaryIO]:
-    """A manifest opened so that what is added begins a line."""
-    with manifest.open("a+b") as handle:
-        if handle.tell():
-            handle.seek(-1, os.SEEK_END)
-            if handle.read(1) != b"\n":
-                handle.write(b"\n")
-        yield handle
+class Journal:
+    """A manifest that records are added to as work goes on.
+
+    On this machine each is on the disk when :meth:`add` returns. A store has no files that grow:
+    there the manifest is written anew every few seconds, and what a killed run had not told is
+    done again. What does not fit on a full disk is kept, and tried again with the next record.
+    """
+
+    def __init__(self, manifest: AnyPath) -> None:
+        self._manifest = manifest
+        self._records: dict[str, Record] = {}
+        self._left = b""
+        self._put_at = time.monotonic()
+        self._pause = _PAUSE
+        if isinstance(manifest, StoredPath) and not manifest.is_file():
+            return
+        for record in _records(manifest):
+            self._records[record.item] = record
+        self._left = b"" if manifest.read_bytes()[-1:] in (b"", b"\n") else b"\n"
+
+    def add(self, record: Record) -> None:
+        """Record what became of an input."""
+        self._records[record.item] = record
+        self._left += record.line
+        with suppress(OSError, EieError):  # told at the end, if it is not better by then
+            if isinstance(self._manifest, Path):
+                _append(self._manifest, self._left)
+                self._left = b""
+            elif time.monotonic() - self._put_at >= self._pause:
+                start = time.monotonic()
+                self._write([])
+                self._put_at = time.monotonic()
+                self._pause = max(_PAUSE, 20 * (self._put_at - start))
+
+    def finish(self, order: Iterable[str]) -> None:
+        """Write all anew: one line an input, those of this run first and in its order.
+
+        Raises:
+            ResourceError: it cannot be written, and records are missing in it.
+        """
+        try:
+            self._write(order)
+        except ResourceError as error:
+            if self._left:
+                raise ResourceError(
+                    f"{error.message}; what was done last is not recorded",
+                    where=str(self._manifest),
+                    hint="the same command does it again",
+                ) from error
+
+    def _write(self, order: Iterable[str]) -> None:
+        first = dict.fromkeys(item for item in order if item in self._records)
+        with write_atomically(self._manifest, alone=True) as handle:
+            for item in [*first, *(item for item in self._records if item not in first)]:
+                handle.write(self._records[item].line)
+        self._left = b""
 
 
-def add(handle: BinaryIO, record: Record) -> None:
-    """Record what became of an input, for good."""
-    handle.write(record.line)
-    handle.flush()
-    os.fsync(handle.fileno())
-
-
-def rewrite(manifest: Path, order: Iterable[str]) -> None:
-    """Write a manifest anew: one line an input, those of this run first and in its order."""
-    records = own_records(manifest)
-    first = dict.fromkeys(item for item in order if item in records)
-    with write_atomically(manifest, alone=True) as handle:
-        for item in [*first, *(item for item in records if item not in first)]:
-            handle.write(records[item].line)
+def _append(path: Path, lines: bytes) -> None:
+    """Add to a file, for good: all or nothing."""
+    with path.open("ab", buffering=0) as handle:
+        end = handle.tell()
+        try:
+            left = memoryview(lines)
+            while left:
+                left = left[handle.write(left) :]
+            os.fsync(handle.fileno())
+        except OSError:
+            handle.truncate(end)
+            raise
 
 
 def key_of(*parts: Any) -> str:
@@ -119,9 +174,11 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def content_hash(path: Path) -> str | None:
+def content_hash(path: AnyPath) -> str | None:
     """SHA-256 in hex of a file, or of all files of a folder; None if it cannot be read."""
     try:
+        if isinstance(path, StoredPath):
+            return sha256(path.read_bytes())
         if path.is_dir():
             files = sorted(each for each in path.rglob("*") if each.is_file())
             return key_of(
@@ -129,5 +186,5 @@ def content_hash(path: Path) -> str | None:
             )
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except (OSError, ValueError):
+    except (OSError, ValueError, BadInputError):
         return None

@@ -1,50 +1,69 @@
-"""Worker processes that may die: each takes one task at a time, and what it held is tried again.
+"""Workers that may be lost: each takes one task at a time, and what it held is tried again.
 
 `concurrent.futures.ProcessPoolExecutor` breaks as a whole when a process dies, and gives up all
-that was still to do. Here each worker has a pipe of its own: when it ends, another takes its place,
-and only the task it had is concerned.
+that was still to do. Here, when a worker is lost, another takes its place, and only the task it had
+is concerned. What a worker is an engine says: a process (:mod:`eie.batch.processes`), or an actor
+on some machine of a cluster (:mod:`eie.batch.cluster`).
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
-import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, Protocol
 
-from eie.errors import EieError, ResourceError, explained
-from eie.notes import Note
-from eie.processes import cause_of_death, leave_with_parent, no_main
-
-Work = Callable[[Any], Any]
-Start = Callable[[], Work]
-"""What a worker calls once, and gives what it calls for every task; it can be pickled."""
-
-TRIES = 2
-"""How often a task is tried whose worker dies."""
+from eie.batch.working import Answer, Start
+from eie.errors import EieError, ResourceError
 
 _DEATHS = 3
-"""Workers that may die in a row before one of them was ready."""
+"""Workers that may be lost in a row before one of them was ready."""
 
-_ONE_THREAD = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
-"""Settings that libraries read when they are loaded: each worker has one core."""
 
-_PATIENCE = 5.0
-"""Seconds that a worker has to leave once it was told to."""
+@dataclass(frozen=True)
+class Lost:
+    """What there is to say of a worker that is no more, in a few words."""
+
+    cause: str
+
+
+class Worker(Protocol):
+    """Who does one task after the other. The first answer tells whether the work could start."""
+
+    def give(self, task: Any) -> None:
+        """Let it do a task, which can be pickled; a worker that is lost meanwhile is news."""
+        ...
+
+    def end(self) -> None:
+        """Leave nothing of it behind, whatever it is at."""
+        ...
+
+
+class Engine(Protocol):
+    """Where workers come from."""
+
+    @property
+    def tries(self) -> int:
+        """How often a task is tried whose worker is lost."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """How many workers there are to be at most."""
+        ...
+
+    def hire(self, start: Start) -> Worker:
+        """A new worker, which begins at once, or when there is room for it."""
+        ...
+
+    def news(self, workers: Sequence[Any]) -> Iterable[tuple[Worker, Answer | Lost]]:
+        """What came of workers of one's own; waits until there is something."""
+        ...
+
+
+OpenEngine = AbstractContextManager[Engine]
+"""An engine that starts and ends with a block, and leaves no worker behind."""
 
 
 @dataclass(frozen=True)
@@ -66,216 +85,121 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Start:
-    """Whether a worker could start, and if not why."""
-
-    reason: str | None = None
-    code: int = 0
-
-
-class _Worker:
-    """A process, its pipe, and what it is at."""
-
-    def __init__(self, start: Start) -> None:
-        context = multiprocessing.get_context("spawn")  # alike on all systems; forks lock up
-        self.pipe, theirs = context.Pipe()
-        self.process: BaseProcess = context.Process(
-            target=_serve, args=(start, theirs), daemon=True
-        )
-        with _one_thread(), no_main():
-            self.process.start()
-        theirs.close()
-        self.held: tuple[Any, int] | None = None
-        self.ready = False
-
-    def give(self, task: Any, tries: int) -> None:
-        self.held = (task, tries)
-        with suppress(OSError):  # it has died, as its pipe will tell
-            self.pipe.send(task)
-
-    def end(self) -> None:
-        """Leave no process behind."""
-        self.process.terminate()
-        self.process.join(_PATIENCE)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
-        self.pipe.close()
-
-
-def run_tasks(start: Start, tasks: Iterable[Any], workers: int = 1) -> Iterator[Outcome]:
-    """Do tasks in processes of one thread each, and give each one's outcome as it comes.
+def run_tasks(start: Start, tasks: Iterable[Any], engine: OpenEngine) -> Iterator[Outcome]:
+    """Do tasks by the workers of an engine, and give each one's outcome as it comes.
 
     The results do not depend on the number of workers, only their order does.
 
     Args:
         start: called once in each worker.
-        tasks: can be pickled; they are taken as workers get free.
-        workers: processes, at least 1.
+        tasks: can be pickled; they are taken as workers get free, no more at a time than these.
 
     Raises:
         EieError: a worker could not start, of the kind that `start` raised.
-        ResourceError: workers die again and again before they begin.
+        ResourceError: workers are lost again and again before they begin.
     """
-    team = _Team(start, iter(tasks))
-    try:
-        for _ in range(workers):
-            team.employ(None)
-        while busy := team.busy:
-            for pipe in wait(list(busy)):
-                worker = busy[pipe]
-                try:
-                    answer = worker.pipe.recv()
-                except (EOFError, OSError):
-                    outcome = team.replace(worker)
-                else:
-                    outcome = team.take(worker, answer)
-                if outcome is not None:
-                    yield outcome
-    finally:
-        team.end()
+    with engine as opened:
+        team = _Team(start, iter(tasks), opened)
+        team.fill()
+        while team.busy:
+            yield from team.progress()
+
+
+@dataclass(eq=False)
+class _Seat:
+    """A worker, and what it is at.
+
+    Attributes:
+        held: its task, and how often that was tried before.
+    """
+
+    worker: Worker
+    held: tuple[Any, int] | None = None
+    ready: bool = False
 
 
 class _Team:
     """The workers and what they still have to do."""
 
-    def __init__(self, start: Start, tasks: Iterator[Any]) -> None:
+    def __init__(self, start: Start, tasks: Iterator[Any], engine: Engine) -> None:
         self.start = start
         self.tasks = tasks
-        self.again: deque[tuple[Any, int]] = deque()
-        self.workers: list[_Worker] = []
+        self.engine = engine
+        self.next: deque[tuple[Any, int]] = deque()
+        self.seats: list[_Seat] = []
         self.deaths = 0
 
     @property
-    def busy(self) -> dict[Any, _Worker]:
-        """The workers that have a task, by their pipes."""
-        return {worker.pipe: worker for worker in self.workers if worker.held is not None}
+    def busy(self) -> bool:
+        """Whether anything is done, or still to do."""
+        return any(seat.held for seat in self.seats) or self._waits(1)
 
-    def employ(self, worker: _Worker | None) -> None:
-        """Give a worker its next task; None for a new worker, if there is a task."""
-        task = self.again.popleft() if self.again else next(((t, 0) for t in self.tasks), None)
-        if task is None:
-            return
-        if worker is None:
-            self.workers.append(worker := _Worker(self.start))
-        worker.give(*task)
+    def _waits(self, count: int) -> bool:
+        """Whether so many tasks wait for a worker."""
+        while len(self.next) < count:
+            try:
+                self.next.append((next(self.tasks), 0))
+            except StopIteration:
+                return False
+        return True
 
-    def take(self, worker: _Worker, answer: Any) -> Outcome | None:
-        """The outcome in a worker's answer, which gets its next task."""
-        if isinstance(answer, _Start):
+    def fill(self) -> None:
+        """Give tasks to who is free, and hire workers, no more than there are tasks for."""
+        for seat in self.seats:
+            if seat.ready and seat.held is None and self._waits(1):
+                seat.held = self.next.popleft()
+                seat.worker.give(seat.held[0])
+        free = sum(seat.held is None for seat in self.seats)
+        while len(self.seats) < self.engine.count and self._waits(free + 1):
+            self.seats.append(_Seat(self.engine.hire(self.start)))
+            free += 1
+
+    def progress(self) -> Iterator[Outcome]:
+        """The outcomes of what comes next, if any; those who are free get tasks."""
+        at_work = {id(s.worker): s for s in self.seats if s.held is not None or not s.ready}
+        for worker, answer in self.engine.news([seat.worker for seat in at_work.values()]):
+            seat = at_work[id(worker)]
+            outcome = self._lose(seat, answer) if isinstance(answer, Lost) else None
+            if isinstance(answer, Answer):
+                outcome = self._take(seat, answer)
+            if outcome is not None:
+                yield outcome
+
+    def _take(self, seat: _Seat, answer: Answer) -> Outcome | None:
+        """The outcome in the answer of a worker, which gets its next task."""
+        held, seat.held = seat.held, None
+        if held is None:
             if answer.reason is not None:
                 raise _error(answer.reason, answer.code)
-            worker.ready, self.deaths = True, 0
+            seat.ready, self.deaths = True, 0
+        self.fill()
+        if held is None:
             return None
-        task, _ = worker.held or (None, 0)
-        worker.held = None
-        self.employ(worker)
-        return Outcome(task, *answer)
+        return Outcome(held[0], answer.result, answer.reason, answer.code, answer.notes)
 
-    def replace(self, worker: _Worker) -> Outcome | None:
-        """Let another take a dead worker's place; the outcome of its task if that is given up."""
-        self.workers.remove(worker)
-        worker.process.join(_PATIENCE)
-        code = worker.process.exitcode
-        worker.end()
-        self.deaths = 0 if worker.ready else self.deaths + 1
+    def _lose(self, seat: _Seat, lost: Lost) -> Outcome | None:
+        """Let another take a lost worker's place; the outcome of its task if that is given up."""
+        self.seats.remove(seat)
+        seat.worker.end()
+        self.deaths = 0 if seat.ready else self.deaths + 1
         if self.deaths >= _DEATHS:
             raise ResourceError(
-                f"worker processes die as they start: {cause_of_death(code)}",
-                hint="use fewer --workers",
+                f"worker processes die as they start: {lost.cause}",
+                hint="if memory is short, use fewer --workers",
             )
-        lost = _lost(worker, code, self.again)
-        self.employ(None)
-        return lost
-
-    def end(self) -> None:
-        for worker in self.workers:
-            worker.process.terminate()
-        for worker in self.workers:
-            worker.end()
-
-
-def _lost(worker: _Worker, code: int | None, again: deque[tuple[Any, int]]) -> Outcome | None:
-    """Put what a dead worker held on the list again, or give it up."""
-    if worker.held is None:
-        return None
-    task, tries = worker.held
-    if tries + 1 < TRIES:
-        again.append((task, tries + 1))
-        return None
-    reason = f"the worker process died {TRIES} times at it: {cause_of_death(code)}"
-    return Outcome(task, None, reason, ResourceError.exit_code)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let processes that are started in the block have one thread each."""
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
+        outcome = None
+        if seat.held is not None:
+            task, tries = seat.held[0], seat.held[1] + 1
+            if tries < self.engine.tries:
+                self.next.append((task, tries))
             else:
-                os.environ[name] = value
-
-
-def _serve(start: Start, pipe: Connection) -> None:
-    """Life of a worker: tasks in, answers out, until the pipe ends or the parent does."""
-    import logging
-
-    # Ctrl-C reaches all processes of a terminal; the parent alone decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _leave)  # by an exception, so that no temporary file is left
-    threading.Thread(target=leave_with_parent, daemon=True).start()
-    logging.disable()
-    with suppress(EOFError, OSError):
-        work: Work | None = None
-        while True:
-            task = pipe.recv()
-            with warnings.catch_warnings(record=True) as told:
-                warnings.simplefilter("ignore")
-                warnings.simplefilter("always", Note)
-                try:
-                    if work is None:
-                        _calm_opencv()
-                        work = start()
-                        pipe.send(_Start())
-                    result, reason, code = work(task), None, 0
-                except Exception as error:
-                    _show(error)
-                    result = None
-                    reason, code = explained(error)
-                    if work is None:
-                        pipe.send(_Start(reason, code))
-                        return
-            notes = tuple(dict.fromkeys(" ".join(str(note.message).split()) for note in told))
-            pipe.send((result, reason, code, notes))
-
-
-def _show(error: Exception) -> None:
-    """Print where an error came from, if that is wanted."""
-    if os.environ.get("EIE_TRACEBACK", "0") not in ("", "0"):
-        import traceback
-
-        traceback.print_exception(error)
+                reason = f"the worker process died {tries} times at it: {lost.cause}"
+                outcome = Outcome(task, None, reason, ResourceError.exit_code)
+        self.fill()
+        return outcome
 
 
 def _error(reason: str, code: int) -> Exception:
     """An error of the kind that has an exit code."""
     kinds = {kind.exit_code: kind for kind in EieError.__subclasses__()}
     return kinds[code](reason) if code in kinds else RuntimeError(reason)
-
-
-def _leave(*_: Any) -> None:
-    raise SystemExit(0)
-
-
-def _calm_opencv() -> None:
-    """OpenCV starts as many threads as there are cores, whatever the environment says."""
-    import cv2
-
-    cv2.setNumThreads(1)

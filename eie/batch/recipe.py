@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from eie.batch.inputs import Item
+from eie.batch.output import PICTURES, Output
 from eie.editing import OPERATIONS, Operation, read_script
 from eie.editing import script as scripts
 from eie.errors import BadInputError, EieError, UsageError
+from eie.files.stores import AnyPath, path_of
 
 FORMAT = "eie-recipe"
 VERSION = 1
@@ -20,12 +22,6 @@ VERSION = 1
 STEM, PATH = "{stem}", "{path}"
 """What stands in the names of masks and element files for a photo's name, and for its path below
 the folder it was found in, both without extension."""
-
-PICTURES = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}
-"""The formats of pictures, by extension."""
-
-OUTPUT = ("format", "quality", "metadata")
-"""The settings of `render` that say how a picture is written."""
 
 OWN = ("decoder", "free", "dilation", "edge")
 """Those that are no decoder's."""
@@ -42,19 +38,17 @@ class Recipe:
         folders: where these files are looked for, before the working folder.
         edit: further arguments of :func:`eie.edit`.
         render: arguments of :func:`eie.render`.
-        format, quality, metadata: how the picture is written; see :func:`eie.files.encode_photo`.
+        output: how pictures are made of what is rendered.
         elements: whether the element file is kept, too.
     """
 
     decompose: Mapping[str, Any] = field(default_factory=dict)
     encode: Mapping[str, Any] | None = None
     operations: tuple[Operation, ...] = ()
-    folder: Path = Path()
+    folder: AnyPath = Path()
     edit: Mapping[str, Any] = field(default_factory=dict)
     render: Mapping[str, Any] = field(default_factory=dict)
-    format: str = "png"
-    quality: int | None = None
-    metadata: bool = True
+    output: Output = Output()  # noqa: RUF009 - frozen
     elements: bool = False
 
     def operations_for(self, item: Item) -> list[Operation]:
@@ -67,10 +61,10 @@ class Recipe:
 
         return [scripts.with_files(operation, found) for operation in self.operations]
 
-    def files_for(self, item: Item) -> list[Path]:
+    def files_for(self, item: Item) -> list[AnyPath]:
         """The masks and element files that a photo's operations read."""
         named = [scripts.files_of(operation) for operation in self.operations_for(item)]
-        return [Path(name) for names in named for name in names]
+        return [path_of(name) for names in named for name in names]
 
 
 Check = tuple[str, Callable[[Any], bool]]
@@ -121,11 +115,13 @@ RENDER: Mapping[str, Check] = {
     "format": _TEXT,
     "quality": _WHOLE,
     "metadata": _FLAG,
+    "size": _WHOLE,
+    "variations": _WHOLE,
 }
 """The keys of a recipe and of its parts, with what their values are."""
 
 
-def read_recipe(file: Path | str) -> Recipe:
+def read_recipe(file: AnyPath | str) -> Recipe:
     """Read a recipe; edit scripts, masks and element files are looked for beside it.
 
     Raises:
@@ -135,10 +131,10 @@ def read_recipe(file: Path | str) -> Recipe:
 
     with open_input(file) as handle:
         text = handle.read()
-    return parse_recipe(text, where=str(file), folder=Path(file).parent)
+    return parse_recipe(text, where=str(file), folder=path_of(file).parent)
 
 
-def parse_recipe(text: str | bytes, *, where: str = "recipe", folder: Path = Path()) -> Recipe:
+def parse_recipe(text: str | bytes, *, where: str = "recipe", folder: AnyPath = Path()) -> Recipe:
     """The recipe in a JSON text.
 
     Args:
@@ -153,7 +149,8 @@ def parse_recipe(text: str | bytes, *, where: str = "recipe", folder: Path = Pat
     for name, known in (("decompose", DECOMPOSE), ("encode", ENCODE), ("render", RENDER)):
         parts[name] = _checked(recipe.get(name, {}), known, f"{where}, {name}")
     render = parts["render"]
-    output = {name: render.pop(name) for name in OUTPUT if name in render}
+    own = [each.name for each in fields(Output)]
+    output = Output(**{name: render.pop(name) for name in own if name in render})
     operations, beside = _operations(recipe.get("edit", []), where, folder)
     read = Recipe(
         decompose=parts["decompose"],
@@ -162,8 +159,8 @@ def parse_recipe(text: str | bytes, *, where: str = "recipe", folder: Path = Pat
         folder=beside,
         edit={name: recipe[name] for name in ("tolerance", "intent") if name in recipe},
         render=render,
+        output=output,
         elements=recipe.get("elements", False),
-        **output,
     )
     _check_values(read, where)
     return read
@@ -191,7 +188,7 @@ def _checked(part: Any, known: Mapping[str, Check], where: str) -> dict[str, Any
     return dict(part)
 
 
-def _operations(edit: Any, where: str, folder: Path) -> tuple[list[Operation], Path]:
+def _operations(edit: Any, where: str, folder: AnyPath) -> tuple[list[Operation], AnyPath]:
     """The operations of the edit, and the folder of what names them."""
     if isinstance(edit, list):
         known = [operation.name for operation in OPERATIONS]
@@ -208,7 +205,7 @@ def _operations(edit: Any, where: str, folder: Path) -> tuple[list[Operation], P
         return read_script(json.dumps(script), where=f"{where}, edit"), folder
     from eie.files.streams import open_input
 
-    file = Path(scripts.found_in(folder)(edit))
+    file = path_of(scripts.found_in(folder)(edit))
     with open_input(file) as handle:
         return read_script(handle.read(), where=str(file)), file.parent
 
@@ -216,11 +213,10 @@ def _operations(edit: Any, where: str, folder: Path) -> tuple[list[Operation], P
 def _check_values(recipe: Recipe, where: str) -> None:
     """Find out before the work what no photo could be made with."""
     from eie.editing.colours import INTENTS
-    from eie.files.images import check_quality
 
-    if recipe.format not in PICTURES:
+    if recipe.output.format not in PICTURES:
         raise BadInputError(
-            f"there is no format {recipe.format!r}",
+            f"there is no format {recipe.output.format!r}",
             where=f"{where}, render",
             hint=f"choose one of {', '.join(PICTURES)}",
         )
@@ -235,8 +231,7 @@ def _check_values(recipe: Recipe, where: str) -> None:
             f"the tolerance {recipe.edit['tolerance']} is outside 0 to 1", where=where
         )
     try:
-        check_quality(recipe.quality, PICTURES[recipe.format])
-        check_render(recipe.render)
+        recipe.output.check(check_render(recipe.render))
     except EieError as error:
         if not isinstance(error, UsageError):
             raise
@@ -272,4 +267,5 @@ def settings_of(recipe: Recipe) -> dict[str, Any]:
     told = {
         each.name: getattr(recipe, each.name) for each in fields(recipe) if each.name != "folder"
     }
-    return told | {"operations": [operation.as_json() for operation in recipe.operations]}
+    operations = [operation.as_json() for operation in recipe.operations]
+    return told | {"operations": operations, "output": asdict(recipe.output)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -12,26 +11,29 @@ from typing import TYPE_CHECKING
 
 import eie
 from eie.batch.inputs import Item, Shard, items_of, refuse_clashes
-from eie.batch.jobs import Job, model_hashes
+from eie.batch.jobs import Job, model_hashes, needs_gpu
 from eie.batch.manifest import (
     DONE,
     FAILED,
+    Journal,
     Record,
-    add,
-    appended,
     content_hash,
     key_of,
     manifest_of,
     read_records,
-    rewrite,
     sha256,
 )
 from eie.errors import BadInputError, UsageError
-from eie.files.atomic import check_folder, temporary_of, write_atomically
+from eie.files.atomic import check_folder, discard_temporary, write_atomically
 from eie.files.locking import exclusive
+from eie.files.stores import AnyPath
 
 if TYPE_CHECKING:
-    from eie.batch.pool import Outcome
+    from eie.batch.pool import OpenEngine, Outcome
+
+LOCAL, RAY = "local", "ray"
+ENGINES = (LOCAL, RAY)
+"""Where workers are."""
 
 SKIPPED = "skipped"
 """What an input is called that was done before."""
@@ -66,7 +68,7 @@ class Report:
     total: int = 0
     states: Counter[str] = field(default_factory=Counter)
     code: int = 0
-    manifest: Path | None = None
+    manifest: AnyPath | None = None
 
     def take(self, step: Step) -> None:
         self.total = step.total
@@ -91,7 +93,7 @@ class Made:
     new: bool
 
 
-def plan(job: Job, names: Sequence[str], folder: Path, *, recursive: bool = False) -> list[Item]:
+def plan(job: Job, names: Sequence[str], folder: AnyPath, *, recursive: bool = False) -> list[Item]:
     """The inputs of a run in their order, after a look whether it can be.
 
     Raises:
@@ -107,9 +109,10 @@ def plan(job: Job, names: Sequence[str], folder: Path, *, recursive: bool = Fals
 def run_job(
     job: Job,
     items: Sequence[Item],
-    folder: Path,
+    folder: AnyPath,
     *,
-    workers: int = 1,
+    workers: int | None = None,
+    engine: str = LOCAL,
     shard: Shard = Shard(),  # noqa: B008 - frozen
     waiting: Callable[[], None] | None = None,
 ) -> Iterator[Step]:
@@ -122,7 +125,9 @@ def run_job(
     Args:
         items: as :func:`plan` gives them.
         folder: of the outputs; it is made.
-        workers: processes, with one thread each.
+        workers: how many share the work, with one thread each; None for one, and of a cluster for
+            as many as it has cores.
+        engine: where they are: "local", processes of this machine, or "ray", a Ray cluster.
         shard: the part of the items that is done here.
         waiting: called once if another run of the same shard is at this folder.
 
@@ -131,28 +136,50 @@ def run_job(
     """
     from eie.batch.pool import run_tasks  # commands start sooner without
 
-    if workers < 1:
-        raise UsageError(f"{workers} workers", hint="1 or more")
+    opened = _engine(engine, workers, job)
     mine = shard.of(items)
     folder.mkdir(parents=True, exist_ok=True)
     manifest = manifest_of(folder, shard)
-    with ExitStack() as stack:
+    if isinstance(manifest, Path):
         manifest.touch()
-        stack.enter_context(exclusive(manifest, waiting))
+    elif not manifest.is_file():
+        manifest.write_bytes(b"")  # tells before the work whether that can be
+    with exclusive(manifest, waiting):
         records = read_records(folder, manifest)
-        with appended(manifest) as handle:
-            tasks = (Task(item, records.get(_name(job, item))) for item in mine)
-            outcomes = run_tasks(partial(_begin, job, folder), tasks, workers)
+        journal = Journal(manifest)
+        tasks = (Task(item, records.get(_name(job, item))) for item in mine)
+        outcomes = run_tasks(partial(_begin, job, folder), tasks, opened)
+        try:
             for count, outcome in enumerate(outcomes, 1):
                 step, record = _told(job, outcome, folder, count, len(mine))
                 if record is not None:
-                    add(handle, record)
+                    journal.add(record)
                 yield step
-        rewrite(manifest, [_name(job, item) for item in mine])
+        finally:
+            journal.finish(_name(job, item) for item in mine)
+
+
+def _engine(name: str, workers: int | None, job: Job) -> OpenEngine:
+    """The engine of a name, with so many workers.
+
+    Raises:
+        UsageError: there is none of that name, or the number makes no sense.
+    """
+    if workers is not None and workers < 1:
+        raise UsageError(f"{workers} workers", hint="1 or more")
+    if name == LOCAL:
+        from eie.batch.processes import Processes
+
+        return Processes(workers or 1)
+    if name == RAY:
+        from eie.batch.cluster import cluster
+
+        return cluster(workers, gpus=float(needs_gpu(job)))
+    raise UsageError(f"there is no engine {name!r}", hint=f"choose one of {', '.join(ENGINES)}")
 
 
 def _told(
-    job: Job, outcome: Outcome, folder: Path, count: int, total: int
+    job: Job, outcome: Outcome, folder: AnyPath, count: int, total: int
 ) -> tuple[Step, Record | None]:
     """What became of an input, for people and, if it is news, for the manifest."""
     item: Item = outcome.task.item
@@ -161,7 +188,7 @@ def _told(
     made: Made | None = outcome.result
     if made is None:
         for output in job.outputs(item):  # of a worker that was killed
-            temporary_of(folder / output).unlink(missing_ok=True)
+            discard_temporary(folder / output)
         return step, record
     step = replace(step, state=DONE if made.new else SKIPPED)
     record = replace(record, state=DONE, key=made.key, outputs=made.outputs)
@@ -173,7 +200,7 @@ def _name(job: Job, item: Item) -> str:
     return job.outputs(item)[0].as_posix()
 
 
-def _begin(job: Job, folder: Path) -> Callable[[Task], Made]:
+def _begin(job: Job, folder: AnyPath) -> Callable[[Task], Made]:
     """What a worker does once: load models, to be kept as long as it lives."""
     from eie.models.keeping import kept_models
 
@@ -182,7 +209,7 @@ def _begin(job: Job, folder: Path) -> Callable[[Task], Made]:
     return partial(_do, job, folder, key_of(eie.__version__, job.settings, model_hashes(job)))
 
 
-def _do(job: Job, folder: Path, settings: str, task: Task) -> Made:
+def _do(job: Job, folder: AnyPath, settings: str, task: Task) -> Made:
     item = task.item
     content = _content(item.path)
     files = [(str(path.name), content_hash(path)) for path in job.files(item)]
@@ -190,17 +217,20 @@ def _do(job: Job, folder: Path, settings: str, task: Task) -> Made:
     outputs = job.outputs(item)
     if task.record is not None and _is_done(task.record, key, outputs, folder):
         return Made(key, dict(task.record.outputs), new=False)
-    hashes = {}
-    for output, made in zip(outputs, job.work(item, content), strict=True):
+    made = job.work(item, content)
+    for output in outputs:
         target = folder / output
+        if output not in made:  # a variation that other settings had
+            target.unlink(missing_ok=True)
+            continue
         target.parent.mkdir(parents=True, exist_ok=True)
         with write_atomically(target, alone=True) as handle:
-            handle.write(made)
-        hashes[output.as_posix()] = sha256(made)
+            handle.write(made[output])
+    hashes = {output.as_posix(): sha256(content) for output, content in made.items()}
     return Made(key, hashes, new=True)
 
 
-def _content(path: Path) -> bytes:
+def _content(path: AnyPath) -> bytes:
     from eie.files.streams import open_input
 
     with open_input(path) as handle:
@@ -210,11 +240,15 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _is_done(record: Record, key: str, outputs: Sequence[Path], folder: Path) -> bool:
-    """Whether outputs are recorded with this key, and are as they were written."""
+def _is_done(record: Record, key: str, outputs: Sequence[Path], folder: AnyPath) -> bool:
+    """Whether outputs are recorded with this key, and are as they were written.
+
+    There may be fewer than there could be, as of variations.
+    """
     return (
         record.state == DONE
         and record.key == key
-        and set(record.outputs) == {output.as_posix() for output in outputs}
+        and bool(record.outputs)
+        and set(record.outputs) <= {output.as_posix() for output in outputs}
         and all(content_hash(folder / name) == found for name, found in record.outputs.items())
     )

@@ -9,7 +9,15 @@ import typer
 
 import eie
 from eie.batch import Decompose, is_several
-from eie.cli.many import Recursive, ShardOption, Workers, refuse_many_options, work_through
+from eie.cli.many import (
+    EngineOption,
+    Many,
+    Recursive,
+    ShardOption,
+    Workers,
+    refuse_many_options,
+    work_through,
+)
 from eie.cli.options import Device, Elements, default_of, typed
 from eie.cli.payload import named_source, note, refuse_other_kind, refuse_terminal, write_elements
 from eie.cli.progress import working
@@ -63,6 +71,7 @@ def command(
     ] = False,
     device: Device = None,
     workers: Workers = None,
+    engine: EngineOption = None,
     recursive: Recursive = False,
     shard: ShardOption = None,
 ) -> None:
@@ -76,18 +85,17 @@ def command(
       eie decompose photos -o elements --workers 4
     """
     options = typed(segmenter=segmenter, elements=elements, beta=beta, device=device)
+    many = Many(workers, engine, recursive, shard)
     if images and is_several(images):
         work_through(
             Decompose(options, pixels=not no_pixels),
             images,
             output,
             "photos",
-            workers=workers,
-            recursive=recursive,
-            shard=shard,
+            many,
         )
         return
-    refuse_many_options(workers=workers, recursive=recursive, shard=shard)
+    refuse_many_options(many)
     image = images[0] if images else None
     refuse_terminal(output)
     refuse_other_kind(output)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand
 
 from eie.batch import Edit, Recipe, is_several
-from eie.cli.many import Recursive, ShardOption, Workers, refuse_many_options, work_through
+from eie.cli.many import (
+    EngineOption,
+    Many,
+    Recursive,
+    ShardOption,
+    Workers,
+    refuse_many_options,
+    work_through,
+)
 from eie.cli.options import ElementFiles, OutputElements, typed
 from eie.cli.payload import change_elements, note
 from eie.editing import OPERATIONS, Group, Operation, edit, read_script, redo, undo
@@ -19,6 +26,7 @@ from eie.editing.colours import INTENTS
 from eie.editing.selection import LAST
 from eie.elements import ElementSet
 from eie.errors import UsageError
+from eie.files.stores import path_of
 from eie.files.streams import open_input
 
 Change = Callable[[ElementSet], ElementSet]
@@ -138,7 +146,7 @@ def _count_of(step: Step) -> int:
 
 
 def _script(file: str) -> list[Operation]:
-    return read_script(_read_text(file), where=file, folder=Path(file).parent)
+    return read_script(_read_text(file), where=file, folder=path_of(file).parent)
 
 
 class EditCommand(TyperCommand):
@@ -207,6 +215,7 @@ def command(
         typer.Option("--dry-run", help="Tell what would be taken, with ids, and write nothing."),
     ] = False,
     workers: Workers = None,
+    engine: EngineOption = None,
     recursive: Recursive = False,
     shard: ShardOption = None,
 ) -> None:
@@ -244,6 +253,7 @@ def command(
     steps: list[Step] = context.obj
     if not steps:
         raise UsageError("nothing to do", hint="eie edit --help lists the operations")
+    many = Many(workers, engine, recursive, shard)
     if files and is_several(files):
         if verbose or dry_run:
             raise UsageError("--verbose and --dry-run are for one file", hint="leave them out")
@@ -252,12 +262,10 @@ def command(
             files,
             output,
             "element files",
-            workers=workers,
-            recursive=recursive,
-            shard=shard,
+            many,
         )
         return
-    refuse_many_options(workers=workers, recursive=recursive, shard=shard)
+    refuse_many_options(many)
     told: list[str] = []
     changes = changes_of(steps, tolerance, intent, told.append, ids=verbose or dry_run)
 
@@ -292,7 +300,7 @@ def _scripts(
     return tuple(
         Recipe(
             operations=tuple(read_script(_read_text(file), where=file)),
-            folder=Path(file).parent,
+            folder=path_of(file).parent,
             edit=options,
         )
         for file in files

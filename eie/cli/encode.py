@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import eie
 from eie.batch import Encode, is_several
-from eie.cli.many import Recursive, ShardOption, Workers, refuse_many_options, work_through
+from eie.cli.many import (
+    EngineOption,
+    Many,
+    Recursive,
+    ShardOption,
+    Workers,
+    refuse_many_options,
+    work_through,
+)
 from eie.cli.options import Device, ElementFiles, Model, OutputElements, typed
 from eie.cli.payload import change_elements
 from eie.cli.progress import working
@@ -17,6 +25,7 @@ def command(
     model: Model = None,
     device: Device = None,
     workers: Workers = None,
+    engine: EngineOption = None,
     recursive: Recursive = False,
     shard: ShardOption = None,
 ) -> None:
@@ -30,18 +39,17 @@ def command(
       eie encode elements -o encoded --workers 4
     """
     options = typed(model=model, device=device)
+    many = Many(workers, engine, recursive, shard)
     if files and is_several(files):
         work_through(
             Encode(options),
             files,
             output,
             "element files",
-            workers=workers,
-            recursive=recursive,
-            shard=shard,
+            many,
         )
         return
-    refuse_many_options(workers=workers, recursive=recursive, shard=shard)
+    refuse_many_options(many)
 
     def encoded(elements: ElementSet) -> ElementSet:
         with working("encoding"):

@@ -6,13 +6,16 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eie.cli.options import typed
 from eie.cli.payload import ELEMENT_FILES, PICTURES, note
-from eie.errors import BadInputError, UsageError
+from eie.errors import BadInputError, EieError, UsageError
+from eie.files.stores import AnyPath, path_of
 from eie.files.streams import STREAM
 
 if TYPE_CHECKING:
@@ -31,12 +34,23 @@ Workers = Annotated[
         metavar="N",
         min=1,
         help="Processes that share the work, with one thread each.",
-        show_default="1",
+        show_default="1; of a cluster its cores",
+    ),
+]
+
+EngineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="local|ray",
+        help="Where these processes are: on this machine, or on the machines of a Ray cluster, "
+        "which RAY_ADDRESS names; without it Ray is started here.",
+        show_default="local",
     ),
 ]
 
 Recursive = Annotated[
-    bool, typer.Option("--recursive", help="Search folders to their depth, hidden ones not.")
+    bool, typer.Option("--recursive", "-r", help="Search folders to their depth, hidden ones not.")
 ]
 
 ShardOption = Annotated[
@@ -50,13 +64,23 @@ ShardOption = Annotated[
 ]
 
 
-def refuse_many_options(**options: Any) -> None:
+@dataclass(frozen=True)
+class Many:
+    """The options that all commands on many inputs have, as typed."""
+
+    workers: int | None = None
+    engine: str | None = None
+    recursive: bool = False
+    shard: str | None = None
+
+
+def refuse_many_options(many: Many) -> None:
     """Refuse options of many inputs with a single one.
 
     Raises:
         UsageError: one of them was typed.
     """
-    for name, value in options.items():
+    for name, value in asdict(many).items():
         if value:
             raise UsageError(
                 f"--{name} is for several inputs, a folder or a pattern",
@@ -64,17 +88,18 @@ def refuse_many_options(**options: Any) -> None:
             )
 
 
-def folder_for(names: Sequence[str], output: str | None, noun: str) -> Path:
+def folder_for(names: Sequence[str], output: str | None, noun: str) -> AnyPath:
     """The folder that many outputs go to.
 
     Raises:
         UsageError: none is named, or what is named is a stream or like a file.
         BadInputError: the same where the only input is a folder, which is no file.
     """
-    suffix = "" if output is None else Path(output).suffix.lower()
-    named = suffix in (*PICTURES, *ELEMENT_FILES[1:]) and not Path(output or "").is_dir()
-    if output is not None and output != STREAM and not named:
-        return Path(output)
+    if output is not None and output != STREAM:
+        folder = path_of(output)
+        named = folder.suffix.lower() in (*PICTURES, *ELEMENT_FILES[1:])
+        if not named or folder.is_dir():
+            return folder
     hint = "name it with -o"
     if len(names) == 1 and Path(names[0]).is_dir():
         message = "is a folder, and what is made of its files goes to a folder"
@@ -87,10 +112,7 @@ def work_through(
     names: Sequence[str],
     output: str | None,
     noun: str,
-    *,
-    workers: int | None,
-    recursive: bool,
-    shard: str | None,
+    many: Many,
 ) -> None:
     """Do a job on many inputs, tell of it, and leave with the exit code of the failures, if any."""
     from eie.batch import Report, Shard, plan, run_job
@@ -98,16 +120,17 @@ def work_through(
     if STREAM in names:
         raise UsageError("standard input is one file, not one of several", hint="leave out '-'")
     folder = folder_for(names, output, noun)
-    part = Shard() if shard is None else Shard.parse(shard)
-    items = plan(job, names, folder, recursive=recursive)
+    shard = Shard() if many.shard is None else Shard.parse(many.shard)
+    items = plan(job, names, folder, recursive=many.recursive)
     report, shown = Report(), _Progress(noun)
     steps = run_job(
         job,
         items,
         folder,
-        workers=workers or 1,
-        shard=part,
+        workers=many.workers,
+        shard=shard,
         waiting=lambda: note(f"{folder}: waiting for another run that writes there"),
+        **typed(engine=many.engine),
     )
     try:
         for step in steps:
@@ -117,6 +140,11 @@ def work_through(
         shown.clear()
         steps.close()  # type: ignore[attr-defined]
         note(f"{_summary(report, noun)}; stopped, the same command goes on")
+        raise
+    except EieError:
+        shown.clear()
+        if report.total:
+            note(_summary(report, noun))
         raise
     finally:
         shown.clear()

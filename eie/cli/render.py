@@ -8,8 +8,17 @@ from typing import Annotated
 import typer
 
 from eie.batch import Render, is_several
+from eie.batch.output import Output, fewer, numbered
 from eie.batch.recipe import check_render
-from eie.cli.many import Recursive, ShardOption, Workers, refuse_many_options, work_through
+from eie.cli.many import (
+    EngineOption,
+    Many,
+    Recursive,
+    ShardOption,
+    Workers,
+    refuse_many_options,
+    work_through,
+)
 from eie.cli.options import (
     Device,
     Edge,
@@ -33,8 +42,6 @@ from eie.cli.payload import (
 )
 from eie.cli.progress import working
 from eie.errors import UsageError
-from eie.files import photo_format
-from eie.files.images import check_quality
 from eie.rendering import (
     DECODERS,
     DEFAULT,
@@ -154,7 +161,17 @@ def command(
     format: PictureFormat = None,
     quality: Quality = None,
     metadata: Metadata = None,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            "--size",
+            metavar="PX",
+            min=1,
+            help="Make pictures smaller whose longer side has more pixels.",
+        ),
+    ] = None,
     workers: Workers = None,
+    engine: EngineOption = None,
     recursive: Recursive = False,
     shard: ShardOption = None,
 ) -> None:
@@ -185,26 +202,16 @@ def command(
         negative_prompt=negative_prompt,
         scheduler=scheduler,
     )
+    many = Many(workers, engine, recursive, shard)
     if files and is_several(files):
-        check_quality(quality, photo_format(f"picture.{format or 'png'}"))
-        check_render(options)
-        if count is not None:
-            raise UsageError("variations are of one file", hint="leave out --variations")
-        work_through(
-            Render(
-                options,
-                (format or "png").lower(),
-                **typed(quality=quality, metadata=metadata),
-            ),
-            files,
-            output,
-            "element files",
-            workers=workers,
-            recursive=recursive,
-            shard=shard,
+        written = Output(
+            (format or "png").lower(),
+            **typed(quality=quality, metadata=metadata, size=size, variations=count),
         )
+        written.check(check_render(options))
+        work_through(Render(options, written), files, output, "element files", many)
         return
-    refuse_many_options(workers=workers, recursive=recursive, shard=shard)
+    refuse_many_options(many)
     file = files[0] if files else None
     format = picture_format(output, format)
     names = output_names(output, count or 1)
@@ -221,11 +228,11 @@ def command(
             **options,
         )
     if len(renderings) < len(names):
-        note(f"there are {len(renderings)} fills that differ and are about as good, not {count}")
+        note(fewer(len(renderings), len(names)))
     total = elements.canvas.height * elements.canvas.width
     for name, rendering in zip(names, renderings, strict=False):
         write_picture(
-            rendering.photo,
+            rendering.picture(size),
             name,
             format,
             text=rendering.provenance,
@@ -248,5 +255,4 @@ def output_names(output: str | None, count: int) -> list[str | None]:
         raise UsageError(
             f"{count} pictures do not go to standard output", hint="name a file with -o"
         )
-    path = Path(output)
-    return [str(path.with_stem(f"{path.stem}-{index}")) for index in range(1, count + 1)]
+    return [str(path) for path in numbered(Path(output), count)]

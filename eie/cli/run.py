@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from eie.cli.many import Recursive, ShardOption, Workers, work_through
+from eie.cli.many import EngineOption, Many, Recursive, ShardOption, Workers, work_through
 
 
 def command(
@@ -21,7 +21,8 @@ def command(
         list[str],
         typer.Argument(
             metavar="PHOTOS",
-            help="Photos, folders of them, and patterns as 'photos/**/*.jpg' in quotes.",
+            help="Photos, folders of them, and patterns as 'photos/**/*.jpg' in quotes; on this "
+            "machine or in a store, as s3://bucket/photos.",
         ),
     ],
     output: Annotated[
@@ -29,6 +30,7 @@ def command(
         typer.Option("--output", "-o", metavar="DIR", help="Folder of the pictures; it is made."),
     ],
     workers: Workers = None,
+    engine: EngineOption = None,
     recursive: Recursive = False,
     shard: ShardOption = None,
 ) -> None:
@@ -47,6 +49,7 @@ def command(
     \b
       eie run recipe.json photos -o edited --workers 4
       eie run recipe.json 'trip/**/*.jpg' -o edited --shard 3/16
+      eie run recipe.json s3://shop/photos -o s3://shop/edited --engine ray
     """
     from eie.batch import RunRecipe, read_recipe
 
@@ -55,7 +58,5 @@ def command(
         photos,
         output,
         "photos",
-        workers=workers,
-        recursive=recursive,
-        shard=shard,
+        Many(workers, engine, recursive, shard),
     )

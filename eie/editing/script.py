@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, replace
-from pathlib import Path
 from typing import Any
 
 from eie.editing.operation import Operation
 from eie.editing.operations import OPERATIONS, Look, Paste
 from eie.elements import ElementSet
 from eie.errors import BadInputError, UsageError
+from eie.files.stores import AnyPath, in_folder
 
 FORMAT = "eie-edits"
 VERSION = 1
@@ -56,7 +56,7 @@ def told(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_script(
-    text: str | bytes, *, where: str = "edit script", folder: Path | None = None
+    text: str | bytes, *, where: str = "edit script", folder: AnyPath | None = None
 ) -> list[Operation]:
     """The operations of an edit script.
 
@@ -110,11 +110,11 @@ def read_document(
     return document
 
 
-def found_in(folder: Path) -> Callable[[str], str]:
+def found_in(folder: AnyPath) -> Callable[[str], str]:
     """Looks names up in a folder: gives the file there, or if there is none the name itself."""
 
     def found(file: str) -> str:
-        beside = folder / file
+        beside = in_folder(folder, file)
         return str(beside) if beside.is_file() else file
 
     return found

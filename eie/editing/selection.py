@@ -54,7 +54,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -69,6 +68,7 @@ from eie.editing.units import Point, read_length, read_point
 from eie.elements import STATE, Canvas, ElementSet, ElementTable
 from eie.errors import UsageError
 from eie.files.masks import fitted, load_mask
+from eie.files.stores import path_of
 
 if TYPE_CHECKING:
     from eie.files.photo import Photo
@@ -254,7 +254,7 @@ class Mask:
     @cached_property
     def _picture(self) -> Photo:
         """Read but once: the file may be a pipe, and must not change between two looks at it."""
-        return load_mask(Path(self.file))
+        return load_mask(path_of(self.file))
 
     @cached_property
     def _white(self) -> dict[Canvas, NDArray[np.bool_]]:

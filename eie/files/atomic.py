@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from eie.errors import ResourceError, UsageError
+from eie.files.stores import AnyPath, StoredPath, check_store
 
 _STREAMS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
@@ -36,7 +37,7 @@ _NEW = (
 
 
 @contextlib.contextmanager
-def write_atomically(target: Path, *, alone: bool = False) -> Iterator[BinaryIO]:
+def write_atomically(target: AnyPath, *, alone: bool = False) -> Iterator[BinaryIO]:
     """A binary handle whose content becomes `target` when the block ends without an error.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk and renamed over
@@ -44,7 +45,8 @@ def write_atomically(target: Path, *, alone: bool = False) -> Iterator[BinaryIO]
     part. The mode and owner of an existing file are kept; of a symbolic link, the file it points to
     is replaced and the link stays. Devices, named pipes and open descriptors (`/dev/stdout`) cannot
     be replaced and are written straight; so is, at the end and in one go, a file that is a mount
-    point or lies in a folder that takes no new files.
+    point or lies in a folder that takes no new files. A file of a store is held in memory until it
+    is whole.
 
     Args:
         target: the file to create or replace.
@@ -56,6 +58,11 @@ def write_atomically(target: Path, *, alone: bool = False) -> Iterator[BinaryIO]
         ResourceError: the place cannot be written, or the disk is full; the old file is intact and
             no temporary file is left.
     """
+    if isinstance(target, StoredPath):
+        with io.BytesIO() as content:
+            yield content
+            target.write_bytes(content.getvalue())
+        return
     with _in_words(target):
         if (descriptor := _descriptor(target)) is not None:
             with os.fdopen(os.dup(descriptor), "wb") as handle:
@@ -103,13 +110,17 @@ def check_output(target: Path) -> None:
                 _refuse_terminal(handle.isatty(), target)
 
 
-def check_folder(target: Path) -> None:
+def check_folder(target: AnyPath) -> None:
     """Find out before the work whether a folder is there or can be made, and takes new files.
 
     Raises:
-        UsageError: it is a file, or lies in one.
+        UsageError: it is a file, or lies in one, or in no known store.
         ResourceError: it is write-protected, or lies in something that is.
+        MissingModelError: there is no software for its store.
     """
+    if isinstance(target, StoredPath):
+        check_store(target)
+        return
     with _in_words(target):
         nearest = _resolved(target)
         while _status(nearest) is None:
@@ -184,7 +195,16 @@ def _resolved(target: Path) -> Path:
         raise OSError(str(error)) from error
 
 
-def temporary_of(target: Path) -> Path:
+def discard_temporary(target: AnyPath) -> None:
+    """Remove what a process has left that was killed while it wrote a target alone.
+
+    In a store nothing is done: the next who writes the target replaces it.
+    """
+    if isinstance(target, Path):
+        _temporary_of(target).unlink(missing_ok=True)
+
+
+def _temporary_of(target: Path) -> Path:
     """The temporary file of a target that is written alone."""
     name = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
     return target.parent / f".eie-{name}.tmp"
@@ -194,7 +214,7 @@ def _replace(final: Path, existing: os.stat_result | None, alone: bool) -> Itera
     if existing is not None and not _may(final, os.W_OK):
         raise PermissionError(0, "the file is write-protected")
     if alone:
-        temporary = temporary_of(final)
+        temporary = _temporary_of(final)
         temporary.unlink(missing_ok=True)
     else:
         temporary = final.parent / f".eie-{secrets.token_hex(8)}.tmp"

@@ -44,6 +44,7 @@ from eie.files.layout import (
 )
 from eie.files.limits import MAX_PIXELS
 from eie.files.pixels import StoredPixels
+from eie.files.stores import path_of
 from eie.notes import tell
 
 _OBJECTS = frozenset({"object_chances", "object_scores"})
@@ -119,14 +120,14 @@ def save(elements: ElementSet, target: Path | str) -> None:
         ResourceError: the place cannot be written, or the disk is full.
     """
     data = dump(elements)
-    with write_atomically(Path(target)) as handle:
+    with write_atomically(path_of(target)) as handle:
         handle.write(data)
 
 
 def open_source(source: Path | str | bytes | BinaryIO, origin: str | None) -> hdf5.Folder:
     """The root of the opened file, whose format and version are known."""
     if isinstance(source, (str, Path)):
-        root = hdf5.open_path(Path(source), origin or str(source))
+        root = hdf5.open_path(path_of(source), origin or str(source))
     else:
         if not isinstance(source, (bytes, bytearray, memoryview)):
             origin = origin or str(getattr(source, "name", "stream"))

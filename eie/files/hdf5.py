@@ -20,7 +20,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import h5py
@@ -31,6 +30,7 @@ from numpy.typing import NDArray
 from eie.errors import BadInputError, UsageError
 from eie.files import chunks
 from eie.files.kinds import HDF5, picture_kind
+from eie.files.stores import AnyPath
 from eie.files.streams import open_input
 
 OLDEST_SUPERBLOCK = 2
@@ -123,7 +123,7 @@ class Array:
         return (max(1, min(MAX_CHUNK // row_bytes, shape[0])), *shape[1:])
 
 
-def open_path(path: Path, origin: str) -> Folder:
+def open_path(path: AnyPath, origin: str) -> Folder:
     """The root of a file, opened for reading; its arrays are read when they are asked for."""
     with open_input(path, origin) as handle:
         head = handle.read(_HEAD)
@@ -133,7 +133,7 @@ def open_path(path: Path, origin: str) -> Folder:
     with reading("/", origin):
         # Files are replaced and never changed in place, so readers need no lock, and can do
         # without one on file systems that have none.
-        file = h5py.File(os.fsencode(path), "r", locking=False)
+        file = h5py.File(os.fsencode(str(path)), "r", locking=False)
     return Folder(file, origin, end=_end(head))
 
 

@@ -15,17 +15,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from eie.files.stores import AnyPath, StoredPath
+
 
 @contextlib.contextmanager
-def exclusive(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
+def exclusive(path: AnyPath, waiting: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold a file against others that ask likewise; wait for them first.
 
-    Does nothing for what is no regular file, and where the file system knows no locks.
+    Does nothing for what is no regular file, and where the file system knows no locks; no store
+    does.
 
     Args:
         waiting: called once if somebody else has it.
     """
-    if not path.is_file():
+    if isinstance(path, StoredPath) or not path.is_file():
         yield
         return
     while True:

@@ -7,7 +7,6 @@ with a transparent hole.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from eie.elements import Canvas
 from eie.errors import BadInputError
+from eie.files.stores import AnyPath
 from eie.notes import tell
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _NOTHING = 2
 """Levels that compression leaves in what is meant to be black."""
 
 
-def read_mask(file: Path, canvas: Canvas) -> NDArray[np.bool_]:
+def read_mask(file: AnyPath, canvas: Canvas) -> NDArray[np.bool_]:
     """Where a picture, stretched to the canvas, marks something: by white that is not transparent,
     or as the module's head says.
 
@@ -50,7 +50,7 @@ def read_mask(file: Path, canvas: Canvas) -> NDArray[np.bool_]:
     return fitted(load_mask(file), canvas)
 
 
-def load_mask(file: Path) -> Photo:
+def load_mask(file: AnyPath) -> Photo:
     """The picture of a mask, to be fitted to a canvas; what may be meant otherwise is told.
 
     Raises:
@@ -58,7 +58,7 @@ def load_mask(file: Path) -> Photo:
     """
     from eie.files.images import read_photo  # Pillow is wanted by masks only
 
-    photo = read_photo(file, str(file), numbers=True)
+    photo = read_photo(str(file), numbers=True)
     # Nothing of a mask is kept but what it marks.
     told = [note for note in photo.notes if not note.endswith(("kept", "cut to 8"))]
     tell(told, str(file))

@@ -11,10 +11,10 @@ import os
 import stat
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import BinaryIO
 
 from eie.errors import BadInputError, ResourceError, UsageError
+from eie.files.stores import AnyPath, StoredPath, path_of
 
 STREAM = "-"
 """The file name that means standard input or output."""
@@ -24,8 +24,9 @@ MOST_PIPED = 1 << 30
 """Bytes that are read of what tells no size: a pipe or a device may never end."""
 
 
-def open_input(source: Path | str, where: str | None = None) -> BinaryIO:
-    """A named file, opened to be sought in; what cannot be sought in (a pipe) is read to its end.
+def open_input(source: AnyPath | str, where: str | None = None) -> BinaryIO:
+    """A named file, opened to be sought in; what cannot be sought in (a pipe) is read to its end,
+    and so is a file of a store.
 
     Args:
         where: its name in messages; the path by itself.
@@ -35,8 +36,11 @@ def open_input(source: Path | str, where: str | None = None) -> BinaryIO:
         UsageError: it is a terminal.
     """
     where = where or str(source)
+    path = path_of(source)
+    if isinstance(path, StoredPath):
+        return io.BytesIO(path.read_bytes())
     try:
-        handle = Path(source).open("rb")  # noqa: SIM115 - it is handed on
+        handle = path.open("rb")
         if stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
             return handle
         with handle:

@@ -18,7 +18,7 @@ from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.files.colours import visible_colours
 from eie.files.images import Photo, write_photo
-from eie.pictures import Mask, Picture
+from eie.pictures import Mask, Picture, shrunk
 from eie.rendering.anchored import (
     DEFAULT_EDGE,
     DILATION,
@@ -118,11 +118,28 @@ class Rendering:
     def changed_pixels(self) -> int:
         return int(np.count_nonzero(self.changed))
 
+    def picture(self, size: int | None = None) -> Photo:
+        """The photo; given a size, made smaller until its longer side has at most so many pixels,
+        and as it is if it has."""
+        if size is None:
+            return self.photo
+        return replace(self.photo, pixels=shrunk(self.photo.pixels, size))
+
     def save(
-        self, target: Path | str, *, quality: int | None = None, metadata: bool = True
+        self,
+        target: Path | str,
+        *,
+        quality: int | None = None,
+        metadata: bool = True,
+        size: int | None = None,
     ) -> None:
-        """Write the photo with its provenance; see :func:`eie.files.images.write_photo`."""
-        write_photo(self.photo, target, quality=quality, metadata=metadata, text=self.provenance)
+        """Write the photo with its provenance; see :func:`eie.files.images.write_photo`.
+
+        Args:
+            size: as :meth:`picture`.
+        """
+        picture = self.picture(size)
+        write_photo(picture, target, quality=quality, metadata=metadata, text=self.provenance)
 
 
 def render(

@@ -9,6 +9,7 @@ import pytest
 from eie.batch import Item, Shard, is_several, items_of
 from eie.batch.inputs import refuse_clashes
 from eie.errors import BadInputError, UsageError
+from eie.files.stores import StoredPath
 
 SUFFIXES = (".jpg", ".png")
 
@@ -77,3 +78,28 @@ def test_shards_are_all_and_apart() -> None:
     for text in ("0/3", "4/3", "3", "a/b", "1/2/3", "-1/3"):
         with pytest.raises(UsageError, match="shard"):
             Shard.parse(text)
+
+
+def test_stores_are_searched_as_folders_are(folder: Path) -> None:
+    box = f"local://{folder.as_posix()}"
+    photos = f"{box}/photos"
+    assert relative([photos]) == ["a.jpg", "b.JPG"]
+    assert relative([f"{photos}/"], recursive=True) == relative(["photos"], recursive=True)
+    assert relative([f"{photos}/**/*.jpg"]) == ["a.jpg", "x/a.jpg"]
+    assert relative([f"{photos}/x/a.jpg"]) == ["a.jpg"]
+    without = StoredPath(f"{photos}/x")
+    assert relative([photos], recursive=True, without=without) == ["a.jpg", "b.JPG"]
+    assert relative([f"{photos}/**/*.jpg"], without=without) == ["a.jpg"]
+    assert relative([f"{photos}/x"], without=without) == ["a.jpg"]
+    assert [str(item.path) for item in items_of([f"{photos}/*.jpg"], SUFFIXES)] == [
+        f"{photos}/a.jpg"
+    ]
+    assert relative([f"file://{folder.as_posix()}/photos"]) == ["a.jpg", "b.JPG"]
+    assert is_several([f"{photos}/a.jpg"])
+    with pytest.raises(BadInputError, match=r"local://.*folders in it do: use --recursive"):
+        (folder / "deep" / "er").mkdir(parents=True)
+        (folder / "deep" / "er" / "a.jpg").touch()
+        items_of([f"{box}/deep"], SUFFIXES)
+    items = items_of([photos], SUFFIXES)
+    with pytest.raises(UsageError, match=r"a.jpg would be written over an input"):
+        refuse_clashes(items, lambda item: [item.relative], StoredPath(photos))

@@ -48,6 +48,13 @@ def recipe(**changes: object) -> str:
         (recipe(render={"steps": 3}), "'classical' does not take these options: steps"),
         (recipe(render={"free": True, "decoder": "classical"}), "embeddings alone"),
         (recipe(render={"edge": "round"}), "there is no edge 'round'"),
+        (recipe(render={"size": 0}), "render: the size is 0"),
+        (recipe(render={"size": 2.5}), "'size' is 2.5, not a whole number"),
+        (recipe(render={"variations": 0}), "render: there are to be 0 variations"),
+        (
+            recipe(render={"variations": 2, "free": True}),
+            "the decoder 'light' always makes the same",
+        ),
         (recipe(tolerance=3), "outside 0 to 1"),
         (recipe(intent="best"), "there is no intent 'best'"),
     ],

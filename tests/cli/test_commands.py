@@ -214,6 +214,26 @@ def test_info_selects(run, file):
     assert json.loads(run("info", file, "--select", "@320,200", "--json").out)
 
 
+def test_many_are_validated_in_their_order(run, tmp_path, element_bytes, monkeypatch):
+    (tmp_path / "more").mkdir()
+    for name in ("a.h5", "c.h5", "more/d.h5"):
+        (tmp_path / name).write_bytes(element_bytes)
+    (tmp_path / "b.h5").write_bytes(element_bytes[:-100])
+    (tmp_path / "notes.txt").touch()
+    monkeypatch.chdir(tmp_path)
+    result = run("validate", ".")
+    lines = [line for line in result.text.splitlines() if not line.startswith(" ")]
+    assert (result.code, lines) == (3, ["a.h5: valid", "b.h5: not valid", "c.h5: valid"])
+    deep = run("validate", ".", "-r", "--workers", "2")
+    assert deep.text == f"{result.text}more/d.h5: valid\n"
+    store = f"file://{tmp_path.as_posix()}"
+    assert run("validate", f"{store}/more/*.h5").text == f"{tmp_path / 'more' / 'd.h5'}: valid\n"
+    assert run("validate", f"local://{tmp_path.as_posix()}/a.h5", "c.h5").code == 0
+    assert (run("validate", "more", "nothing").code, run("validate", "*.hdf5").code) == (3, 3)
+    both = run("validate", "a.h5", "-", stdin=element_bytes)
+    assert both.text == "a.h5: valid\nstandard input: valid\n"
+
+
 def test_validate(run, file, tmp_path, element_bytes):
     assert run("validate", file).text == f"{file}: valid\n"
     assert run("validate", stdin=element_bytes).text == "standard input: valid\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -43,6 +44,20 @@ def test_python_example(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "after undoing both: 0 pixels differ" in done.stdout
     assert (tmp_path / "copied.png").exists()
+
+
+def test_the_cluster_is_one_by_rays_own_schema():
+    import jsonschema
+    import ray
+    import yaml
+
+    schema = Path(ray.__file__).parent / "autoscaler" / "ray-schema.json"
+    cluster = yaml.safe_load((EXAMPLES / "cluster.yaml").read_text("utf-8"))
+    jsonschema.validate(cluster, json.loads(schema.read_text("utf-8")))
+    assert cluster["head_node_type"] in cluster["available_node_types"]
+    for command in cluster["setup_commands"]:
+        for name in re.findall(r"/home/ray/eie/(\S+)", command):
+            assert (ROOT / name).exists()
 
 
 def test_removed_and_restored(tmp_path, environment):

@@ -113,6 +113,25 @@ def test_two_workers_and_shards_give_the_same_bytes(photos: Path, undisturbed: P
     assert f"{COUNT} skipped of {COUNT} photos" in again.stderr
 
 
+def test_a_store_gives_the_same_bytes_and_is_gone_on_in(photos: Path, undisturbed: Path) -> None:
+    store = f"local://{photos.as_posix()}"  # by fsspec; file:// is the machine's own
+    many = [sys.executable, "-m", "eie", "run", f"{store}/recipe.json", f"{store}/photos"]
+    line = [*many, "--recursive", "--workers", "2", "-o", f"{store}/stored"]
+    subprocess.run([*line, "--shard", "1/2"], cwd="/", check=True)
+    done = subprocess.run(line, cwd="/", capture_output=True, text=True)
+    half = COUNT // 2
+    assert f"{half} done, {half} skipped of {COUNT} photos" in done.stderr
+    made = content(photos / "stored")
+    assert set(made) == set(content(undisturbed))
+    for name in (name for name in made if name.endswith(".png")):  # edits record the masks' names
+        assert made[name] == content(undisturbed)[name]
+    manifest = photos / "stored" / "manifest.jsonl"
+    assert manifest.read_bytes().count(b"\n") == half
+    places = [f"file://{photos.as_posix()}/{name}" for name in ("photos", "undisturbed")]
+    again = eie(photos, places[0], "--recursive", "-o", places[1])
+    assert f"{COUNT} skipped of {COUNT} photos" in again.stderr
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups that are killed")
 def test_a_run_that_was_killed_goes_on(photos: Path, undisturbed: Path) -> None:
     line = command("photos", "--recursive", "-o", "killed", "--workers", "2")
@@ -167,6 +186,23 @@ def test_what_cannot_be_done_is_named_and_the_others_are_there(
     assert states["photos/p2.png"] == "done"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is full")
+def test_a_full_disk_is_named_and_the_others_are_there(photos: Path, undisturbed: Path) -> None:
+    (photos / "full").mkdir()
+    (photos / "full" / "p2.png").symlink_to("/dev/full")
+    arguments = ("photos/p1.png", "photos/p2.png", "photos/p3.png", "-o", "full")
+    done = eie(photos, *arguments)
+    assert done.returncode == 5
+    assert "full/p2.png: cannot be written: No space left on device" in done.stderr
+    assert "2 done, 1 failed of 3 photos" in done.stderr
+    made = {name for name in content(photos / "full") if not name.startswith("p2")}
+    assert made == {"p1.png", "p1.h5", "p3.png", "p3.h5"}
+    (photos / "full" / "p2.png").unlink()
+    again = eie(photos, *arguments)
+    assert "1 done, 2 skipped of 3 photos" in again.stderr
+    assert content(photos / "full")["p2.png"] == content(undisturbed)["p2.png"]
+
+
 def test_what_has_changed_is_done_anew(photos: Path, undisturbed: Path) -> None:
     arguments = ("photos/p3.png", "photos/p4.png", "photos/p5.png", "-o", "changed")
     assert eie(photos, *arguments).returncode == 0
@@ -192,6 +228,8 @@ def test_what_has_changed_is_done_anew(photos: Path, undisturbed: Path) -> None:
         (("recipe.json", "masks/*.gif", "-o", "x"), 3, "the pattern finds no file"),
         (("recipe.json", "photos", "-o", "x", "--shard", "3/2"), 2, "there is no shard 3/2"),
         (("recipe.json", "photos", "-o", "recipe.json"), 2, "is a file, not a folder"),
+        (("recipe.json", "photos", "-o", "local:///dev/null/x"), 5, "x/manifest.jsonl: cannot be"),
+        (("recipe.json", "photos", "-o", "nowhere://x"), 2, "no such store: Protocol not known"),
         (("gone.json", "photos", "-o", "x"), 3, "gone.json: cannot be read"),
         (("photos/p1.png", "photos", "-o", "x"), 3, "this is not JSON"),
     ],
@@ -236,6 +274,43 @@ def test_other_commands_on_many_give_what_they_give_one_by_one(
     assert f"{COUNT - 1} skipped of {COUNT - 1} element files" in again.err
 
 
+def test_many_get_variations_and_a_size(
+    photos: Path, undisturbed: Path, run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(photos)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    files = ("undisturbed/p1.h5", "undisturbed/p2.h5")
+    wanted = ("--variations", "9", "--size", "48", "-o")
+    many = run("render", *files, *wanted, "varied")
+    assert many.code == 0, many.err
+    one = run("render", files[0], *wanted, "alone.png")
+    assert one.code == 0, one.err
+    alone = sorted(photos.glob("alone-*.png"))
+    assert [p.name for p in sorted((photos / "varied").glob("p1-*.png"))] == [
+        path.name.replace("alone", "p1") for path in alone
+    ]
+    for path in alone:
+        assert (photos / "varied" / path.name.replace("alone", "p1")).read_bytes() == (
+            path.read_bytes()
+        )
+        assert Image.open(path).size == (48, 32)
+    assert f"there are {len(alone)} fills" in many.err
+    stale = photos / "varied" / "p1-8.png"
+    stale.touch()
+    again = run("render", *files, *wanted, "varied")
+    assert "2 skipped of 2" in again.err
+    recipe = json.loads((photos / "recipe.json").read_text())
+    recipe["render"] = {"variations": 8, "size": 48, "format": "jpg"}
+    (photos / "varied.json").write_text(json.dumps(recipe))
+    drawn = run("run", "varied.json", "photos/p1.png", "-o", "drawn")
+    assert drawn.code == 0, drawn.err
+    made = set(content(photos / "drawn"))
+    assert made == {"p1.h5", *(f"p1-{k}.jpg" for k in range(1, len(made)))}
+    assert len(alone) < 8
+    assert run("render", *files, "--variations", "8", "-o", "varied").code == 0
+    assert not stale.exists()  # it is none of those that there are
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -243,7 +318,10 @@ def test_other_commands_on_many_give_what_they_give_one_by_one(
         ("decompose photos/p1.png photos/p2.png -o x.h5", "several photos need a folder"),
         ("decompose photos/p1.png - -o x", "standard input is one file"),
         ("decompose photos/p1.png --workers 2 -o x.h5", "--workers is for several inputs"),
-        ("render photos/p1.png photos/p2.png --variations 2 -o x", "variations are of one file"),
+        (
+            "render photos/p1.png photos/p2.png --free --variations 2 -o x",
+            "'light' always makes the same picture",
+        ),
         ("edit photos/p1.png photos/p2.png --delete 3 -o x", "by --script alone"),
         ("edit photos --delete 3 -o x", "photos: is no file, but several"),
         ("render photos/p1.png photos/p2.png --steps 2 -o x", "does not take these options"),

@@ -11,6 +11,7 @@ import typer
 
 from eie.cli.payload import note
 from eie.files.atomic import check_folder
+from eie.files.stores import path_of
 from eie.train.core.settings import Precision
 from eie.train.diffusion.settings import PHOTOS_OF_SHARD, Objective
 
@@ -19,6 +20,12 @@ def _folder_to_be(path: Path) -> Path:
     """A folder for results, looked at before the work."""
     check_folder(path)
     return path
+
+
+def _shard_folder_to_be(name: str) -> str:
+    """The same of a folder that may be in a store."""
+    check_folder(path_of(name))
+    return name
 
 
 Data = Annotated[
@@ -39,9 +46,13 @@ RunFolder = Annotated[
 ]
 
 ShardFolder = Annotated[
-    Path,
+    str,
     typer.Option(
-        "--output", "-o", metavar="DIR", help="Folder of the shards.", callback=_folder_to_be
+        "--output",
+        "-o",
+        metavar="DIR",
+        help="Folder of the shards, on this machine or in a store (s3://bucket/shards).",
+        callback=_shard_folder_to_be,
     ),
 ]
 

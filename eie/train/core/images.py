@@ -24,6 +24,7 @@ from eie.errors import BadInputError
 from eie.files.folders import ImageFile, held_out, image_files
 from eie.files.images import read_photo
 from eie.files.labels import read_labels, thing_labels
+from eie.files.stores import AnyPath, path_of
 from eie.notes import tell
 
 Pixels = NDArray[np.uint8]
@@ -65,9 +66,10 @@ class TrainingImages:
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder of training images; every `held_out`-th file, from the first, is left out."""
+    """A folder of training images, or a shard of them, which may lie in a store; every
+    `held_out`-th file, from the first, is left out."""
 
-    path: Path
+    path: AnyPath
     held_out: int | None = None
 
     @classmethod
@@ -75,8 +77,23 @@ class Folder:
         """Read `FOLDER` or `FOLDER:K`, in which every K-th file (sorted) is kept for validation."""
         path, colon, every = text.rpartition(":")
         if colon and every.isdecimal() and int(every) > 0:
-            return cls(Path(path), int(every))
-        return cls(Path(text))
+            return cls(path_of(path), int(every))
+        return cls(path_of(text))
+
+    @property
+    def local(self) -> Path:
+        """The folder, for what reads all of it.
+
+        Raises:
+            BadInputError: it lies in a store.
+        """
+        if isinstance(self.path, Path):
+            return self.path
+        raise BadInputError(
+            "folders that are trained on are on this machine",
+            where=str(self.path),
+            hint="copy it, or train on shards in the store",
+        )
 
     def __str__(self) -> str:
         return str(self.path) if self.held_out is None else f"{self.path}:{self.held_out}"
@@ -93,7 +110,7 @@ def read_training_images(folders: Sequence[Folder], max_side: int) -> TrainingIm
     cutouts: list[Pixels] = []
     notes: Counter[str] = Counter()
     for folder in folders:
-        things = thing_labels(folder.path)
+        things = thing_labels(folder.local)
         for file in _images_of(folder):
             pixels = _decode(file.path, notes)
             if file.segmentations:
@@ -134,7 +151,7 @@ def photo_files(folders: Sequence[Folder]) -> list[Path]:
 
 def _images_of(folder: Folder) -> list[ImageFile]:
     """Images of a folder with their segmentations, those kept for validation left out."""
-    images = image_files(folder.path)
+    images = image_files(folder.local)
     kept = set(held_out(len(images), folder.held_out))
     return [image for index, image in enumerate(images) if index not in kept]
 

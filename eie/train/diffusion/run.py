@@ -6,9 +6,11 @@ import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from eie.errors import UsageError
+from eie.files.stores import AnyPath
 from eie.models.content import DECODER_FOLDER as LIGHT_FOLDER
 from eie.models.content import ENCODER_FOLDER, load_content_encoder
 from eie.models.diffusion import save_diffusion_model
@@ -22,7 +24,7 @@ from eie.train.core.loop import train_stage
 from eie.train.diffusion.encoded_photos import EncodedPhotos
 from eie.train.diffusion.masks import MaskDatabase
 from eie.train.diffusion.settings import PHOTOS_OF_SHARD, DecoderSettings
-from eie.train.diffusion.shards import ShardedPhotos, is_shard, write_shards
+from eie.train.diffusion.shards import ShardedPhotos, is_shard, shards_of, write_shards
 from eie.train.diffusion.stage import DecoderStage
 
 
@@ -41,7 +43,7 @@ def encoded_photos(
     """
     shards = [folder.path for folder in folders if is_shard(folder.path)]
     if len(shards) == len(folders):
-        return ShardedPhotos(shards)
+        return ShardedPhotos([shard for path in shards for shard in shards_of(path)])
     if shards:
         raise UsageError("shards and folders together", hint="give either")
     patch_size = load_content_encoder(settings.encoder, "cpu").model.config.patch_size
@@ -57,25 +59,28 @@ def encoded_photos(
 
 def train_shards(
     folders: Sequence[Folder],
-    output: Path,
+    output: AnyPath,
     settings: DecoderSettings | None = None,
     of_shard: int = PHOTOS_OF_SHARD,
-) -> list[Path]:
+) -> list[AnyPath]:
     """Decompose and encode photos into shards, which `train_decoder` takes instead of folders.
 
     Args:
         folders: photos.
-        output: folder of the shards; what is cached on the way lies in it, too.
+        output: folder of the shards, which may be in a store; what is cached on the way lies in it,
+            too, but for a store in a temporary folder.
         settings: of the training; None for the `tiny` preset.
         of_shard: photos in a shard.
 
     Raises:
         BadInputError: a folder or image cannot be read.
     """
-    photos = encoded_photos(folders, output / "cache", settings or DecoderSettings())
-    if isinstance(photos, ShardedPhotos):
-        raise UsageError("these are shards already", hint="give folders of photos")
-    return list(write_shards(photos, output, of_shard))
+    with TemporaryDirectory(prefix="eie-") as temporary:
+        cache = output / "cache" if isinstance(output, Path) else Path(temporary)
+        photos = encoded_photos(folders, cache, settings or DecoderSettings())
+        if isinstance(photos, ShardedPhotos):
+            raise UsageError("these are shards already", hint="give folders of photos")
+        return list(write_shards(photos, output, of_shard))
 
 
 def train_decoder(

@@ -5,11 +5,13 @@
 A shard is an uncompressed tar file. A sample is what shares a key: KEY.npz, cut by the photo's own
 label map, KEY.foreign.npz, cut by another's (paper §3.4), and KEY.txt if it has a caption. Shards
 are read at random, through an index of where their members lie, so that batches follow from the
-seed and the step as everywhere else. A shard may lie on a network drive; nothing is unpacked.
+seed and the step as everywhere else. A shard may lie on a network drive or in a store; nothing is
+unpacked.
 """
 
 from __future__ import annotations
 
+import glob
 import io
 import tarfile
 from collections.abc import Iterator, Sequence
@@ -19,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from eie.errors import BadInputError
+from eie.files.stores import AnyPath, StoredPath, parted
 from eie.train.diffusion.encoded_photos import EncodedPhoto, EncodedPhotos
 
 OWN, FOREIGN, CAPTION = ".npz", ".foreign.npz", ".txt"
@@ -28,7 +31,7 @@ OWN, FOREIGN, CAPTION = ".npz", ".foreign.npz", ".txt"
 class Member:
     """Where a member of a shard lies: its bytes [offset, offset + size)."""
 
-    shard: Path
+    shard: AnyPath
     offset: int
     size: int
 
@@ -43,7 +46,7 @@ class ShardedPhotos:
         BadInputError: a shard cannot be read, or lacks a photo's other partition.
     """
 
-    def __init__(self, shards: Sequence[Path]) -> None:
+    def __init__(self, shards: Sequence[AnyPath]) -> None:
         found: dict[str, dict[str, Member]] = {}
         for shard in shards:
             for name, member in _members(shard):
@@ -82,7 +85,7 @@ class ShardedPhotos:
             raise BadInputError(f"damaged shard: {error}", where=str(member.shard)) from error
 
 
-def write_shards(photos: EncodedPhotos, output: Path, of_shard: int) -> Iterator[Path]:
+def write_shards(photos: EncodedPhotos, output: AnyPath, of_shard: int) -> Iterator[AnyPath]:
     """Encode photos into shards, giving each shard's path once it is written.
 
     Shards that are there already are kept, so that an interrupted run goes on.
@@ -96,7 +99,7 @@ def write_shards(photos: EncodedPhotos, output: Path, of_shard: int) -> Iterator
     output.mkdir(parents=True, exist_ok=True)
     for first in range(0, len(photos), of_shard):
         path = output / f"photos-{first // of_shard:05d}.tar"
-        if not path.exists():
+        if not path.is_file():
             with write_atomically(path) as file, tarfile.open(fileobj=file, mode="w") as tar:
                 for index in range(first, min(first + of_shard, len(photos))):
                     for foreign, suffix in ((False, OWN), (True, FOREIGN)):
@@ -106,8 +109,23 @@ def write_shards(photos: EncodedPhotos, output: Path, of_shard: int) -> Iterator
         yield path
 
 
-def is_shard(path: Path) -> bool:
+def is_shard(path: AnyPath) -> bool:
     return path.suffix == ".tar"
+
+
+def shards_of(path: AnyPath) -> list[AnyPath]:
+    """The shards of a name, which is a pattern if it leads into a store, as no shell knows these.
+
+    Raises:
+        BadInputError: the pattern finds nothing.
+    """
+    if isinstance(path, Path) or not glob.has_magic(str(path)):
+        return [path]
+    base, pattern = parted(path)
+    found = base.glob(pattern) if isinstance(base, StoredPath) else []
+    if not found:
+        raise BadInputError("the pattern finds no shard", where=str(path))
+    return [base / file for file in found]
 
 
 def _content(member: Member) -> bytes:
@@ -122,10 +140,10 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     tar.addfile(member, io.BytesIO(content))
 
 
-def _members(shard: Path) -> Iterator[tuple[str, Member]]:
+def _members(shard: AnyPath) -> Iterator[tuple[str, Member]]:
     """Names and places of a shard's samples."""
     try:
-        with tarfile.open(shard, mode="r:") as tar:
+        with shard.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
             for member in tar:
                 if member.isfile() and member.name.endswith((OWN, CAPTION)):
                     yield member.name, Member(shard, member.offset_data, member.size)

@@ -12,6 +12,7 @@ from PIL import Image
 
 import eie
 from eie.errors import BadInputError, UsageError
+from eie.files.stores import path_of
 from eie.models.conditioning import Scaling, conditioned_channels, encode_pixels
 from eie.models.content import load_content_encoder, load_light_decoder
 from eie.models.diffusion import load_vae
@@ -30,7 +31,7 @@ from eie.train.diffusion.encoded_photos import EncodedPhotos
 from eie.train.diffusion.losses import loss_weight
 from eie.train.diffusion.masks import MaskDatabase, build_masks, draw_mask, train_masks
 from eie.train.diffusion.parts import training_scheduler
-from eie.train.diffusion.run import train_decoder, train_shards
+from eie.train.diffusion.run import encoded_photos, train_decoder, train_shards
 from eie.train.diffusion.settings import (
     DecoderConfig,
     DecoderSettings,
@@ -430,6 +431,23 @@ def test_shards_hold_what_folders_give(photos, tmp_path) -> None:
             assert all(
                 np.array_equal(getattr(one, f.name), getattr(other, f.name)) for f in fields(one)
             )
+
+
+def test_shards_in_a_store_are_those_of_a_folder(photos, tmp_path) -> None:
+    settings = replace(SMALL, segmenter="slic")
+    store = path_of(f"local://{tmp_path.as_posix()}/stored")
+    stored = train_shards([Folder(photos)], store, settings, of_shard=3)
+    assert [str(shard) for shard in stored] == [f"{store}/photos-0000{n}.tar" for n in (0, 1)]
+    local = train_shards([Folder(photos)], tmp_path / "shards", settings, of_shard=3)
+    assert [shard.read_bytes() for shard in stored] == [shard.read_bytes() for shard in local]
+    sharded = encoded_photos([Folder.parse(f"{store}/*.tar")], tmp_path, settings)
+    assert isinstance(sharded, ShardedPhotos) and len(sharded) == 4
+    one, other = sharded.get(3, True), ShardedPhotos(local).get(3, True)
+    assert all(np.array_equal(getattr(one, f.name), getattr(other, f.name)) for f in fields(one))
+    with pytest.raises(BadInputError, match="finds no shard"):
+        encoded_photos([Folder.parse(f"{store}/x*.tar")], tmp_path, settings)
+    with pytest.raises(BadInputError, match="are on this machine"):
+        encoded_photos([Folder.parse(str(store))], tmp_path, settings)
 
 
 def test_a_run_from_shards_equals_one_from_folders(photos, vae, tmp_path) -> None:
