@@ -36,7 +36,7 @@ def command(
             metavar="N",
             min=0,
             max=65535,
-            help="Where the page is.",
+            help="Of the server.",
             show_default="a free one",
         ),
     ] = None,
