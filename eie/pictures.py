@@ -169,9 +169,23 @@ def dilated(mask: Mask, pixels: int) -> Mask:
 
     if not pixels or not mask.any():
         return mask
+    wide = np.zeros_like(mask)
+    around = surroundings(mask, pixels)
+    near = mask[around]
     if pixels > 5:  # a large disc would be slow
-        far = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        return np.asarray(far <= pixels)
+        far = cv2.distanceTransform((~near).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        wide[around] = far <= pixels
+        return wide
     side = 2 * pixels + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), disc) > 0)
+    wide[around] = cv2.dilate(near.astype(np.uint8), disc) > 0
+    return wide
+
+
+def surroundings(mask: Mask, pixels: int) -> tuple[slice, slice]:
+    """The rows and columns that hold a mask, which is not empty, and so many pixels around it."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return (
+        slice(max(0, int(rows[0]) - pixels), int(rows[-1]) + pixels + 1),
+        slice(max(0, int(columns[0]) - pixels), int(columns[-1]) + pixels + 1),
+    )

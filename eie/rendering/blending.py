@@ -20,7 +20,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.pictures import Mask, Picture
+from eie.pictures import Mask, Picture, surroundings
 from eie.rendering.working_size import Indices, Numbers, Offset, beside, neighbours, solved
 
 Values = TypeVar("Values", bound=np.generic)
@@ -135,6 +135,8 @@ def softened_cuts(filled: Picture, hole: Mask, label: Indices, reach: int) -> Pi
     """
     import cv2
 
+    around = surroundings(hole, 4 * reach)  # as far as the blur sees
+    filled, hole = filled[around], hole[around]
     piece = np.zeros(hole.shape, dtype=np.int32)
     piece[hole] = label + 1
     cut = np.zeros(hole.shape, dtype=bool)
