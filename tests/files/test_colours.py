@@ -57,6 +57,7 @@ def test_alpha_stays_and_bands_join() -> None:
     ("source", "target"),
     [(None, None), (WIDE, WIDE), (SRGB_ICC, None), (None, SRGB_ICC),
      (matrix_profile(SRGB, (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045), "s"), None)],
+    ids=["none", "same", "sRGB", "to sRGB", "sRGB's curve"],  # a profile tells when it was made
 )  # fmt: skip
 def test_profiles_of_the_same_colours_are_left_alone(
     source: bytes | None, target: bytes | None
