@@ -31,7 +31,14 @@ def command(
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option("--port", metavar="N", min=0, max=65535, show_default="a free one"),
+        typer.Option(
+            "--port",
+            metavar="N",
+            min=0,
+            max=65535,
+            help="Of the server.",
+            show_default="a free one",
+        ),
     ] = None,
     host: Annotated[
         str | None,

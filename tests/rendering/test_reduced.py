@@ -66,7 +66,10 @@ CHANGES = [
 
 
 @settings(max_examples=40, deadline=None)
-@given(operations=st.lists(st.sampled_from(CHANGES), max_size=4), side=st.integers(60, 239))
+@given(
+    operations=st.lists(st.sampled_from(CHANGES), max_size=4, unique=True),
+    side=st.integers(60, 239),
+)
 def test_elements_are_where_they_were(operations, side):
     elements = make_set(smooth(180, 240, 3), blocks(180, 240, 6, 8))
     for operation in operations:
