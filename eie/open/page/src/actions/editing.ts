@@ -61,8 +61,17 @@ async function recover(): Promise<void> {
   }
 }
 
-/** Show a state of the document, and select these ids in it, or what was made last. */
-export async function adopt(state: api.DocumentState, ids: readonly number[] | null): Promise<void> {
+/**
+ * Show a state of the document.
+ *
+ * @param ids what is selected in it; null for what was made last.
+ * @param previewed whether the picture comes near it already.
+ */
+export async function adopt(
+  state: api.DocumentState,
+  ids: readonly number[] | null,
+  previewed = false,
+): Promise<void> {
   const [map, bits] = await Promise.all([
     api.labels(state.id, LABEL_SIDE, state.elements.length),
     api.objects(state.id),
@@ -75,7 +84,7 @@ export async function adopt(state: api.DocumentState, ids: readonly number[] | n
   labels.value = map.map;
   objects.value = bits;
   hover.value = null;
-  void showCurrent();
+  void showCurrent(previewed);
   if (ids?.length === 0) chosen.value = null;
   else await selectAgain(ids);
 }
@@ -85,8 +94,13 @@ export async function adopt(state: api.DocumentState, ids: readonly number[] | n
  *
  * @param operations entries of an edit script.
  * @param after what is selected then.
+ * @param previewed whether the picture shows them already.
  */
-export function perform(operations: readonly Operation[], after: After = "same"): Promise<void> {
+export function perform(
+  operations: readonly Operation[],
+  after: After = "same",
+  previewed = false,
+): Promise<void> {
   if (!operations.length) return Promise.resolve();
   return inTurn(async () => {
     const current = doc.value;
@@ -94,7 +108,7 @@ export function perform(operations: readonly Operation[], after: After = "same")
     const ids = after === "none" ? [] : after === "made" ? null : (chosen.value?.ids ?? []);
     const masked = operations.some(({ selection }) => selection?.includes("mask:"));
     const state = await api.edit(current.id, operations, current.revision);
-    await adopt(state, masked && after === "same" ? null : ids);
+    await adopt(state, masked && after === "same" ? null : ids, previewed);
     const done = stepsOf(state.history).at(-1);
     if (done) status.value = `Done: ${done.title.toLowerCase()}.`;
   });
@@ -120,7 +134,7 @@ export function transform(
   const what = chosen.value;
   if (!what || !operations.length) return;
   showElsewhere(what, affine, leaves);
-  void perform(operations, after);
+  void perform(operations, after, true);
 }
 
 /** Operations on what is selected that show only when they are done. */
@@ -139,7 +153,7 @@ export function remove(): void {
   const selection = selectionText();
   picture.value = baked(shown, canvasSize.value, [holeOf(what.region, canvasSize.value)], []);
   chosen.value = null;
-  void perform([{ operation: "delete", selection }], "none");
+  void perform([{ operation: "delete", selection }], "none", true);
 }
 
 /** Everything that was deleted comes back to where it was. */

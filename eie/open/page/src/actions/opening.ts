@@ -119,7 +119,11 @@ export function copy(): void {
     about: what.about,
     look: lifted ? small(lifted.image) : "",
   };
-  localStorage.setItem(PLACE, JSON.stringify(carried.value));
+  try {
+    localStorage.setItem(PLACE, JSON.stringify(carried.value));
+  } catch {
+    // Without storage it is carried within this tab only.
+  }
   status.value = "Copied. Open another photo to paste it there.";
 }
 

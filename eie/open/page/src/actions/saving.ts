@@ -3,7 +3,7 @@
 import { computed, signal } from "@preact/signals";
 import * as api from "../core/api";
 import { commandLine } from "../core/command";
-import { decoder, doc, seed, status } from "../store";
+import { decoder, doc, problem, seed, status } from "../store";
 import { finishNudge, settled, whileBusy } from "./editing";
 import { attempt } from "./failing";
 import { usesDefaultDecoder } from "./showing";
@@ -66,6 +66,12 @@ export async function save(): Promise<boolean> {
 }
 
 export async function copyCommand(): Promise<boolean> {
+  // Browsers have a clipboard for pages of this machine or with a certificate only.
+  if (!isSecureContext) {
+    const message = "the browser lets this page not copy by itself";
+    problem.value = { message, where: null, hint: "select the text below and copy it" };
+    return false;
+  }
   return attempt(async () => {
     await navigator.clipboard.writeText(command.value);
     status.value = "The command line is copied.";

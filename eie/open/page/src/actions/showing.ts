@@ -35,8 +35,12 @@ export function forgetPictures(): void {
   progress.value = changedShare.value = null;
 }
 
-/** Show what the document is by now: at once if it was seen, else a quick render, then the full. */
-export async function showCurrent(): Promise<void> {
+/**
+ * Show what the document is by now: at once if it was seen, else a quick render, then the full.
+ *
+ * @param previewed whether what is shown comes near it already.
+ */
+export async function showCurrent(previewed = false): Promise<void> {
   const current = doc.value;
   if (!current) return;
   following?.abort();
@@ -62,6 +66,7 @@ export async function showCurrent(): Promise<void> {
       remember(key, photo, null);
       return;
     }
+    if (!previewed) void showUnfilled(current.id, signal).catch(tell);
     const quick = await render(current, true, signal);
     if (quick) picture.value = quick.picture;
     const full = await render(current, false, signal);
@@ -75,6 +80,14 @@ export async function showCurrent(): Promise<void> {
   } finally {
     if (!signal.aborted) progress.value = null;
   }
+}
+
+/** Let things be where they are while their holes are filled. */
+async function showUnfilled(id: string, signal: AbortSignal): Promise<void> {
+  const before = picture.value;
+  const image = await api.unfilled(id, SIDE);
+  // A render may have been faster.
+  if (!signal.aborted && picture.value === before) picture.value = { image, kind: "preview" };
 }
 
 export function percent(share: number): string {

@@ -229,6 +229,10 @@ async function picture(path: string, signal?: AbortSignal): Promise<ImageBitmap>
 export const photo = (id: string, side: number): Promise<ImageBitmap> =>
   picture(`/documents/${id}/picture${query({ side, of: "photo" })}`);
 
+/** What is on the canvas, its holes transparent. */
+export const unfilled = (id: string, side: number): Promise<ImageBitmap> =>
+  picture(`/documents/${id}/picture${query({ side, of: "current" })}`);
+
 export const askForRender = (
   id: string,
   request: RenderRequest,

@@ -12,6 +12,7 @@ export interface Colours {
   readonly object: string;
 }
 
+const UNFILLED = "#33363b"; // what a hole shows until it is filled
 const HALO = "rgb(0 0 0 / 55%)";
 const LIGHT = "#fff";
 const CHECK = 8; // CSS pixels of a square under what is transparent
@@ -48,6 +49,10 @@ export function drawBase(context: CanvasRenderingContext2D, base: Base): void {
   wipe(context);
   place(context, view);
   if (base.transparent) checks(context, view, canvas);
+  else {
+    context.fillStyle = UNFILLED;
+    context.fillRect(0, 0, canvas.width, canvas.height);
+  }
   const shown = (view.scale * devicePixelRatio * canvas.width) / picture.image.width;
   context.imageSmoothingEnabled = shown < 3; // closer, one wants to see the pixels
   context.drawImage(picture.image, 0, 0, canvas.width, canvas.height);

@@ -31,6 +31,7 @@ import {
   labels,
   progress,
   saveOpen,
+  sheetOpen,
   status,
   tool,
   view,
@@ -167,7 +168,8 @@ function plain(event: KeyboardEvent): boolean {
       spaceHeld.value = true;
       return true;
     case "Escape":
-      if (isNudging()) finishNudge();
+      if (sheetOpen.value) sheetOpen.value = false;
+      else if (isNudging()) finishNudge();
       else if (progress.value && !chosen.value) cancelRendering();
       else escape();
       return true;
