@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,10 +63,14 @@ def pictures(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("*.png") if path.is_file()}
 
 
-def remote_desks() -> list[psutil.Process]:
-    """The workers of the nodes that are at a task."""
-    below = psutil.Process().children(recursive=True)
-    return [process for process in below if process.name().startswith("ray::_RemoteDesk.do")]
+def kill_a_worker(run: subprocess.Popen[str]) -> None:
+    """Kill a worker of the nodes that is at a task."""
+    while True:
+        assert run.poll() is None
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if process.name().startswith("ray::_RemoteDesk.do"):
+                    return process.kill()
 
 
 def wait_for_lines(manifest: Path, count: int, process: subprocess.Popen[str]) -> None:
@@ -90,13 +95,14 @@ def test_a_lost_worker_a_bad_photo_and_a_full_disk_do_not_stop_the_others(
         line, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     wait_for_lines(folder / "spread" / "manifest.jsonl", 1, process)
-    remote_desks()[0].kill()
+    kill_a_worker(process)
     out, told = process.communicate(timeout=120)
     assert (process.returncode, out) == (5, ""), told
     assert "11 done, 2 failed of 13 photos" in told
     assert "bad.png: not a PNG" in told
     assert "spread/p03.png: cannot be written: No space left on device" in told
-    assert len(told.splitlines()) == 4, told  # these, and where to look
+    lines = [line for line in told.splitlines() if not line.endswith(" left")]  # progress, if slow
+    assert len(lines) == 4, told  # these, and where to look
     made, expected = pictures(folder / "spread"), pictures(folder / "local")
     del expected["p03.png"]
     assert made == expected
