@@ -23,7 +23,7 @@ from eie.cli.options import ElementFiles, OutputElements, typed
 from eie.cli.payload import change_elements, note
 from eie.editing import OPERATIONS, Group, Operation, edit, read_script, redo, undo
 from eie.editing.colours import INTENTS
-from eie.editing.selection import LAST
+from eie.editing.groups import LAST
 from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.files.stores import path_of

@@ -36,15 +36,11 @@ from eie.editing.changes import (
     turned,
 )
 from eie.editing.colours import INTENTS, in_colours_of
+from eie.editing.groups import group_members, parse_group_name
 from eie.editing.operation import Operation, argument, parted_along
 from eie.editing.picking import Rows
-from eie.editing.selection import (
-    ObjectAt,
-    Selection,
-    group_members,
-    parse_group_name,
-    parse_selection,
-)
+from eie.editing.selection import Selection, parse_selection
+from eie.editing.terms import ObjectAt
 from eie.editing.units import parse_angle, parse_factors, parse_point, parse_shift, whole_pixels
 from eie.elements import ElementSet, Groups, Source
 from eie.errors import UsageError

@@ -53,25 +53,31 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.editing.boxed_object import object_in_box
 from eie.editing.modifiers import Fill, Grow, Modifier, Shrink, Smooth
 from eie.editing.objects import Extent, ObjectClick, object_at, objects_together
-from eie.editing.picking import RowMask, Rows, areas, row_at, rows_on_canvas
+from eie.editing.picking import RowMask, Rows
 from eie.editing.reader import Reader
-from eie.editing.units import Point, read_length, read_point
-from eie.elements import STATE, Canvas, ElementSet, ElementTable
+from eie.editing.terms import (
+    FILE_NAME,
+    GROUP_NAME,
+    At,
+    Box,
+    Everything,
+    Group,
+    Ids,
+    Mask,
+    ObjectAt,
+    ObjectIn,
+    Term,
+    row_at_point,
+)
+from eie.editing.units import read_length, read_point
+from eie.elements import ElementSet
 from eie.errors import UsageError
-from eie.files.masks import fitted, load_mask
-from eie.files.stores import path_of
-
-if TYPE_CHECKING:
-    from eie.files.photo import Photo
 
 GRAMMAR = (
     "a selection is made of 12 or 3,7,20-25, @x,y, object@x,y, object@x,y:part, object@x,y:whole, "
@@ -79,9 +85,6 @@ GRAMMAR = (
     "box:x0,y0,x1,y1, mask:FILE.png, group:NAME and all, joined by + and removed by -, corrected "
     "by :grow=N, :shrink=N, :smooth and :fill"
 )
-
-LAST = "last"
-"""Name of what the last operation made or changed, unless there is a group of that name."""
 
 MOST_TIMES = 1000
 """The largest number that a modifier takes."""
@@ -102,183 +105,6 @@ _FILL = re.compile(r"fill(?!\w)")
 _EQUALS = re.compile("=")
 _COUNT = re.compile(r"[0-9]{1,9}(?![0-9])")
 _QUOTED = re.compile(r'"([^"]+)"|\'([^\']+)\'')
-_FILE = re.compile(
-    r"(/dev/stdin|/(?:dev|proc/self)/fd/\d+|[^\"'\s].*?\.(?:png|jpe?g|webp|tiff?|bmp|avif|hei[cf]))"
-    r"(?=\s*(?:[+-]|:\s*(?:grow|shrink|smooth|fill)|$))",
-    re.IGNORECASE | re.DOTALL,
-)
-_NAME = re.compile(r"(\w[\w.]*)")
-
-
-class Term(Protocol):
-    """One way to choose elements; `str` gives it back as text."""
-
-    def rows(self, elements: ElementSet, among: RowMask) -> Rows:
-        """Rows of the elements chosen, in the order they were asked for.
-
-        Args:
-            elements: the set.
-            among: (N,) bool, the elements that can be chosen without their id.
-
-        Raises:
-            UsageError: the term means nothing in this set.
-        """
-
-
-@dataclass(frozen=True)
-class Ids:
-    """Elements by id: ranges (first, last)."""
-
-    ranges: tuple[tuple[int, int], ...]
-
-    def rows(self, elements: ElementSet, among: RowMask) -> Rows:  # noqa: ARG002
-        known = elements.table.id
-        by_id = np.argsort(known)
-        chosen = []
-        for span in self.ranges:
-            for end in span:
-                if end not in known:
-                    raise UsageError(f"there is no element {end}", hint=_known_ids(known))
-            first, last = np.searchsorted(known[by_id], [span[0], span[1] + 1])
-            chosen.append(by_id[first:last])
-        return np.concatenate(chosen)
-
-    def __str__(self) -> str:
-        return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in self.ranges)
-
-
-@dataclass(frozen=True)
-class Everything:
-    """All elements."""
-
-    def rows(self, elements: ElementSet, among: RowMask) -> Rows:  # noqa: ARG002
-        return np.flatnonzero(among)
-
-    def __str__(self) -> str:
-        return "all"
-
-
-@dataclass(frozen=True)
-class At:
-    """The front-most element at a place."""
-
-    point: Point
-
-    def rows(self, elements: ElementSet, among: RowMask) -> Rows:
-        return np.array([_row_at(elements, self.point, among)])
-
-    def __str__(self) -> str:
-        return f"@{self.point}"
-
-
-@dataclass(frozen=True)
-class ObjectAt:
-    """The object at a place; `tolerance` and `extent` None are the library's, one of them is."""
-
-    point: Point
-    tolerance: float | None = None
-    extent: Extent | None = None
-
-    def rows(self, elements: ElementSet, among: RowMask) -> Rows:
-        return next(Selection((("+", self),)).objects(elements, among))
-
-    @property
-    def by_itself(self) -> bool:
-        """Whether it means one of three candidates, whatever else is asked for."""
-        return self.extent is not None or self.tolerance is not None
-
-    def __str__(self) -> str:
-        if self.extent is not None:
-            return f"object@{self.point}:{self.extent.value}"
-        if self.tolerance is None:
-            return f"object@{self.point}"
-        return f"object@{self.point}~{np.format_float_positional(self.tolerance, trim='-')}"
-
-
-@dataclass(frozen=True)
-class ObjectIn:
-    """The object between two corners."""
-
-    corner: Point
-    opposite: Point
-
-    def rows(self, elements: ElementSet, among: RowMask) -> Rows:
-        (x0, y0), (x1, y1) = np.sort(
-            [self.corner.on(elements.canvas), self.opposite.on(elements.canvas)], axis=0
-        )
-        return object_in_box(elements, among, (x0, y0, x1, y1))
-
-    def __str__(self) -> str:
-        return f"object@{self.corner},{self.opposite}"
-
-
-@dataclass(frozen=True)
-class Box:
-    """Elements whose centre lies between two corners."""
-
-    corner: Point
-    opposite: Point
-
-    def rows(self, elements: ElementSet, among: RowMask) -> Rows:
-        ends = np.sort([self.corner.on(elements.canvas), self.opposite.on(elements.canvas)], axis=0)
-        centre = elements.table.box[:, :2]
-        inside = ((centre >= ends[0]) & (centre <= ends[1])).all(axis=1)
-        return np.flatnonzero(among & inside)
-
-    def __str__(self) -> str:
-        return f"box:{self.corner},{self.opposite}"
-
-
-@dataclass(frozen=True)
-class Mask:
-    """Elements that lie under the white of a picture."""
-
-    file: str
-
-    def rows(self, elements: ElementSet, among: RowMask) -> Rows:
-        front = rows_on_canvas(elements, among)  # (H, W)
-        visible = areas(front, len(elements))
-        covered = areas(np.where(self.white(elements.canvas), front, -1), len(elements))
-        return np.flatnonzero(2 * covered > visible)
-
-    def white(self, canvas: Canvas) -> NDArray[np.bool_]:
-        """(H, W) bool, the white of the picture.
-
-        Raises:
-            BadInputError: it cannot be read or does not fit the canvas.
-        """
-        if canvas not in self._white:
-            self._white[canvas] = fitted(self._picture, canvas, self.file)
-        return self._white[canvas]
-
-    @cached_property
-    def _picture(self) -> Photo:
-        """Read but once: the file may be a pipe, and must not change between two looks at it."""
-        return load_mask(path_of(self.file))
-
-    @cached_property
-    def _white(self) -> dict[Canvas, NDArray[np.bool_]]:
-        """What it marks on the canvases asked for; notes about it are told once."""
-        return {}
-
-    def __str__(self) -> str:
-        return f"mask:{_quoted(self.file, _FILE)}"
-
-
-@dataclass(frozen=True)
-class Group:
-    """The members of a named group."""
-
-    group: str
-
-    def rows(self, elements: ElementSet, among: RowMask) -> Rows:
-        members = np.isin(elements.table.id, group_members(elements, self.group))
-        if self.group == LAST and LAST not in elements.groups:
-            return np.flatnonzero(members)  # deleted ones, too: they may be what it deleted
-        return np.flatnonzero(among & members)
-
-    def __str__(self) -> str:
-        return f"group:{_quoted(self.group, _NAME)}"
 
 
 @dataclass(frozen=True)
@@ -338,7 +164,7 @@ class Selection:
         """The rows of each term that asks for an object, in order: those that are joined and cut
         off are asked for together."""
         terms = [
-            (sign, term, _row_at(elements, term.point, among))
+            (sign, term, row_at_point(elements, term.point, among))
             for sign, term in self.terms
             if isinstance(term, ObjectAt)
         ]
@@ -409,71 +235,6 @@ def parse_selection(text: str) -> Selection:
     return Selection(tuple(terms))
 
 
-def group_members(elements: ElementSet, group: str) -> tuple[int, ...]:
-    """The ids of a group's members.
-
-    Raises:
-        UsageError: there is no such group.
-    """
-    if group == LAST and group not in elements.groups:
-        return _last(elements)
-    if group not in elements.groups:
-        names = ", ".join(sorted(elements.groups))
-        raise UsageError(
-            f"there is no group {group!r}",
-            hint=f"groups: {names}" if names else "make one with --group NAME SELECTION",
-        )
-    return elements.groups[group]
-
-
-def _last(elements: ElementSet) -> tuple[int, ...]:
-    """The ids of the elements that the last operation made, or else changed.
-
-    Raises:
-        UsageError: it changed none, or there was none.
-    """
-    after = elements.table
-    for edit in reversed(elements.history):
-        if not after.equals(edit.table):
-            if isinstance(edit.operation.get("operation"), str):
-                return _differing(edit.table, after)
-            break
-        if edit.operation.get("operation") not in ("group", "ungroup"):
-            break
-        after = edit.table
-    raise UsageError(
-        f"there is no group {LAST!r}", hint="it is what the last operation made or changed"
-    )
-
-
-def _differing(before: ElementTable, after: ElementTable) -> tuple[int, ...]:
-    """The ids of the elements that are new in a table, or if there are none, other than before."""
-    new = after.id[~np.isin(after.id, before.id)]
-    if len(new):
-        return tuple(new.tolist())
-    where = {element: row for row, element in enumerate(before.id.tolist())}
-    was = before.take(np.array([where[element] for element in after.id.tolist()]))
-    other = np.zeros(len(after), dtype=bool)
-    for name in STATE:
-        differ = getattr(was, name) != getattr(after, name)
-        other |= differ.reshape(len(after), -1).any(axis=1)
-    return tuple(after.id[other].tolist())
-
-
-def parse_group_name(text: str) -> str:
-    """A name that a group can have: letters, digits, `_`, `.`, blanks and `-`, 1 to 64 of them.
-
-    Raises:
-        UsageError: it is something else.
-    """
-    if not re.fullmatch(r"\w(?:[\w. -]{0,62}[\w.-])?", text):
-        raise UsageError(
-            f"{text!r} cannot be a group's name",
-            hint="letters, digits, _ . - and blanks, beginning with a letter or digit, at most 64",
-        )
-    return text
-
-
 def select(elements: ElementSet, text: str, *, deleted: bool = False) -> NDArray[np.int32]:
     """The ids of the elements that a selection chooses.
 
@@ -510,9 +271,9 @@ def _read_term(reader: Reader) -> Term:
         reader.expect(_COMMA, "a comma and the opposite corner")
         return Box(corner, read_point(reader))
     if reader.take(_MASK):
-        return Mask(_read_name(reader, _FILE, "a picture's name, as in mask:FILE.png,"))
+        return Mask(_read_name(reader, FILE_NAME, "a picture's name, as in mask:FILE.png,"))
     if reader.take(_GROUP):
-        return Group(_read_name(reader, _NAME, "a group's name"))
+        return Group(_read_name(reader, GROUP_NAME, "a group's name"))
     return _read_ids(reader)
 
 
@@ -571,44 +332,9 @@ def _read_name(reader: Reader, unquoted: re.Pattern[str], name: str) -> str:
     return reader.expect(unquoted, name)[1]
 
 
-def _quoted(name: str, unquoted: re.Pattern[str]) -> str:
-    """The name as a selection must write it."""
-    plain = unquoted.match(name)
-    if plain and plain.group() == name and name == name.strip():
-        return name
-    return f"'{name}'" if '"' in name else f'"{name}"'
-
-
-def _row_at(elements: ElementSet, point: Point, among: RowMask) -> int:
-    x, y = point.on(elements.canvas)
-    height, width = elements.canvas
-    if not (0 <= x <= width and 0 <= y <= height):
-        raise UsageError(
-            f"the point {point} is outside the canvas",
-            hint=f"it is {width} pixels wide and {height} high",
-        )
-    row = row_at(elements, x, y, among)
-    if row is None:
-        raise UsageError(
-            f"there is no element at {point}",
-            hint="choose by id: eie show F.h5 --ids shows them, eie info F.h5 lists all",
-        )
-    return row
-
-
 def _corrected(elements: ElementSet, among: RowMask, rows: Rows, modifier: Modifier) -> Rows:
     """Rows corrected by a modifier: those that stay in their order, new ones behind."""
     before = np.zeros(len(elements), dtype=bool)
     before[rows] = True
     after = modifier.corrected(elements, among, before)
     return np.concatenate([rows[after[rows]], np.flatnonzero(after & ~before)])
-
-
-def _known_ids(known: NDArray[np.int32]) -> str:
-    """What ids there are, in a few words."""
-    if not len(known):
-        return "the file has no elements"
-    low, high = int(known.min()), int(known.max())
-    if high - low + 1 == len(known):
-        return f"ids go from {low} to {high}"
-    return f"ids lie between {low} and {high}, some are missing; eie info F.h5 lists them"

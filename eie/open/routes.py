@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
-from eie.editing.selection import Mask
+from eie.editing.terms import Mask
 from eie.errors import UsageError
 from eie.open import schemas
 from eie.open.documents import MOST_SIDE, Document

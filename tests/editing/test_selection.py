@@ -11,21 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from eie.editing.groups import parse_group_name
 from eie.editing.modifiers import Fill, Grow, Shrink, Smooth
-from eie.editing.selection import (
-    At,
-    Box,
-    Everything,
-    Group,
-    Ids,
-    Mask,
-    ObjectAt,
-    ObjectIn,
-    Selection,
-    parse_group_name,
-    parse_selection,
-    select,
-)
+from eie.editing.selection import Selection, parse_selection, select
+from eie.editing.terms import At, Box, Everything, Group, Ids, Mask, ObjectAt, ObjectIn
 from eie.editing.units import Length, Point
 from eie.elements import ElementSet, Source
 from eie.errors import BadInputError, UsageError
