@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,8 @@ def _cost(work: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[str, flo
         adopt = 36  # PR_SET_CHILD_SUBREAPER: what Ray leaves behind becomes this process's to count
         ctypes.CDLL(None).prctl(adopt, 1, 0, 0, 0)
     ended = threading.Event()
-    peaks: list[float] = [0.0]
-    watcher = threading.Thread(target=_watch, args=(peaks, ended))
+    seen = _Seen()
+    watcher = threading.Thread(target=_watch, args=(seen, ended))
     watcher.start()
     start = time.perf_counter()
     work(*arguments)
@@ -76,22 +77,35 @@ def _cost(work: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[str, flo
             os.waitpid(-1, 0)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     largest = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    # Of processes that nobody waits for, as Ray's workers, the system tells nothing in the end.
     return {
-        "cpu_s": used.ru_utime + used.ru_stime,
+        "cpu_s": max(used.ru_utime + used.ru_stime, sum(seen.seconds.values())),
         "wall_s": wall,
-        "largest_mb": largest / 1e6,
-        "together_mb": peaks[0] / 1e6,
+        "largest_mb": max(largest, seen.largest) / 1e6,
+        "together_mb": seen.together / 1e6,
     }
 
 
-def _watch(peaks: list[float], ended: threading.Event) -> None:
-    """Note the most memory that all children held together."""
+@dataclass
+class _Seen:
+    """What was seen of children: processor seconds by process, and bytes."""
+
+    seconds: dict[int, float] = field(default_factory=dict)
+    largest: int = 0
+    together: int = 0
+
+
+def _watch(seen: _Seen, ended: threading.Event) -> None:
+    """Note what all children use, as long as they are there."""
     import psutil
 
     me = psutil.Process()
     while not ended.wait(SAMPLE_SECONDS):
-        held = 0
+        together = 0
         for child in me.children(recursive=True):
             with suppress(psutil.Error):
-                held += child.memory_full_info().pss
-        peaks[0] = max(peaks[0], held)
+                times, memory = child.cpu_times(), child.memory_full_info()
+                seen.seconds[child.pid] = times.user + times.system
+                seen.largest = max(seen.largest, memory.rss)
+                together += memory.pss
+        seen.together = max(seen.together, together)
