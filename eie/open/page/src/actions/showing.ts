@@ -116,9 +116,14 @@ async function render(
     quick,
   };
   progress.value = { id: null, quick, state: "waiting", done: 0 };
-  const asked = await api.askForRender(current.id, request, signal);
-  const ended = await follow(asked.id, quick, signal);
-  if (!ended) return null;
+  let asked = await api.askForRender(current.id, request, signal);
+  let ended = await follow(asked.id, quick, signal);
+  if (ended?.state === "cancelled") {
+    // Not by us: a stream broke off, for example while the computer slept.
+    asked = await api.askForRender(current.id, request, signal);
+    ended = await follow(asked.id, quick, signal);
+  }
+  if (ended?.state !== "done") return null;
   const image = await api.rendered(asked.id, 0, SIDE);
   if (signal.aborted) return null;
   if (!quick) changedShare.value = ended.changed;
@@ -126,7 +131,7 @@ async function render(
   return { picture: { image, kind: quick ? "quick" : "full", render }, share: ended.changed };
 }
 
-/** Follow a render to its end; null if it was cancelled or failed, which is told. */
+/** Follow a render to its end; null if we do not want it any more. What fails is told. */
 async function follow(
   id: string,
   quick: boolean,
@@ -137,7 +142,7 @@ async function follow(
   });
   if (signal.aborted) return null;
   if (ended.state === "failed" && ended.error) problem.value = ended.error;
-  return ended.state === "done" ? ended : null;
+  return ended;
 }
 
 export function cancelRendering(): void {

@@ -7,6 +7,9 @@ import { Objects } from "./objects";
 
 const ROOT = "/api/v1";
 
+/** Who asks: a tab's new render gives up its older one, and no other tab's. */
+const TAB = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16)).join("");
+
 export interface Workspace {
   readonly name: string;
   readonly version: string;
@@ -237,7 +240,8 @@ export const askForRender = (
   id: string,
   request: RenderRequest,
   signal?: AbortSignal,
-): Promise<{ id: string; revision: string }> => post(`/documents/${id}/renders`, request, signal);
+): Promise<{ id: string; revision: string }> =>
+  post(`/documents/${id}/renders`, { ...request, client: TAB }, signal);
 
 export const rendered = (
   render: string,
@@ -245,42 +249,58 @@ export const rendered = (
   side: number | null,
 ): Promise<ImageBitmap> => picture(`/renders/${render}/pictures/${variation}${query({ side })}`);
 
+const RETRY = 500; // milliseconds until a stream that broke off is asked for again
+
+const isOver = ({ state }: RenderState): boolean => state !== "waiting" && state !== "running";
+
 /**
  * Follow a render to its end.
  *
  * The server cancels a render when nobody follows it any more, so that aborting is enough.
  */
-export function followRender(
+export async function followRender(
   render: string,
   signal: AbortSignal,
   report: (state: RenderState) => void,
 ): Promise<RenderState> {
+  for (;;) {
+    const last = await listen(render, signal, report);
+    if (last) return last;
+    const now = await json<RenderState>(`/renders/${render}`, { signal });
+    report(now);
+    if (isOver(now)) return now;
+    await new Promise((resolve) => setTimeout(resolve, RETRY));
+  }
+}
+
+/** The last state that a stream of a render tells; null if it breaks off before. */
+function listen(
+  render: string,
+  signal: AbortSignal,
+  report: (state: RenderState) => void,
+): Promise<RenderState | null> {
   return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
     const events = new EventSource(`${ROOT}/renders/${render}/events`);
-    const stop = (): void => {
-      events.close();
-      reject(new DOMException("cancelled", "AbortError"));
-    };
-    if (signal.aborted) return stop();
-    signal.addEventListener("abort", stop, { once: true });
     const end = (): void => {
       events.close();
       signal.removeEventListener("abort", stop);
     };
+    const stop = (): void => {
+      end();
+      reject(signal.reason);
+    };
+    signal.addEventListener("abort", stop);
     events.onmessage = (event: MessageEvent<string>) => {
       const told = JSON.parse(event.data) as RenderState;
       report(told);
-      if (told.state === "waiting" || told.state === "running") return;
+      if (!isOver(told)) return;
       end();
       resolve(told);
     };
     events.onerror = () => {
       end();
-      // A stream that ended before we saw the last word: ask for it.
-      json<RenderState>(`/renders/${render}`).then((told) => {
-        report(told);
-        resolve(told);
-      }, reject);
+      resolve(null);
     };
   });
 }
