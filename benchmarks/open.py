@@ -81,6 +81,8 @@ def serving(folder: Path) -> Iterator[tuple[httpx.Client, psutil.Process]]:
         with httpx.Client(base_url=base, headers=headers, timeout=600, limits=limits) as client:
             yield client, psutil.Process(process.pid)
     finally:
+        if process.poll() is not None:
+            print(f"the server ended with {process.returncode}", flush=True)
         process.kill()
         process.wait()
 
