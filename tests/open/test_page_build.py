@@ -77,6 +77,14 @@ def test_the_lock_names_no_host_but_the_hashes_of_all_packages():
     packages = {name: entry for name, entry in lock["packages"].items() if name}
     assert [name for name, entry in packages.items() if "resolved" in entry] == []
     assert [name for name, entry in packages.items() if "integrity" not in entry] == []
+    # `npm ci` refuses a lock that leaves one out, though `npm install` may have written it.
+    wanted = {
+        name
+        for entry in packages.values()
+        for kind in ("dependencies", "optionalDependencies")
+        for name in entry.get(kind, ())
+    }
+    assert wanted - {name.rpartition("node_modules/")[2] for name in packages} == set()
 
 
 @pytest.fixture
