@@ -48,7 +48,7 @@ class EncoderGraph:
     def __init__(self, tensors: Tensors, config: dict[str, Any]) -> None:
         self.patch_size: int = config["patch_size"]
         self._code = linear_code(tensors, "linear.", config)
-        self._convolutions = Graph(ENCODER, tensors, "the content encoder")
+        self._convolutions = Graph(ENCODER, tensors, "the content encoder", convolves=True)
 
     def embed(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, 4, S, S) masked RGB and mask, in [0, 1] ⇒ (N, D) embeddings."""
@@ -210,7 +210,9 @@ class DecoderGraphs:
         if key not in self._graphs:
             tensors = self._tensors if layer is None else self._weights(name, layer)
             taken = () if name in LAYERS and layer is None else None
-            self._graphs[key] = Graph(name, tensors, "the light decoder", taken)
+            self._graphs[key] = Graph(
+                name, tensors, "the light decoder", taken, convolves=name.startswith("trunk")
+            )
         return self._graphs[key]
 
     def _weights(self, name: str, layer: int) -> dict[str, Array]:
