@@ -11,8 +11,9 @@ elements that a mask has parted stay parted, which does not show.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from eie.editing.account import account_of
 from eie.editing.growth import TOLERANCE
@@ -74,6 +75,10 @@ __all__ = [
     "select",
     "undo",
 ]
+
+
+PARTED = "parted"
+"""In how a photo was cut: whether masks of forgotten edits have parted elements since."""
 
 
 def edit(
@@ -158,6 +163,7 @@ def undo(elements: ElementSet, steps: int = 1, *, redoable: bool = False) -> Ele
             sources=elements.sources[: before.sources],
             history=elements.history[:-steps],
             undone=(),
+            decomposition=_cut(elements, (*elements.history[-steps:], *elements.undone)),
         )
     for _ in range(steps):
         elements = _stepped_back(elements)
@@ -218,7 +224,17 @@ def forget_undone(elements: ElementSet) -> ElementSet:
     """The set without what was taken back and can be done again."""
     if not elements.undone:
         return elements
-    return replace(elements, sources=elements.sources[: _sources_shown(elements)], undone=())
+    shown = elements.sources[: _sources_shown(elements)]
+    cut = _cut(elements, elements.undone)
+    return replace(elements, sources=shown, undone=(), decomposition=cut)
+
+
+def _cut(elements: ElementSet, forgotten: Sequence[Edit]) -> dict[str, Any]:
+    """How the photo was cut, without some edits: elements that masks parted stay parted, though
+    nothing tells of it any more but this, for whoever wants to cut the photo alike."""
+    texts = (text for edit in forgotten for text in edit.operation.values())
+    parted = {PARTED: True} if any("mask:" in str(text) for text in texts) else {}
+    return {**elements.decomposition, **parted}
 
 
 def reset(elements: ElementSet) -> ElementSet:

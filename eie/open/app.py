@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,7 @@ def _add_failures(app: FastAPI) -> None:
 
     @app.exception_handler(EieError)
     async def failed(_: Request, error: EieError) -> JSONResponse:
-        return JSONResponse(body_of(error), status_of(error))
+        return JSONResponse(body_of(_within(error, app.state.service)), status_of(error))
 
     @app.exception_handler(RequestValidationError)
     async def senseless(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -140,6 +141,17 @@ def _add_failures(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def unforeseen(_: Request, error: Exception) -> JSONResponse:
         return JSONResponse(body_of(error), status_of(error))
+
+
+def _within(error: EieError, service: Service) -> EieError:
+    """A failure that does not tell where on this machine the workspace is."""
+    folder = service.workspace.folder
+    if str(folder) not in f"{error.message}{error.where}":
+        return error
+    within = copy(error)
+    within.message = error.message.replace(f"{folder}/", "").replace(str(folder), folder.name)
+    within.where = error.where and Path(error.where).name
+    return within
 
 
 def _refusal(error: RequestValidationError) -> RefusedError:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import fields, replace
-from itertools import groupby
+from dataclasses import MISSING, fields, replace
+from itertools import accumulate, groupby
 from typing import Any
 
 from eie.decomposition import BETA, SLIC
-from eie.editing import OPERATIONS, Look, Paste, Scale, script_of
+from eie.editing import OPERATIONS, PARTED, Look, Paste, Scale, script_of
 from eie.elements import ElementSet
 
 TINY = "tiny"
@@ -35,18 +36,20 @@ def command_line(
     """
     steps = []
     settings = _decomposition(elements.decomposition, checkpoint)
-    if photo is not None and settings is not None:
+    known = all(is_known(edit.operation) for edit in elements.history)
+    if photo is not None and settings is not None and known:
         steps.append(["decompose", _named(photo), *settings, "-o", _named(file)])
-        steps += [["edit", _named(file), *words] for words in edits(elements)]
+        steps += [["edit", _named(file), *words] for words in edits(elements, file)]
     stem = file.rpartition(".")[0] or file
     steps.append(["render", _named(file), "-o", _named(f"{stem}-edited.png")])
     return " && ".join(shlex.join(["eie", *step]) for step in steps)
 
 
-def edits(elements: ElementSet) -> list[list[str]]:
+def edits(elements: ElementSet, file: str) -> list[list[str]]:
     """The options of `eie edit` that do again what was recorded, most often of one command.
 
-    An intent holds for all that a command pastes, so that others need a command of their own. What
+    An intent holds for all that a command pastes, so that others need a command of their own; and
+    so does what is pasted of the file itself, which is read as the command before left it. What
     was undone is done and undone again if it names masks: elements that they parted stay parted.
     """
     undone = elements.undone if any(names_masks(edit.operation) for edit in elements.undone) else ()
@@ -58,7 +61,12 @@ def edits(elements: ElementSet) -> list[list[str]]:
         else:
             recorded[-1].append(entry)
     commands = []
-    for intent, alike in groupby(filter(None, recorded), _intent):
+    done = [*filter(None, recorded)]
+    own = accumulate(any(e.get("file") == file for e in entries) for entries in done)
+    for (intent, _), alike_ in groupby(
+        zip(done, own, strict=True), key=lambda each: (_intent(each[0]), each[1])
+    ):
+        alike = [entries for entries, _ in alike_]
         words: list[str] = []
         for number, entries in enumerate(alike):
             words += [f"--{Look.name}"] if number else []
@@ -78,9 +86,18 @@ def _intent(entries: list[dict[str, Any]]) -> str | None:
     return next((entry["intent"] for entry in entries if "intent" in entry), None)
 
 
+def is_known(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry of a history is of an operation that there is, with all that it needs."""
+    operation = {each.name: each for each in OPERATIONS}.get(entry.get("operation", ""))
+    return operation is not None and all(
+        f.name in entry for f in fields(operation) if f.default is MISSING
+    )
+
+
 def text_of(entry: Mapping[str, Any]) -> str:
-    """An entry of an edit script as it is typed: `--move 3,7 +40,0`."""
-    return shlex.join(words_of(entry))
+    """An entry of an edit script as it is typed: `--move 3,7 +40,0`; one of an operation that there
+    is not as it is recorded."""
+    return shlex.join(words_of(entry)) if is_known(entry) else json.dumps(dict(entry))
 
 
 def words_of(entry: Mapping[str, Any]) -> list[str]:
@@ -103,6 +120,8 @@ def _named(file: str) -> str:
 
 def _decomposition(settings: Mapping[str, Any], checkpoint: str | None) -> list[str] | None:
     """The options of `eie decompose` that are not the usual ones; None if one is not known."""
+    if settings.get(PARTED):
+        return None
     usual = {"segmenter": TINY, "elements": _ELEMENTS, "beta": BETA}
     words = []
     for name, value in usual.items():

@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import eie
-from eie.editing import undo
 from eie.elements import ElementSet
 from eie.errors import BadInputError
 from eie.files import write_atomically
 from eie.files.locking import exclusive
 from eie.files.streams import MOST_PIPED
-from eie.open.command_line import names_masks
 from eie.open.failures import RefusedError
 from eie.open.workspace import Workspace, id_of
 from eie.rendering.reduced import Kept, reduced
@@ -35,9 +33,6 @@ MOST_VIEWS = 12
 
 MOST_SIDE, MOST_SIZES = 2048, 6
 """Pixels of the longer side up to which pictures are kept, and of how many sizes and sources."""
-
-MOST_WHOLE = 8
-"""Sets that are remembered as they were before masks parted elements."""
 
 _TRIES = 20
 """How often a file is loaded that others replace meanwhile."""
@@ -96,10 +91,9 @@ class Document:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.id = id_of(path.name)
-        self._lock, self._reducing = threading.RLock(), threading.RLock()
+        self._lock, self._changing, self._reducing = (threading.RLock() for _ in range(3))
         self._revision: Revision | None = None
         self._reduced: Kept = {}
-        self._whole: list[ElementSet] = []
 
     def current(self) -> Revision:
         """The document as it is by now.
@@ -116,7 +110,7 @@ class Document:
                 loaded = self._loaded(name)
                 if loaded is not None:
                     self._revision = loaded
-                    self._reduced, self._whole = {}, []
+                    self._reduced = {}
                     return loaded
         raise RefusedError(409, "the file is changed all the time", where=self.path.name)
 
@@ -151,7 +145,7 @@ class Document:
             RefusedError: 409, there is another revision by now.
             EieError: as `change`; nothing is written.
         """
-        with self._lock, exclusive(self.path):
+        with self._changing, exclusive(self.path):  # who only looks does not wait for that
             before = self.current()
             if revision is not None and revision != before.name:
                 raise RefusedError(
@@ -162,33 +156,13 @@ class Document:
                 )
             elements = change(before.elements)
             content = eie.dump(elements)
-            with write_atomically(self.path) as handle:
-                handle.write(content)
-            self._revision = Revision(elements, revision_of(self.path), content)
-            return self._revision
-
-    def remember(self, elements: ElementSet) -> None:
-        """Remember the set before an edit whose masks part elements, for :meth:`whole`."""
-        with self._lock:
-            self._whole = [*self._whole, elements][-MOST_WHOLE:]
-
-    def whole(self, elements: ElementSet) -> ElementSet:
-        """The set with its elements as they were before masks parted them whose edits were undone.
-
-        What was undone is forgotten by then, and the command line that is told does not know of it.
-        As the file does not tell what was parted, that is so for edits of this server alone.
-
-        Args:
-            elements: the current set, which is to be edited.
-        """
-        done = [edit.operation for edit in elements.history]
-        with self._lock:
-            for before in self._whole if elements.undone else ():
-                then = [edit.operation for edit in before.history]
-                more = then[len(done) :]
-                if then[: len(done)] == done and not any(map(names_masks, more)):
-                    return undo(before, len(more)) if more else before
-        return elements
+            after = Revision(elements, "", content)  # first, for it may find no room
+            with self._lock:
+                with write_atomically(self.path) as handle:
+                    handle.write(content)
+                after.name = revision_of(self.path)
+                self._revision = after
+            return after
 
     def reduced(self, revision: Revision, long_side: int) -> ElementSet:
         """The set of a revision at a smaller size, see :func:`eie.rendering.reduced.reduced`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -43,10 +43,11 @@ class Photos:
         """Name, size and document of each photo; those that cannot be read are left out."""
         files = self.workspace.element_files()
         told = []
-        for path in self.workspace.photos():
+        photos = self.workspace.photos()
+        for path in photos:
             size = self.size(path)
             if size is not None:
-                document = self._document_among(files, path)
+                document = next(self._documents_among(files, path, photos), None)
                 told.append(
                     {
                         "name": path.name,
@@ -70,16 +71,20 @@ class Photos:
 
         return self._remembered(key, make) if side <= MOST_SIDE else make()
 
-    def document_of(self, photo: Path) -> Path | None:
-        """The element file that seems to be of a photo, by its name and its size."""
-        return self._document_among(self.workspace.element_files(), photo)
+    def documents_of(self, photo: Path) -> list[Path]:
+        """The element files that seem to be of a photo by name and size, the likeliest first."""
+        files, photos = self.workspace.element_files(), self.workspace.photos()
+        return [*self._documents_among(files, photo, photos)]
 
-    def _document_among(self, files: list[Path], photo: Path) -> Path | None:
-        size = self.size(photo)
-        for path in files:
-            if size is not None and names_fit(path, photo) and self._canvas(path) == size:
-                return path
-        return None
+    def _documents_among(
+        self, files: list[Path], photo: Path, photos: list[Path]
+    ) -> Iterator[Path]:
+        size, stems = self.size(photo), {path.stem for path in photos}
+        for path in sorted(files, key=lambda path: (path.stem != photo.stem, path.name)):
+            # `cat-2.h5` is of `cat-2.jpg`, if there is one.
+            fits = path.stem == photo.stem or (names_fit(path, photo) and path.stem not in stems)
+            if size is not None and fits and self._canvas(path) == size:
+                yield path
 
     def photo_of(self, file: Path, elements: ElementSet) -> Path | None:
         """The photo of the workspace that a document was made of: the same pixels."""

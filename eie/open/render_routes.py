@@ -196,6 +196,8 @@ async def download(
     if format == "json":
         script = json.dumps(script_of(revision.elements), indent=2, ensure_ascii=False) + "\n"
         return attachment(script.encode(), f"{stem}-edits.json", FILES[5])
+    if not format.isalnum():
+        raise UsageError("there is no such format", hint="png, jpeg, webp, tiff, h5 or json")
     kind = photo_format(f"picture.{format}")
     options = Options(decoder=decoder, seed=seed, edge=edge, free=free)
     check_options(options)

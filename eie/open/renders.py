@@ -277,11 +277,16 @@ class Renders:
 
     def _forget(self) -> None:
         """Give up the oldest finished renders, if there are many or large ones."""
-        count = total = 0
+        count = total = without = 0
         for render in reversed([*self._renders.values()]):
             if not render.finished:
                 continue
-            count += max(1, len(render.pictures))
+            if not render.pictures:  # it was given up or failed, and pushes no picture out
+                without += 1
+                if without > MOST_KEPT:
+                    del self._renders[render.id]
+                continue
+            count += len(render.pictures)
             total += sum(picture.bytes for picture in render.pictures)
             if count > MOST_KEPT or total > MOST_BYTES:
                 del self._renders[render.id]

@@ -126,6 +126,7 @@ def label_map(document: Named, request: Request, side: Side = 1024) -> Response:
     `X-Bytes` tells. The map is `X-Width` × `X-Height`.
     """
     revision = document.current()
+    side = min(side, max(revision.elements.canvas))  # larger ones are the same map
     found = revision.view(("labels", side), lambda: labels(revision.elements, side))
     headers = {
         "X-Width": str(found.width),

@@ -19,7 +19,7 @@ from eie.editing.selection import parse_selection
 from eie.elements import ElementSet
 from eie.errors import BadInputError, UsageError
 from eie.files import write_atomically
-from eie.open.command_line import TINY, names_masks
+from eie.open.command_line import TINY
 from eie.open.documents import Document, Documents, Revision
 from eie.open.failures import RefusedError
 from eie.open.incoming import settled
@@ -31,6 +31,9 @@ from eie.open.tasks import Decompose
 from eie.open.workers import Workers
 from eie.open.workspace import ELEMENT_SUFFIXES, Workspace, id_of, plain_name
 from eie.rendering import DECODERS, DEFAULT
+
+INPAINT = "inpaint"
+"""The decoder that needs a model of which no request tells."""
 
 MOST_SELECTION = 32_768
 """Characters of a selection."""
@@ -98,7 +101,7 @@ class Service:
         return {
             "name": self.workspace.folder.name or str(self.workspace.folder),
             "version": eie.__version__,
-            "decoders": list(DECODERS),
+            "decoders": [name for name in DECODERS if name != INPAINT],
             "default_decoder": DEFAULT,
             "documents": [
                 {"id": id_of(path.name), "file": path.name, "name": path.stem}
@@ -151,13 +154,13 @@ class Service:
         Raises:
             UsageError: there is something else in that file.
         """
-        path = file or self.photos.document_of(photo)
-        if path is None or not path.exists():
-            return None
-        document = self.documents.of(path)
-        if self.photos.is_of(document.current().elements, photo):
-            return document
-        if file is not None:
+        for path in [file] if file else self.photos.documents_of(photo):
+            if not path.exists():
+                continue
+            document = self.documents.of(path)
+            if self.photos.is_of(document.current().elements, photo):
+                return document
+        if file is not None and file.exists():
             raise UsageError(
                 "is there already and is of another photo",
                 where=file.name,
@@ -221,13 +224,7 @@ class Service:
         """Apply operations of an edit script as one edit."""
         operations = self._operations(entries)
 
-        def change(elements: ElementSet) -> ElementSet:
-            before = document.whole(elements)
-            edited = edit(before, operations, tolerance=tolerance)
-            if any(map(names_masks, entries)):
-                document.remember(before)
-            return edited
-
+        change = partial(edit, operations=operations, tolerance=tolerance)
         return document.change(change, revision)
 
     def step(self, document: Document, steps: int, revision: str | None, *, back: bool) -> Revision:
@@ -237,7 +234,7 @@ class Service:
 
     def reset(self, document: Document, revision: str | None) -> Revision:
         """Go back to the unedited photo."""
-        return document.change(lambda elements: eie.reset(document.whole(elements)), revision)
+        return document.change(eie.reset, revision)
 
     def _operations(self, entries: list[dict[str, Any]]) -> list[Operation]:
         """The operations of an edit, which reads no file from outside of the workspace.

@@ -51,7 +51,7 @@ def test_every_operation_is_replayed(elements, tmp_path, monkeypatch):
         [Reset(), Move("@15,5", "1,1")],
     ):
         done = edit(done, operations)
-    again = replayed(elements, edits(done))
+    again = replayed(elements, edits(done, "photo.h5"))
     assert again.table.equals(done.table)
     assert dict(again.groups) == dict(done.groups)
     told = [dict(step.operation) for step in again.history]
@@ -63,13 +63,13 @@ def test_every_operation_is_replayed(elements, tmp_path, monkeypatch):
     assert shlex.split(line)[:6] == ["eie", "decompose", "a b.jpg", "-o", "a b.h5", "&&"]
     words = shlex.split(line)
     parts = [list(g) for g in " ".join(shlex.quote(w) for w in words).split(" '&&' ")]
-    assert len(parts) == len(edits(done)) + 2
+    assert len(parts) == len(edits(done, "photo.h5")) + 2
 
 
 def test_what_is_undone_is_not_done(elements):
     done = undo(edit(elements, [Move("3", "1,0"), Delete("4")]), redoable=True)
-    assert edits(done) == [["--move", "3", "1,0"]]
-    assert edits(elements) == []
+    assert edits(done, "photo.h5") == [["--move", "3", "1,0"]]
+    assert edits(elements, "photo.h5") == []
 
 
 def test_undone_masks_are_undone_again(elements, tmp_path, monkeypatch):
@@ -81,7 +81,7 @@ def test_undone_masks_are_undone_again(elements, tmp_path, monkeypatch):
     done = edit(edit(done, [Delete("mask:mask.png")]), [Move("4", "1,0"), Move("@5,5", "0,1")])
     done = undo(done, 3, redoable=True)
     assert len(done) > len(elements)
-    again = replayed(elements, edits(done))
+    again = replayed(elements, edits(done, "photo.h5"))
     assert eie.dump(again) == eie.dump(done)
 
 

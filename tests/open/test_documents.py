@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import threading
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
 import eie
 from eie.cli import main
-from eie.editing import script_of
+from eie.editing import Move, script_of
 
 from .conftest import EXAMPLES, move
 
@@ -240,3 +241,50 @@ def test_opening_says_what_is_meant(client):
         assert answer.status_code == 400
     assert client.post("/documents", json={"photo": "none.jpg"}).status_code == 404
     assert client.post("/documents", json={"file": "rocket.jpg"}).status_code == 415
+
+
+def test_photos_of_like_names_and_sizes_keep_their_documents(server, client):
+    for name, source in (("pair.jpg", "rocket.jpg"), ("pair-2.jpg", "rocket.jpg")):
+        photo = Image.open(EXAMPLES / source)
+        shade = photo.point(lambda value: value // 2) if "-2" in name else photo
+        shade.resize((96, 64)).save(server.folder / name, quality=95)
+    opened = [
+        client.post("/documents", json={"photo": name}).json()["file"]
+        for name in ("pair.jpg", "pair-2.jpg", "pair.jpg", "pair-2.jpg", "pair.jpg")
+    ]
+    assert opened == ["pair.h5", "pair-2.h5", "pair.h5", "pair-2.h5", "pair.h5"]
+    listed = {
+        photo["name"]: photo["document"] for photo in client.get("/workspace").json()["photos"]
+    }
+    states = [client.post("/documents", json={"photo": f"pair{n}.jpg"}).json() for n in ("", "-2")]
+    assert [listed["pair.jpg"], listed["pair-2.jpg"]] == [state["id"] for state in states]
+
+
+def test_who_looks_does_not_wait_for_an_edit_under_way(server, document):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(elements):
+        begun.set()
+        assert go_on.wait(30)
+        return elements
+
+    inside = server.service.documents.by_id(document.id)
+    thread = threading.Thread(target=inside.change, args=(slow,))
+    thread.start()
+    try:
+        assert begun.wait(30)
+        assert document.get().status_code == 200
+    finally:
+        go_on.set()
+        thread.join()
+
+
+def test_a_history_of_a_later_version_is_shown_and_rendered_from_the_file(
+    server, client, element_bytes
+):
+    elements = eie.edit(eie.load(element_bytes), [Move("3", "+9,0")])
+    edit = replace(elements.history[0], operation={"operation": "frobnicate", "how": "much"})
+    eie.save(replace(elements, history=(edit,)), server.folder / "later.h5")
+    state = client.post("/documents", json={"file": "later.h5"}).json()
+    assert "frobnicate" in state["history"][0]["text"]
+    assert state["command"].startswith("eie render")

@@ -351,8 +351,8 @@ def test_a_download_is_what_the_command_line_makes(server, client, tmp_path):
     assert made.headers["content-type"] == "image/jpeg"
 
 
-def test_what_an_undone_mask_has_parted_is_whole_again(server, client, tmp_path):
-    """A command line that does not know of the mask makes the same picture."""
+def test_what_an_undone_mask_has_parted_stays_parted(server, client, tmp_path):
+    """What is seen is what is edited; a command line that cannot tell begins with the file."""
     photo = (EXAMPLES / "rocket.jpg").read_bytes()
     state = client.post("/documents/upload", params={"name": "m.jpg"}, content=photo).json()
     base, count = f"/documents/{state['id']}", len(state["elements"])
@@ -375,11 +375,27 @@ def test_what_an_undone_mask_has_parted_is_whole_again(server, client, tmp_path)
         (tmp_path / name).write_bytes((server.folder / name).read_bytes())
     played(undone["command"], tmp_path)
     assert (tmp_path / "m.h5").read_bytes() == (server.folder / "m.h5").read_bytes()
-    again = edited(move("object@320,200", "-90,0"))
-    assert len(again["elements"]) == count and "mask" not in again["command"]
+    seen = client.post(f"{base}/select", json={"selection": "object@320,200"}).json()["ids"]
+    again = edited(move(",".join(map(str, seen)), "-90,0"))
+    assert len(again["elements"]) == len(undone["elements"])
+    assert again["command"] == "eie render m.h5 -o m-edited.png"
+    (tmp_path / "m.h5").write_bytes((server.folder / "m.h5").read_bytes())
     played(again["command"], tmp_path)
     made = client.get(f"{base}/download")
     assert made.content == (tmp_path / "m-edited.png").read_bytes()
-    edited({"operation": "delete", "selection": mask})
-    client.post(f"{base}/undo", json={"steps": 2})
-    assert len(client.post(f"{base}/reset", json={}).json()["elements"]) == count
+
+
+def test_a_paste_of_the_document_itself_is_a_command_of_its_own(server, client, tmp_path):
+    photo = (EXAMPLES / "rocket.jpg").read_bytes()
+    state = client.post("/documents/upload", params={"name": "own.jpg"}, content=photo).json()
+    base = f"/documents/{state['id']}"
+    for operation in (
+        {"operation": "scale", "selection": "20", "factor": "3"},
+        {"operation": "paste", "file": "own.h5", "selection": "20", "place": "160,100"},
+    ):
+        state = client.post(f"{base}/edits", json={"operations": [operation]}).json()
+    assert state["command"].count("eie edit") == 2
+    (tmp_path / "own.jpg").write_bytes(photo)
+    played(state["command"], tmp_path)
+    made = client.get(f"{base}/download")
+    assert made.content == (tmp_path / "own-edited.png").read_bytes()
