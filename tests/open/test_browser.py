@@ -32,6 +32,8 @@ FLAGS = (
 )
 WAIT = 30_000  # milliseconds, far more than anything takes
 
+LATE = 900  # milliseconds that a slow server takes longer
+
 TOWER = (452, 300)  # places in examples/rocket.jpg
 SKY = (560, 60)
 ROCKET = (323, 200)
@@ -496,6 +498,92 @@ def test_a_server_that_is_away_loses_nothing(person):
     person.page.keyboard.press("Delete")
     person.until(1)
     assert alert.count() == 0
+
+
+def slow(person: Person) -> None:
+    """Let the server's answers about documents come late from now on."""
+
+    def late(route: Any) -> None:
+        person.page.wait_for_timeout(LATE)
+        route.continue_()
+
+    person.page.route(re.compile("/(edits|select|undo|redo|labels|objects)($|[?])"), late)
+
+
+def moved(state: dict[str, Any]) -> dict[int, list[float]]:
+    """How far elements are from home, of those that are not there."""
+    ways = {
+        row["id"]: [round(row["box"][axis] - row["home"][axis], 3) for axis in (0, 1)]
+        for row in state["elements"]
+    }
+    return {identity: way for identity, way in ways.items() if any(way)}
+
+
+def test_keys_that_outrun_a_slow_server_mean_what_was_edited_last(person):
+    person.open("slow.jpg")
+    person.click(*FAR_TOWER)
+    person.about()
+    slow(person)
+    press = person.page.keyboard.press
+    for _ in range(5):  # so far that nothing of it is where it was clicked
+        press("Shift+ArrowRight")
+    press("Delete")
+    press("Control+z")
+    press("Control+y")
+    person.until(2)
+    assert [text.split()[0] for text in person.history()] == ["--move", "--delete"]
+    state = person.state()
+    deleted = {row["id"] for row in state["elements"] if not row["visible"]}
+    assert deleted
+    assert moved(state) == {identity: [50, 0] for identity in deleted}
+    assert person.button("Delete").count() == 0  # nothing is selected
+
+
+def test_a_copy_is_nudged_even_before_a_slow_server_has_made_it(person):
+    person.open("slow-copy.jpg")
+    before = {row["id"]: row for row in person.state()["elements"]}
+    person.click(*FAR_TOWER)
+    person.about()
+    slow(person)
+    press = person.page.keyboard.press
+    press("Control+d")
+    press("ArrowRight")
+    press("ArrowDown")
+    person.page.wait_for_timeout(700)  # until no more arrow keys are waited for
+    press("Shift+ArrowDown")
+    person.page.wait_for_timeout(200)
+    press("[")
+    person.until(3)
+    assert [text.split()[0] for text in person.history()] == ["--copy", "--move", "--back"]
+    assert person.history()[1].endswith(" +1,+11")
+    after = {row["id"]: row for row in person.state()["elements"]}
+    assert len(after) > len(before)
+    assert {identity: after[identity] for identity in before} == before
+    made = after.keys() - before.keys()
+    assert max(after[i]["z"] for i in made) < min(row["z"] for row in before.values())
+
+
+def test_a_photo_opened_during_an_edit_stays_open_and_the_edit_is_done(person):
+    person.open("next.jpg")
+    person.open("slow-open.jpg")
+    first = person.state()["id"]
+    person.click(*FAR_TOWER)
+    person.about()
+    slow(person)
+    person.page.keyboard.press("f")
+    person.page.keyboard.press("ArrowRight")
+    person.page.keyboard.press("ArrowRight")
+    person.button("Photos").click()
+    person.page.get_by_role("button", name="next.jpg").click()
+    person.page.get_by_role("heading", name="next.jpg").wait_for()
+    person.settle()
+    person.page.wait_for_timeout(2 * LATE)
+    assert person.page.get_by_role("heading", name="next.jpg").count() == 1
+    assert person.history() == []
+    answer = person.page.request.get(f"{person.opened.origin}/api/v1/documents/{first}")
+    texts = [entry["text"] for entry in answer.json()["history"]]
+    assert [text.split()[0] for text in texts] == ["--flip", "--move"]
+    assert texts[1].endswith(" +2,+0")
 
 
 def test_every_control_has_a_name(person):

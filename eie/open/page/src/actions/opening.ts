@@ -60,7 +60,11 @@ export function upload(file: File): Promise<boolean> {
 async function open(what: string, ask: () => Promise<api.DocumentState>): Promise<boolean> {
   await settled();
   return attempt(async () => {
-    await whileBusy(what, async () => show(await ask()));
+    await whileBusy(what, async () => {
+      const state = await ask();
+      await settled(); // what was done meanwhile is of the photo that was open
+      await show(state);
+    });
     workspace.value = await api.workspace();
   });
 }
@@ -143,5 +147,5 @@ export function paste(place: Point): void {
   const at = `${decimal(place.x, 0)},${decimal(place.y, 0)}`;
   const { file, selection } = what;
   // A file cannot be pasted into itself while it is written; a copy there is the same.
-  void perform([{ operation: "paste", file, selection, place: at }], "made");
+  void perform(() => [{ operation: "paste", file, selection, place: at }], "made");
 }

@@ -4,7 +4,7 @@ import { computed, signal } from "@preact/signals";
 import * as api from "../core/api";
 import { commandLine } from "../core/command";
 import { decoder, doc, problem, seed, status } from "../store";
-import { finishNudge, settled, whileBusy } from "./editing";
+import { settled, whileBusy } from "./editing";
 import { attempt } from "./failing";
 import { usesDefaultDecoder } from "./showing";
 
@@ -47,7 +47,6 @@ const ENDINGS: Readonly<Record<Format, string>> = {
 };
 
 export async function save(): Promise<boolean> {
-  finishNudge();
   await settled();
   const current = doc.value;
   if (!current) return false;

@@ -239,6 +239,7 @@ export async function selectAgain(ids: readonly number[] | null): Promise<void> 
     text = idsText(ids.filter((id) => current.elements.some((row) => row.id === id && row.visible)));
     told = text ? await api.select(current.id, text).catch(() => null) : null;
   }
+  if (doc.value?.id !== current.id) return;
   const terms: Term[] = [{ sign: "+", what: { kind: "text", text } }];
   const rows = new Set(told?.rows ?? []);
   const shown = told && shownAs(terms, regionOfRows(map, rows), rows);

@@ -9,26 +9,22 @@ import {
   Trash2,
   X,
 } from "lucide";
-import { bringToFront, duplicate, finishNudge, flip, remove, sendToBack } from "../actions/editing";
+import { afterEdits, bringToFront, duplicate, flip, remove, sendToBack } from "../actions/editing";
 import { clear } from "../actions/selecting";
 import { chosen, sheetOpen } from "../store";
 import { Button } from "./Button";
 
 export function ActionBar() {
-  const first = (work: () => void) => () => {
-    finishNudge();
-    work();
-  };
   return (
     <div class="action-bar" role="toolbar" aria-label="Change what is selected">
       {chosen.value ? (
         <>
-          <Button name="Delete" icon={Trash2} kind="danger" onClick={first(remove)} />
-          <Button name="Duplicate" icon={CopyPlus} onClick={first(() => duplicate())} />
-          <Button name="Flip across" icon={TrianglesCenterlineDashedVertical} onClick={first(() => flip("h"))} />
-          <Button name="To the front" icon={BringToFront} onClick={first(bringToFront)} />
-          <Button name="To the back" icon={SendToBack} onClick={first(sendToBack)} />
-          <Button name="Let go" icon={X} onClick={first(clear)} />
+          <Button name="Delete" icon={Trash2} kind="danger" onClick={remove} />
+          <Button name="Duplicate" icon={CopyPlus} onClick={() => duplicate()} />
+          <Button name="Flip across" icon={TrianglesCenterlineDashedVertical} onClick={() => flip("h")} />
+          <Button name="To the front" icon={BringToFront} onClick={bringToFront} />
+          <Button name="To the back" icon={SendToBack} onClick={sendToBack} />
+          <Button name="Let go" icon={X} onClick={() => afterEdits(clear)} />
         </>
       ) : (
         <span class="muted hint">Tap what you want to change.</span>

@@ -13,7 +13,7 @@ import {
   ZoomIn,
   ZoomOut,
 } from "lucide";
-import { finishNudge, redo, reset, undo } from "../actions/editing";
+import { redo, reset, undo } from "../actions/editing";
 import { fit, zoomBy } from "../stage/navigating";
 import {
   divider,
@@ -44,10 +44,7 @@ export function Header() {
           icon={Undo2}
           keys="Ctrl+Z"
           disabled={!isEdited.value}
-          onClick={() => {
-            finishNudge();
-            void undo();
-          }}
+          onClick={() => void undo()}
         />
         <Button
           name="Redo"

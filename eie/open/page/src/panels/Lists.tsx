@@ -1,7 +1,7 @@
 /** The lists of groups and of what was done. */
 
 import { X } from "lucide";
-import { redo, ungroup, undo } from "../actions/editing";
+import { afterEdits, redo, ungroup, undo } from "../actions/editing";
 import { selectGroup } from "../actions/selecting";
 import { stepsOf } from "../core/history";
 import { doc } from "../store";
@@ -16,7 +16,7 @@ export function GroupList() {
       <ul class="list">
         {groups.map(([name, ids]) => (
           <li key={name}>
-            <button type="button" class="item" onClick={() => selectGroup(name)}>
+            <button type="button" class="item" onClick={() => afterEdits(() => selectGroup(name))}>
               <span class="item-name">{name}</span>
               <span class="muted">{ids.length === 1 ? "1 element" : `${ids.length} elements`}</span>
             </button>

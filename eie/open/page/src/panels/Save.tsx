@@ -14,6 +14,7 @@ import {
 } from "../actions/saving";
 import { showCurrent } from "../actions/showing";
 import { inLines } from "../core/command";
+import { offered } from "../core/decoders";
 import { decoder, isEdited, saveOpen, seed, workspace } from "../store";
 import { Button } from "./Button";
 import { Dialog } from "./Dialog";
@@ -70,7 +71,8 @@ export function Save() {
 /** What makes the areas that edits reveal. */
 export function Decoder() {
   const told = workspace.value;
-  if (!told || told.decoders.length < 2) return null;
+  const decoders = offered(told?.decoders ?? []);
+  if (!told || decoders.length < 2) return null;
   return (
     <label class="field across">
       <span>What fills holes</span>
@@ -83,7 +85,7 @@ export function Decoder() {
           void showCurrent();
         }}
       >
-        {told.decoders.map((name) => (
+        {decoders.map((name) => (
           <option key={name} value={name}>
             {name === told.default_decoder ? `${name} (usual)` : name}
           </option>

@@ -15,6 +15,7 @@ import {
 } from "lucide";
 import { useState } from "preact/hooks";
 import {
+  afterEdits,
   bringToFront,
   duplicate,
   finishNudge,
@@ -29,7 +30,6 @@ import {
 } from "../actions/editing";
 import { carried, copy, paste } from "../actions/opening";
 import { clear, selectAll, setExtent } from "../actions/selecting";
-import { rotationAbout } from "../core/geometry";
 import { EXTENTS } from "../core/objects";
 import { middle } from "../stage/keys";
 import { asking, chosen, doc, extent, tellsObjects } from "../store";
@@ -66,7 +66,10 @@ function Extents() {
         step={1}
         value={EXTENTS.indexOf(extent.value)}
         aria-valuetext={TAKES[extent.value]}
-        onInput={(event) => setExtent(EXTENTS[Number(event.currentTarget.value)]!)}
+        onInput={(event) => {
+          const extent = EXTENTS[Number(event.currentTarget.value)]!;
+          afterEdits(() => setExtent(extent));
+        }}
       />
       <span class="ends" aria-hidden="true">
         {EXTENTS.map((each) => (
@@ -81,7 +84,7 @@ function Nothing() {
   return (
     <div class="nothing">
       <p>Point at the photo and click what you want to change. Then drag it, or press Delete.</p>
-      <Button name="Select all" kind="quiet" keys="Ctrl+A" onClick={selectAll} />
+      <Button name="Select all" kind="quiet" keys="Ctrl+A" onClick={() => afterEdits(selectAll)} />
       {doc.value?.elements.some((element) => !element.visible) && (
         <Button name="Bring back what was deleted" kind="quiet" onClick={restoreAll} />
       )}
@@ -89,12 +92,14 @@ function Nothing() {
   );
 }
 
+/** Let the next click say the other thing; or no longer. */
+function ask(what: "swap" | "appearance"): void {
+  finishNudge();
+  asking.value = asking.value === what ? null : what;
+}
+
 function Chosen() {
   const what = chosen.value!;
-  const first = (work: () => void) => () => {
-    finishNudge();
-    work();
-  };
   return (
     <>
       <p class="about">{what.about || "…"}</p>
@@ -102,28 +107,28 @@ function Chosen() {
         Too much or too little? Use the slider; Shift-click adds, Alt-click takes away.
       </p>
       <div class="grid" role="toolbar" aria-label="Change what is selected">
-        <Button name="Delete" icon={Trash2} keys="Delete" named kind="danger" onClick={first(remove)} />
-        <Button name="Duplicate" icon={CopyPlus} keys="Ctrl+D" named onClick={first(() => duplicate())} />
-        <Button name="To the front" icon={BringToFront} keys="]" named onClick={first(bringToFront)} />
-        <Button name="To the back" icon={SendToBack} keys="[" named onClick={first(sendToBack)} />
-        <Button name="Flip across" icon={TrianglesCenterlineDashedVertical} keys="F" named onClick={first(() => flip("h"))} />
-        <Button name="Flip down" icon={TrianglesCenterlineDashedHorizontal} keys="Shift+F" named onClick={first(() => flip("v"))} />
+        <Button name="Delete" icon={Trash2} keys="Delete" named kind="danger" onClick={remove} />
+        <Button name="Duplicate" icon={CopyPlus} keys="Ctrl+D" named onClick={() => duplicate()} />
+        <Button name="To the front" icon={BringToFront} keys="]" named onClick={bringToFront} />
+        <Button name="To the back" icon={SendToBack} keys="[" named onClick={sendToBack} />
+        <Button name="Flip across" icon={TrianglesCenterlineDashedVertical} keys="F" named onClick={() => flip("h")} />
+        <Button name="Flip down" icon={TrianglesCenterlineDashedHorizontal} keys="Shift+F" named onClick={() => flip("v")} />
         <Button
           name="Swap with …"
           icon={ArrowLeftRight}
           named
           pressed={asking.value === "swap"}
-          onClick={first(() => (asking.value = asking.value === "swap" ? null : "swap"))}
+          onClick={() => ask("swap")}
         />
         <Button
           name="Look like …"
           icon={Palette}
           named
           pressed={asking.value === "appearance"}
-          onClick={first(() => (asking.value = asking.value === "appearance" ? null : "appearance"))}
+          onClick={() => ask("appearance")}
         />
-        <Button name="Copy" icon={Copy} keys="Ctrl+C" named onClick={first(copy)} />
-        <Button name="Let go" keys="Escape" kind="quiet" onClick={first(clear)} />
+        <Button name="Copy" icon={Copy} keys="Ctrl+C" named onClick={() => afterEdits(copy)} />
+        <Button name="Let go" keys="Escape" kind="quiet" onClick={() => afterEdits(clear)} />
       </div>
       <Numbers />
       <Naming />
@@ -139,15 +144,10 @@ function Numbers() {
   return (
     <fieldset class="numbers">
       <legend class="unseen">Numbers</legend>
-      <NumberField name="Centre x" short="x" value={x} onSet={(value) => moveTo(value, y)} />
-      <NumberField name="Centre y" short="y" value={y} onSet={(value) => moveTo(x, value)} />
+      <NumberField name="Centre x" short="x" value={x} onSet={(value) => moveTo({ x: value })} />
+      <NumberField name="Centre y" short="y" value={y} onSet={(value) => moveTo({ y: value })} />
       <NumberField name="Size in per cent" short="%" value={100} min={2} max={5000} onSet={(value) => scaleTo(value / 100)} />
-      <NumberField
-        name="Turn by degrees"
-        short="°"
-        value={0}
-        onSet={(value) => turnBy(value, rotationAbout(what.centre, value))}
-      />
+      <NumberField name="Turn by degrees" short="°" value={0} onSet={turnBy} />
     </fieldset>
   );
 }

@@ -4,6 +4,7 @@ import { cancelRendering, photoOf } from "../actions/showing";
 import { carried, copy, paste } from "../actions/opening";
 import { tell } from "../actions/failing";
 import {
+  afterEdits,
   bringToFront,
   duplicate,
   finishNudge,
@@ -77,22 +78,20 @@ function withControl(event: KeyboardEvent): boolean {
   if (event.key in ARROWS) return goOver(event);
   switch (event.key.toLowerCase()) {
     case "z":
-      finishNudge();
       void (event.shiftKey ? redo() : undo());
       return true;
     case "y":
       void redo();
       return true;
     case "a":
-      selectAll();
+      afterEdits(selectAll);
       return true;
     case "d":
-      finishNudge();
       duplicate();
       return true;
     case "c":
       if (!chosen.value || getSelection()?.toString()) return false;
-      copy();
+      afterEdits(copy);
       return true;
     case "v":
       if (!carried.value) return false;
@@ -144,15 +143,15 @@ function goOver(event: KeyboardEvent): boolean {
 
 /** Enter on the canvas takes what the arrow keys have come to. */
 function enter(event: KeyboardEvent): boolean {
-  if (!onCanvas(event) || cursor.value === null) return false;
-  const place = labels.value?.placeOf(cursor.value, canvasSize.value);
-  if (!place) return false;
-  if (asking.value) {
-    answerAt(place);
-    return true;
-  }
+  const row = cursor.value;
+  if (!onCanvas(event) || row === null) return false;
   const mode: Mode = event.altKey ? "remove" : event.shiftKey ? "add" : "new";
-  clickAt(place, mode);
+  afterEdits(() => {
+    const place = labels.value?.placeOf(row, canvasSize.value);
+    if (!place) return;
+    if (asking.value) answerAt(place);
+    else clickAt(place, mode);
+  });
   return true;
 }
 
@@ -175,7 +174,6 @@ function plain(event: KeyboardEvent): boolean {
       return true;
     case "Delete":
     case "Backspace":
-      finishNudge();
       remove();
       return true;
     case "?":
@@ -195,18 +193,16 @@ function plain(event: KeyboardEvent): boolean {
       zoomBy(1 / view.value.scale);
       return true;
     case "[":
-      finishNudge();
       sendToBack();
       return true;
     case "]":
-      finishNudge();
       bringToFront();
       return true;
     case ",":
-      stepExtent(-1);
+      afterEdits(() => stepExtent(-1));
       return true;
     case ".":
-      stepExtent(1);
+      afterEdits(() => stepExtent(1));
       return true;
     default:
       return letter(event);
@@ -231,7 +227,6 @@ function letter(event: KeyboardEvent): boolean {
       tool.value = "hand";
       return true;
     case "f":
-      finishNudge();
       flip(event.shiftKey ? "v" : "h");
       return true;
     case "b":

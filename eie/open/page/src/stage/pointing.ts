@@ -1,8 +1,8 @@
 /** What fingers, pens and the mouse do on the canvas. */
 
 import { signal } from "@preact/signals";
-import { duplicate, finishNudge, moveBy, transform, turnBy } from "../actions/editing";
-import { clear, clickAt, pointAt, selectionText, showRow } from "../actions/selecting";
+import { afterEdits, duplicate, finishNudge, moveBy, transform, turnBy } from "../actions/editing";
+import { clear, clickAt, pointAt, showRow } from "../actions/selecting";
 import {
   type Affine,
   type Box,
@@ -290,12 +290,15 @@ function finish(ended: Drag, event: PointerEvent, at: Point): void {
       return copies(event) ? duplicate({ x: dx, y: dy }) : moveBy(dx, dy);
     }
     case "scale": {
-      const what = chosen.value;
-      if (!what || !ended.how || !shown) return;
-      return transform(scaleOperations(selectionText(), ended.how, what.centre), shown.affine);
+      const { how } = ended;
+      if (!how || !shown) return;
+      return transform((selection, what) => ({
+        operations: scaleOperations(selection, how, what.centre),
+        affine: shown.affine,
+      }));
     }
     case "turn":
-      if (ended.degrees && shown) turnBy(ended.degrees, shown.affine);
+      if (ended.degrees && shown) turnBy(ended.degrees);
       return;
     case "box":
       boxDrawn.value = null;
@@ -390,5 +393,5 @@ export function escape(): void {
   if (abandon()) return;
   if (asking.value) asking.value = null;
   else if (divider.value !== null) divider.value = null;
-  else clear();
+  else afterEdits(clear);
 }
