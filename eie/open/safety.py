@@ -155,6 +155,10 @@ class Safety:
             return _json(RefusedError(403, "this server has another name", hint=_ADDRESS))
         if (origin := headers.get("origin")) is not None and not self.guard.is_ours(origin):
             return _json(RefusedError(403, "pages of other sites get nothing", where=origin))
+        # Pages of other ports are of the same site: what they embed brings our cookie.
+        asked_from = headers.get("sec-fetch-site", "same-origin")
+        if scope["path"] != "/" and asked_from not in ("same-origin", "none"):
+            return _json(RefusedError(403, "pages of other sites get nothing", where=asked_from))
         if scope["path"] == "/" and (welcome := self._welcomed(scope)) is not None:
             return welcome
         if not self.guard.knows(headers):

@@ -139,3 +139,12 @@ def test_the_cookie_of_this_port_is_looked_for(header):
 def test_cookies_that_cannot_be_read_are_none():
     guard = Guard(TOKEN, "127.0.0.1", 8000)
     assert not guard.knows(Headers({"cookie": "a,b=\x01;;;="}))
+
+
+@pytest.mark.parametrize("site", ["same-site", "cross-site"])
+def test_what_a_page_of_another_port_embeds_gets_nothing(server, site):
+    answer = server.client.get("/workspace", headers={"Sec-Fetch-Site": site})
+    assert answer.status_code == 403, answer.text
+    for ours in ("same-origin", "none"):
+        answer = server.client.get("/workspace", headers={"Sec-Fetch-Site": ours})
+        assert answer.status_code == 200, answer.text
