@@ -115,7 +115,11 @@ def found_in(folder: AnyPath) -> Callable[[str], str]:
 
     def found(file: str) -> str:
         beside = in_folder(folder, file)
-        return str(beside) if beside.is_file() else file
+        try:
+            there = beside.is_file()
+        except OSError:  # a name too long to be one, of which whoever opens it tells
+            there = False
+        return str(beside) if there else file
 
     return found
 

@@ -85,3 +85,11 @@ def test_the_page_shows_a_script_that_can_be_read_and_a_line_per_operation() -> 
     for operation in OPERATIONS:
         named = ", ".join(f"`{field.name}`" for field in fields(operation)) or "–"
         assert f"| `{operation.name}` | {named} |" in PAGE
+
+
+def test_a_name_too_long_to_be_one_is_told_when_it_is_opened(tmp_path, quilt) -> None:
+    entry = {"operation": "delete", "selection": f"mask:{'é' * 300}.png"}
+    script = json.dumps({"format": "eie-edits", "version": 1, "operations": [entry]})
+    (operation,) = read_script(script, folder=tmp_path)
+    with pytest.raises(BadInputError):
+        edit(quilt, [operation])
