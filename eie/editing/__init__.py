@@ -39,7 +39,7 @@ from eie.editing.operations import (
     To,
     Ungroup,
 )
-from eie.editing.script import is_later, read_script, recorded, script_of
+from eie.editing.script import is_later, names_masks, read_script, recorded, script_of
 from eie.editing.selection import select
 from eie.elements import Edit, ElementSet
 from eie.errors import EieError, UsageError
@@ -232,9 +232,8 @@ def forget_undone(elements: ElementSet) -> ElementSet:
 def _cut(elements: ElementSet, forgotten: Sequence[Edit]) -> dict[str, Any]:
     """How the photo was cut, without some edits: elements that masks parted stay parted, though
     nothing tells of it any more but this, for whoever wants to cut the photo alike."""
-    texts = (text for edit in forgotten for text in edit.operation.values())
-    parted = {PARTED: True} if any("mask:" in str(text) for text in texts) else {}
-    return {**elements.decomposition, **parted}
+    masked = any(names_masks(edit.operation) for edit in forgotten)
+    return {**elements.decomposition, **({PARTED: True} if masked else {})}
 
 
 def reset(elements: ElementSet) -> ElementSet:

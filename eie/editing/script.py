@@ -142,6 +142,11 @@ def files_of(operation: Operation) -> list[str]:
     return [*named, operation.file] if isinstance(operation, Paste) else named
 
 
+def names_masks(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry of an edit script names masks, by which elements may be parted."""
+    return any("mask:" in str(text) for text in entry.values())
+
+
 def _read_entry(entry: Any, where: str) -> Operation:
     try:
         return _operation_of(entry)

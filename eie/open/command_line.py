@@ -8,16 +8,20 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, replace
 from itertools import accumulate, groupby
+from operator import itemgetter
 from typing import Any
 
 from eie.decomposition import BETA, SLIC
 from eie.editing import OPERATIONS, PARTED, Look, Paste, Scale, script_of
+from eie.editing.script import names_masks
 from eie.elements import ElementSet
 
 TINY = "tiny"
 """The segmenter unless another is asked for."""
 
 _ELEMENTS = 256
+
+_OPERATION = {each.name: each for each in OPERATIONS}
 
 _WHOLE_PAIR = re.compile(r"\s*\d+\s*,\s*\d+\s*")
 
@@ -60,15 +64,13 @@ def edits(elements: ElementSet, file: str) -> list[list[str]]:
             recorded.append([])
         else:
             recorded[-1].append(entry)
-    commands = []
     done = [*filter(None, recorded)]
     own = accumulate(any(e.get("file") == file for e in entries) for entries in done)
-    for (intent, _), alike_ in groupby(
-        zip(done, own, strict=True), key=lambda each: (_intent(each[0]), each[1])
-    ):
-        alike = [entries for entries, _ in alike_]
+    kinds = zip(map(_intent, done), own, strict=True)
+    commands = []
+    for (intent, _), alike in groupby(zip(kinds, done, strict=True), key=itemgetter(0)):
         words: list[str] = []
-        for number, entries in enumerate(alike):
+        for number, (_, entries) in enumerate(alike):
             words += [f"--{Look.name}"] if number else []
             words += [word for entry in entries for word in words_of(entry)]
         commands.append(words + (["--intent", intent] if intent else []))
@@ -77,18 +79,13 @@ def edits(elements: ElementSet, file: str) -> list[list[str]]:
     return commands
 
 
-def names_masks(entry: Mapping[str, Any]) -> bool:
-    """Whether an entry of an edit script names masks, by which elements may be parted."""
-    return any("mask:" in str(text) for text in entry.values())
-
-
 def _intent(entries: list[dict[str, Any]]) -> str | None:
     return next((entry["intent"] for entry in entries if "intent" in entry), None)
 
 
 def is_known(entry: Mapping[str, Any]) -> bool:
     """Whether an entry of a history is of an operation that there is, with all that it needs."""
-    operation = {each.name: each for each in OPERATIONS}.get(entry.get("operation", ""))
+    operation = _OPERATION.get(entry.get("operation", ""))
     return operation is not None and all(
         f.name in entry for f in fields(operation) if f.default is MISSING
     )
@@ -102,7 +99,7 @@ def text_of(entry: Mapping[str, Any]) -> str:
 
 def words_of(entry: Mapping[str, Any]) -> list[str]:
     """The option and the arguments of `eie edit` for an entry of an edit script."""
-    operation = {each.name: each for each in OPERATIONS}[entry["operation"]]
+    operation = _OPERATION[entry["operation"]]
     texts = {f.name: str(entry[f.name]) for f in fields(operation) if f.name in entry}
     if operation is Paste:
         return ["--paste", f"{texts['file']}:{texts['selection']}", texts["place"]]
