@@ -14,7 +14,7 @@ from eie.editing.picking import Rows, areas
 from eie.elements import SURE, ElementSet, ObjectMasks
 from eie.patch_graph import thinned, touching_patches
 
-EXTENTS = (Extent.PART, Extent.OBJECT, Extent.WHOLE)
+EXTENTS = (*Extent,)
 """In this order they are given; the second is what a point means by itself."""
 
 _EVERY = np.arange(len(EXTENTS))
@@ -93,9 +93,7 @@ def connected_candidates(
     """
     count = len(area)
     masks = 2 * objects.chances > SURE  # (3, P, P)
-    size = masks.astype(np.float64) @ area  # (3, P), exact: below 2⁵³
-    chosen = np.stack([size.argmin(axis=0), objects.scores.argmax(axis=0), size.argmax(axis=0)])
-    inside = masks[chosen.T, np.arange(count)[:, None]]  # (P, 3, P)
+    inside = masks[objects.by_extent(area).T, np.arange(count)[:, None]]  # (P, 3, P)
     start = np.broadcast_to(np.eye(count, dtype=bool)[:, None], inside.shape)
     reached = _reached(
         inside.reshape(-1, count).T, start.reshape(-1, count).T, touching

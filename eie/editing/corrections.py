@@ -79,17 +79,14 @@ class ClickFacts:
         area = areas(small, count)  # (P,)
         chance = np.asarray(source.objects.chances / SURE, dtype=np.float32)  # (3, P, P)
         score = source.objects.scores.astype(np.float32)  # (3, P)
-        size = (2 * chance > 1) @ area  # (3, P)
-        part, whole = (
-            np.take_along_axis(chance, index[None, :, None], axis=0)[0]
-            for index in (size.argmin(axis=0), size.argmax(axis=0))
-        )
+        smallest, _, largest = source.objects.by_extent(area)  # (P,) each
+        every = np.arange(count)
         return cls(
             chance,
             score,
             np.einsum("cq,cqp->qp", _weights(score), chance),
-            part,
-            whole,
+            chance[smallest, every],
+            chance[largest, every],
             np.eye(count) if source.affinity is None else likeness(source.affinity),
             _centres(small, area),
             touching_patches(small, count),

@@ -21,7 +21,8 @@ from eie.patch_graph import connected, thinned, touching_patches
 
 
 class Extent(Enum):
-    """How much of what is there is meant: the smallest, the best-scored, the largest candidate."""
+    """How much of what is there is meant: the smallest, the best-scored, the largest candidate, in
+    the order of :meth:`eie.elements.ObjectMasks.by_extent`."""
 
     PART = "part"
     OBJECT = "object"
@@ -140,11 +141,6 @@ def candidate(
     Args:
         area: (P,) pixels of every patch.
     """
-    masks = 2 * objects.chances[:, patch] > SURE  # (3, P)
-    if extent is Extent.OBJECT:
-        index = objects.scores[:, patch].argmax()
-    else:
-        size = masks @ area  # (3,)
-        index = size.argmin() if extent is Extent.PART else size.argmax()
-    found: NDArray[np.bool_] = masks[index]
+    chosen = objects.by_extent(area, patch)[[*Extent].index(extent)]
+    found: NDArray[np.bool_] = 2 * objects.chances[chosen, patch] > SURE
     return found
