@@ -2,7 +2,8 @@
 
 Assignment by score may leave an element in several pieces, or as a sliver. Both are settled on the
 graph of connected pieces, which is far smaller than the photo: an element keeps one piece, all
-other pieces and then all slivers go to the neighbouring element that they fit best.
+other pieces and then all slivers go to the neighbouring element that they fit best. The pieces are
+made of the runs of equal labels along the rows, so that the work grows with the borders.
 """
 
 from __future__ import annotations
@@ -46,51 +47,80 @@ def connect(
         (H, W) int32 label map in which every value 0..K-1 is one 4-connected piece, and (K,) the
         label that each had in `labels`, increasing.
     """
-    pieces, first, area = _pieces(labels)  # (H, W), (P,), (P,)
+    runs = _Runs.of(labels)
+    above, below, touch = runs.overlaps()  # (T,) each
+    piece, first, area = _pieces(runs, above, below)  # (R,), (P,), (P,)
     name = labels.ravel()[first].astype(np.intp)  # (P,) the label that a piece carries
-    graph = _Graph(*_borders(pieces), count=len(area))
+    graph = _Graph(*_borders(runs, piece, above, below, touch), count=len(area))
 
-    kept = _chosen_pieces(labels, pieces, name, area, points)  # (P,) bool
-    samples = _samples(pieces, ~kept) if fit and not kept.all() else None
+    kept = _chosen_pieces(labels, runs, piece, name, area, points)  # (P,) bool
+    samples = _samples(runs, piece, ~kept) if fit and not kept.all() else None
     home = _absorb(graph, kept, name, fit, samples)  # (P,) piece ⇒ piece of its element
 
     area = np.bincount(home, weights=area, minlength=len(area))
     large = kept & (area >= min(minimum_area, area.max()))
     if not large[kept].all():
-        elements = home[pieces]
-        samples = _samples(elements, kept & ~large) if fit else None
+        samples = _samples(runs, home[piece], kept & ~large) if fit else None
         home = _absorb(graph.merged(home), large | ~kept, name, fit, samples)[home]
 
     owners = np.flatnonzero(np.bincount(home, minlength=len(home)))  # (K,) pieces, one per element
     owners = owners[np.argsort(name[owners])]
     number = np.empty(len(home), dtype=np.int32)
     number[owners] = np.arange(len(owners), dtype=np.int32)
-    return number[home][pieces], name[owners]
+    return np.repeat(number[home][piece], runs.length).reshape(labels.shape), name[owners]
 
 
-def _pieces(labels: NDArray[np.integer]) -> tuple[NDArray[np.int32], IntArray, IntArray]:
+@dataclass(frozen=True, eq=False)
+class _Runs:
+    """The R runs of equal labels along the rows, in reading order: far fewer than pixels.
+
+    begin, length: (R,) the place of each one's first pixel in reading order, and its pixels.
+    label: (R,) the label of each.
+    width: of a row.
+    """
+
+    begin: IntArray
+    length: IntArray
+    label: NDArray[np.integer]
+    width: int
+
+    @classmethod
+    def of(cls, labels: NDArray[np.integer]) -> _Runs:
+        starts = np.ones(labels.shape, dtype=bool)
+        np.not_equal(labels[:, 1:], labels[:, :-1], out=starts[:, 1:])
+        begin = np.flatnonzero(starts)
+        length = np.diff(begin, append=labels.size)
+        return cls(begin, length, labels.ravel()[begin], labels.shape[1])
+
+    def at(self, place: IntArray) -> IntArray:
+        """The runs in which pixels lie, given by their places in reading order."""
+        return np.searchsorted(self.begin, place, "right") - 1
+
+    def overlaps(self) -> tuple[IntArray, IntArray, IntArray]:
+        """(T,) runs, (T,) those below them that they touch, (T,) along so many pixels."""
+        ends = int(self.begin[-1] + self.length[-1])
+        upper = self.begin[: np.searchsorted(self.begin, ends - self.width)]
+        lower = self.begin[np.searchsorted(self.begin, self.width) :]
+        # Where a run begins in either of two rows, another two begin to touch.
+        place = np.union1d(upper + self.width, lower)
+        return self.at(place - self.width), self.at(place), np.diff(place, append=ends)
+
+
+def _pieces(runs: _Runs, above: IntArray, below: IntArray) -> tuple[IntArray, IntArray, IntArray]:
     """The 4-connected pieces of equal labels, numbered from 0 in reading order.
 
-    Rows are runs of equal labels, and runs that touch are one piece: there are far fewer runs than
-    pixels.
+    Args:
+        above, below: (T,) runs that touch.
 
     Returns:
-        (H, W) int32, the piece of every pixel; (P,) each piece's first pixel; and (P,) its pixels.
+        (R,) the piece of every run; (P,) each piece's first pixel; and (P,) its pixels.
     """
-    starts = np.ones(labels.shape, dtype=bool)
-    starts[:, 1:] = labels[:, 1:] != labels[:, :-1]
-    run = np.cumsum(starts, dtype=np.int32).reshape(labels.shape) - 1  # (H, W)
-    count = int(run[-1, -1]) + 1
-    joins = labels[1:] == labels[:-1]  # (H − 1, W)
-    # Along two runs that touch, the first pixel tells.
-    joins[:, 1:] &= starts[1:, 1:] | starts[:-1, 1:] | ~joins[:, :-1]
-    above, below = run[:-1][joins], run[1:][joins]
-    first = _first_connected(count, above, below)  # (runs,)
-    leads = first == np.arange(count)  # (runs,)
-    piece = (np.cumsum(leads, dtype=np.int32) - 1)[first]  # (runs,)
-    begin = np.flatnonzero(starts)  # (runs,)
-    area = np.bincount(piece, weights=np.diff(begin, append=labels.size)).astype(np.intp)  # (P,)
-    return piece[run], begin[leads], area
+    joins = runs.label[above] == runs.label[below]
+    first = _first_connected(len(runs.begin), above[joins], below[joins])  # (R,)
+    leads = first == np.arange(len(first))  # (R,)
+    piece = (np.cumsum(leads) - 1)[first]  # (R,)
+    area = np.bincount(piece, weights=runs.length).astype(np.intp)  # (P,)
+    return piece, runs.begin[leads], area
 
 
 def _first_connected(count: int, a: IntArray, b: IntArray) -> IntArray:
@@ -124,12 +154,15 @@ class _Graph:
         return _Graph(*_pairs(home[self.start], home[self.end], self.length), count=self.count)
 
 
-def _borders(pieces: NDArray[np.int32]) -> tuple[IntArray, IntArray, IntArray]:
-    beside = pieces[:, :-1] != pieces[:, 1:]
-    below = pieces[:-1] != pieces[1:]
-    a = np.concatenate([pieces[:, :-1][beside], pieces[:-1][below]]).astype(np.intp)
-    b = np.concatenate([pieces[:, 1:][beside], pieces[1:][below]]).astype(np.intp)
-    return _pairs(np.concatenate([a, b]), np.concatenate([b, a]), np.ones(2 * len(a), np.intp))
+def _borders(
+    runs: _Runs, piece: IntArray, above: IntArray, below: IntArray, touch: IntArray
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Which pieces share a border and how long it is, from the runs that touch."""
+    beside = np.flatnonzero(runs.begin[1:] % runs.width)  # runs with another one to the right
+    a = piece[np.concatenate([beside, above])]
+    b = piece[np.concatenate([beside + 1, below])]
+    length = np.concatenate([np.ones_like(beside), touch])
+    return _pairs(np.concatenate([a, b]), np.concatenate([b, a]), np.tile(length, 2))
 
 
 def _pairs(start: IntArray, end: IntArray, length: IntArray) -> tuple[IntArray, IntArray, IntArray]:
@@ -144,7 +177,8 @@ def _pairs(start: IntArray, end: IntArray, length: IntArray) -> tuple[IntArray, 
 
 def _chosen_pieces(
     labels: NDArray[np.integer],
-    pieces: NDArray[np.int32],
+    runs: _Runs,
+    piece: IntArray,
     name: IntArray,
     area: IntArray,
     points: NDArray[np.float64] | None,
@@ -154,7 +188,7 @@ def _chosen_pieces(
     if points is not None:
         columns, rows = np.floor(points).astype(np.intp).T
         at_home = labels[rows, columns] == np.arange(len(points))
-        rank[pieces[rows, columns][at_home]] = np.inf
+        rank[piece[runs.at(rows * runs.width + columns)][at_home]] = np.inf
     order = np.lexsort((-rank, name))
     leads = np.r_[True, name[order][1:] != name[order][:-1]]
     chosen = np.zeros(len(area), dtype=bool)
@@ -162,21 +196,27 @@ def _chosen_pieces(
     return chosen
 
 
-def _samples(pieces: NDArray[np.integer], wanted: NDArray[np.bool_]) -> tuple[IntArray, IntArray]:
+def _samples(
+    runs: _Runs, piece: IntArray, wanted: NDArray[np.bool_]
+) -> tuple[IntArray, IntArray]:
     """Up to _SAMPLES pixels, evenly spread in reading order, of each wanted piece.
 
     Returns:
         (S, 2) (row, column) sorted by piece, and (P + 1,) where the pixels of each piece start.
     """
-    pixel = np.flatnonzero(wanted[pieces])
-    piece = pieces.ravel()[pixel]
-    order = np.argsort(piece, kind="stable")
-    pixel, piece = pixel[order], piece[order]
-    area = np.bincount(piece, minlength=len(wanted))
-    rank = np.arange(len(piece)) - np.repeat(np.cumsum(area) - area, area)
-    few = rank % (1 + area // _SAMPLES)[piece] == 0
-    start = np.r_[0, np.cumsum(np.bincount(piece[few], minlength=len(wanted)))]
-    return np.stack(np.divmod(pixel[few], pieces.shape[1]), axis=1), start
+    some = np.flatnonzero(wanted[piece])
+    some = some[np.argsort(piece[some], kind="stable")]  # runs of a piece together, in their order
+    end = np.cumsum(runs.length[some])
+    area = np.bincount(piece[some], runs.length[some], minlength=len(wanted)).astype(np.intp)
+    step = 1 + area // _SAMPLES  # (P,)
+    count = -(-area // step)  # (P,)
+    start = np.r_[0, np.cumsum(count)]
+    owner = np.repeat(np.arange(len(wanted)), count)  # (S,)
+    rank = (np.arange(len(owner)) - start[owner]) * step[owner]
+    place = (np.cumsum(area) - area)[owner] + rank  # among the pixels of all wanted pieces
+    run = np.searchsorted(end, place, "right")
+    pixel = runs.begin[some[run]] + place - (end[run] - runs.length[some[run]])
+    return np.stack(np.divmod(pixel, runs.width), axis=1), start
 
 
 def _absorb(
