@@ -93,3 +93,20 @@ def test_score_of_pixels_agrees_with_the_formula_up_to_interpolation() -> None:
     rows, columns = np.array([0, 3, 47]), np.array([5, 63, 0])
     found = score_of_pixels(logits, points, frame, 64.0)(rows, columns, np.array([0, 4, 11]))
     np.testing.assert_allclose(found, scores[[0, 4, 11], rows, columns], atol=1e-4)
+
+
+@pytest.mark.parametrize(("height", "width"), [(90, 3001), (2100, 150)])
+def test_of_a_large_photo_only_what_is_thinner_than_a_cell_may_be_missed(
+    height: int, width: int
+) -> None:
+    frame = Frame(height, width, 512)
+    points = query_grid(height, width, 40).points
+    # Of one object: by noise, pixels would change hands that lie in nobody's neighbourhood.
+    logits = np.repeat(object_logits(points, frame, 256, seed=1)[:1], len(points), axis=0)
+    logits *= np.linspace(0.5, 2, len(points), dtype=np.float32)[:, None, None]
+    scores = naive_scores(logits, points, frame, 64.0)
+    labels = assign(logits, points, frame, 64.0)
+    chosen = np.take_along_axis(scores, labels[None].astype(np.intp), axis=0)[0]
+    assert (chosen < scores.max(axis=0) - 1e-3).mean() < 1e-3
+    borders = (labels[:, 1:] != labels[:, :-1]).mean() + (labels[1:] != labels[:-1]).mean()
+    assert borders > 0.01
