@@ -12,14 +12,20 @@ processes   workers of this machine
 cluster     workers of a Ray cluster
 working     what goes on in a worker
 manifest    what became of each, by which a run goes on
+
+Each is imported when one of its names is asked for: a command on one file needs hardly any.
 """
 
 from __future__ import annotations
 
-from eie.batch.inputs import Item, Shard, is_several, items_of
-from eie.batch.jobs import Decompose, Edit, Encode, Job, Render, RunRecipe
-from eie.batch.recipe import Recipe, parse_recipe, read_recipe
-from eie.batch.run import Report, Step, plan, run_job
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eie.batch.inputs import Item, Shard, is_several, items_of
+    from eie.batch.jobs import Decompose, Edit, Encode, Job, Render, RunRecipe
+    from eie.batch.recipe import Recipe, parse_recipe, read_recipe
+    from eie.batch.run import Report, Step, plan, run_job
 
 __all__ = [
     "Decompose",
@@ -40,3 +46,17 @@ __all__ = [
     "read_recipe",
     "run_job",
 ]
+
+_HOMES = {
+    "eie.batch.inputs": ("Item", "Shard", "is_several", "items_of"),
+    "eie.batch.jobs": ("Decompose", "Edit", "Encode", "Job", "Render", "RunRecipe"),
+    "eie.batch.recipe": ("Recipe", "parse_recipe", "read_recipe"),
+    "eie.batch.run": ("Report", "Step", "plan", "run_job"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import eie
-from eie.batch import Decompose, is_several
+from eie.batch import is_several
 from eie.cli.many import (
     EngineOption,
     Many,
@@ -87,6 +87,8 @@ def command(
     options = typed(segmenter=segmenter, elements=elements, beta=beta, device=device)
     many = Many(workers, engine, recursive, shard)
     if images and is_several(images):
+        from eie.batch import Decompose
+
         work_through(
             Decompose(options, pixels=not no_pixels),
             images,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
-from typer.core import TyperCommand
 
-from eie.batch import Edit, Recipe, is_several
+from eie.batch import is_several
 from eie.cli.many import (
     EngineOption,
     Many,
@@ -21,6 +20,7 @@ from eie.cli.many import (
 )
 from eie.cli.options import ElementFiles, OutputElements, typed
 from eie.cli.payload import change_elements, note
+from eie.cli.plain import PlainCommand
 from eie.editing import OPERATIONS, Group, Operation, edit, read_script, redo, undo
 from eie.editing.colours import INTENTS
 from eie.editing.groups import LAST
@@ -28,6 +28,9 @@ from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.files.stores import path_of
 from eie.files.streams import open_input
+
+if TYPE_CHECKING:
+    from eie.batch import Recipe
 
 Change = Callable[[ElementSet], ElementSet]
 
@@ -149,7 +152,7 @@ def _script(file: str) -> list[Operation]:
     return read_script(_read_text(file), where=file, folder=path_of(file).parent)
 
 
-class EditCommand(TyperCommand):
+class EditCommand(PlainCommand):
     """A command whose steps keep the order in which they were typed.
 
     An option parser collects values by option, which loses the order between options; so the steps
@@ -257,6 +260,8 @@ def command(
     if files and is_several(files):
         if verbose or dry_run:
             raise UsageError("--verbose and --dry-run are for one file", hint="leave them out")
+        from eie.batch import Edit
+
         work_through(
             Edit(_scripts(steps, typed(tolerance=tolerance, intent=intent), files)),
             files,
@@ -289,6 +294,8 @@ def _scripts(
     Raises:
         UsageError: a step is no script.
     """
+    from eie.batch import Recipe
+
     if any(step.name != SCRIPT for step in steps):
         left = " ".join(names[1:])
         raise UsageError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import eie
-from eie.batch import Encode, is_several
+from eie.batch import is_several
 from eie.cli.many import (
     EngineOption,
     Many,
@@ -41,6 +41,8 @@ def command(
     options = typed(model=model, device=device)
     many = Many(workers, engine, recursive, shard)
     if files and is_several(files):
+        from eie.batch import Encode
+
         work_through(
             Encode(options),
             files,

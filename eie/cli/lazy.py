@@ -7,19 +7,19 @@ from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
+from eie.cli.plain import PlainGroup
 from eie.cli.retired import RetiringCommand
 
 
-def lazy_group(package: str, *names: str) -> type[TyperGroup]:
+def lazy_group(package: str, *names: str) -> type[PlainGroup]:
     """A group of the commands of these names, a module of a package each.
 
     A module has `command`, and `COMMAND_CLASS` if that is to be of a class of its own; or `app`, a
     group.
     """
 
-    class LazyGroup(TyperGroup):
+    class LazyGroup(PlainGroup):
         def __init__(self, **attributes: Any) -> None:
             super().__init__(**attributes)
             self.commands = _Commands(package, names)

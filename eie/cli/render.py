@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from eie.batch import Render, is_several
-from eie.batch.output import Output, fewer, numbered
-from eie.batch.recipe import check_render
+from eie.batch import is_several
+from eie.batch.output import fewer, numbered
 from eie.cli.many import (
     EngineOption,
     Many,
@@ -204,6 +203,10 @@ def command(
     )
     many = Many(workers, engine, recursive, shard)
     if files and is_several(files):
+        from eie.batch import Render
+        from eie.batch.output import Output
+        from eie.batch.recipe import check_render
+
         written = Output(
             (format or "png").lower(),
             **typed(quality=quality, metadata=metadata, size=size, variations=count),

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from typer.core import TyperCommand
-
 from eie.cli.payload import note
+from eie.cli.plain import PlainCommand
 from eie.errors import UsageError
 
 RETIRED: Mapping[str, Mapping[str, str]] = {
@@ -26,7 +25,7 @@ RETIRED: Mapping[str, Mapping[str, str]] = {
 """Per command, by the name it is called by: options that took a value, and what serves now."""
 
 
-class RetiringCommand(TyperCommand):
+class RetiringCommand(PlainCommand):
     """A command that passes over its retired options, each with a note; its help has none."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

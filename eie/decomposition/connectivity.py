@@ -102,7 +102,7 @@ class _Runs:
         upper = self.begin[: np.searchsorted(self.begin, ends - self.width)]
         lower = self.begin[np.searchsorted(self.begin, self.width) :]
         # Where a run begins in either of two rows, another two begin to touch.
-        place = np.union1d(upper + self.width, lower)
+        place, _, _ = _distinct(np.concatenate([upper + self.width, lower]))
         return self.at(place - self.width), self.at(place), np.diff(place, append=ends)
 
 
@@ -170,9 +170,24 @@ def _pairs(start: IntArray, end: IntArray, length: IntArray) -> tuple[IntArray, 
     apart = start != end
     start, end, length = start[apart], end[apart], length[apart]
     base = int(end.max(initial=0)) + 1
-    pairs, where = np.unique(start * base + end, return_inverse=True)
-    total = np.bincount(where, weights=length, minlength=len(pairs)).astype(np.intp)
+    pairs, order, first = _distinct(start * base + end)
+    total = np.add.reduceat(length[order], first) if len(first) else length
     return pairs // base, pairs % base, total
+
+
+def _distinct(values: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """As :func:`numpy.unique`, which takes longer to be imported than these to run.
+
+    Returns:
+        (D,) the values, each once and ascending; (S,) all places in this order; and (D,) where in
+        that each value begins.
+    """
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    leads = np.ones(len(ordered), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=leads[1:])
+    first = np.flatnonzero(leads)
+    return ordered[first], order, first
 
 
 def _chosen_pieces(
@@ -196,9 +211,7 @@ def _chosen_pieces(
     return chosen
 
 
-def _samples(
-    runs: _Runs, piece: IntArray, wanted: NDArray[np.bool_]
-) -> tuple[IntArray, IntArray]:
+def _samples(runs: _Runs, piece: IntArray, wanted: NDArray[np.bool_]) -> tuple[IntArray, IntArray]:
     """Up to _SAMPLES pixels, evenly spread in reading order, of each wanted piece.
 
     Returns:
