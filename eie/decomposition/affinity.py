@@ -143,7 +143,11 @@ def _logits_of_graphs(
     values = _room_for_logits(len(points), rows, columns)
     for start in range(0, len(points), _PROMPTS_SHARING):
         some = slice(start, start + _PROMPTS_SHARING)
-        values[some] = tiny.masks(embedding, place[some])[:, :rows, :columns]
+        part = tiny.masks(embedding, place[some])[:, :rows, :columns]
+        if len(part) == len(points) and values.dtype == part.dtype:
+            values = part  # all at once: no copy
+        else:
+            values[some] = part
         if progress:
             progress(min(some.stop, len(points)), len(points))
     return MaskLogits(values, low, frame, points, levels if with_features else ())

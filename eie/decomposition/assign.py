@@ -60,7 +60,8 @@ def assign(
     """
     low = low or max(logits.shape[1:])
     weight = np.float32(beta / np.sqrt(frame.height * frame.width))
-    scores = _Scores(logits, *points.T.astype(np.float32), weight)
+    x, y = points.T.astype(np.float32)
+    scores = _Scores(logits, x, y, weight)
     vertical, horizontal = frame.vertical(low), frame.horizontal(low)
     step = max(1, max(vertical.shape[0], horizontal.shape[0]) // _CELLS)
     cells = _Axis.cut(vertical, step), _Axis.cut(horizontal, step)

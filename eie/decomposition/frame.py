@@ -54,7 +54,7 @@ class Frame:
 
 def _sampling(size: int, input_size: int, img_size: int, low: int) -> NDArray[np.float32]:
     upsampling = bilinear_weights(low, img_size)[:input_size]  # (input, low)
-    left, right, share = _bilinear(input_size, size)  # (size,) each
+    left, right, share = bilinear(input_size, size)  # (size,) each
     share = share[:, None]
     weights = (1 - share) * upsampling[left] + share * upsampling[right]  # (size, low)
     return weights[:, : 1 + int(np.flatnonzero(weights.any(axis=0))[-1])]
@@ -62,7 +62,7 @@ def _sampling(size: int, input_size: int, img_size: int, low: int) -> NDArray[np
 
 def bilinear_weights(size: int, new_size: int) -> NDArray[np.float32]:
     """(new_size, size) weights of `interpolate(mode="bilinear", align_corners=False)`, one axis."""
-    left, right, share = _bilinear(size, new_size)
+    left, right, share = bilinear(size, new_size)
     weights = np.zeros((new_size, size), dtype=np.float32)
     rows = np.arange(new_size)
     weights[rows, left] = 1 - share
@@ -70,7 +70,7 @@ def bilinear_weights(size: int, new_size: int) -> NDArray[np.float32]:
     return weights
 
 
-def _bilinear(
+def bilinear(
     size: int, new_size: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
     """For each of `new_size` pixels the two nearest of `size`, and the second one's share."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.decomposition.affinity import members
-from eie.decomposition.frame import bilinear_weights
+from eie.decomposition.frame import bilinear
 from eie.elements import ObjectMasks
 from eie.models.finite import finite
 from eie.models.tiny_graphs import LEVEL_STRIDES, ElementTables, TinyGraphs
@@ -96,25 +96,48 @@ def element_tables(
 
 
 def _means(logits: MaskLogits, inside: Members) -> NDArray[np.float32]:
-    """(K, C) means over the elements of all features, colours first."""
-    means = [
-        inside.means(_interpolated(level[0], stride // LEVEL_STRIDES[0], _cells(logits)))
-        for stride, level in zip(LEVEL_STRIDES, logits.features, strict=True)
-    ]
+    """(K, C) means over the elements of all features, colours first.
+
+    Cells have bilinear values of the features, and a mean of these is one of the features, in which
+    each counts as often as cells look at it.
+    """
+    cells = _cells(logits)
+    means = []
+    shares: dict[tuple[int, ...], NDArray[np.float32]] = {}
+    for stride, (level,) in zip(LEVEL_STRIDES, logits.features, strict=True):
+        step = stride // LEVEL_STRIDES[0]
+        if step == 1:
+            fine = level[:, : cells[0], : cells[1]]  # (C, rows, columns)
+            means.append(inside.means(fine.reshape(len(fine), -1).T))
+            continue
+        key = (step, *level.shape[1:])
+        if key not in shares:
+            shares[key] = _shares(inside, cells, level.shape[1:], step)
+        means.append(shares[key] @ level.reshape(len(level), -1).T)
     return np.concatenate(means, axis=1)
 
 
-def _interpolated(
-    level: NDArray[np.float32], step: int, cells: tuple[int, int]
-) -> NDArray[np.floating]:
-    """(C, h, w) ⇒ (M, C): the cells' values by bilinear interpolation of a grid `step` times as
-    coarse."""
-    vertical, horizontal = (
-        bilinear_weights(coarse, coarse * step)[:fine]  # (cells, coarse)
-        for coarse, fine in zip(level.shape[1:], cells, strict=True)
-    )
-    values = vertical @ level @ horizontal.T  # (C, rows, columns)
-    return values.reshape(len(values), -1).T
+def _shares(
+    inside: Members, cells: tuple[int, int], shape: tuple[int, ...], step: int
+) -> NDArray[np.float32]:
+    """(K, h·w): how much each value of a grid `step` times as coarse counts in elements' means.
+
+    Args:
+        inside: which cells lie in an element.
+        cells: rows and columns of the fine grid.
+        shape: h and w of the coarse one.
+    """
+    row, column = np.divmod(inside.cells, cells[1])  # (S,)
+    element = np.repeat(np.arange(len(inside.starts)), inside.counts)
+    upper, lower, down = (part[row] for part in bilinear(shape[0], shape[0] * step))
+    left, right, along = (part[column] for part in bilinear(shape[1], shape[1] * step))
+    size = shape[0] * shape[1]
+    total = np.zeros(len(inside.starts) * size)
+    for y, of_row in ((upper, 1 - down), (lower, down)):
+        for x, of_column in ((left, 1 - along), (right, along)):
+            place = element * size + y * shape[1] + x
+            total += np.bincount(place, of_row * of_column, minlength=len(total))
+    return (total.reshape(-1, size) / inside.counts[:, None]).astype(np.float32)
 
 
 def _geometry(

@@ -94,11 +94,16 @@ def _read_state(file: BinaryIO) -> dict[str, Array]:
 
 
 def _view(storage: Array, offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -> Array:
-    """A tensor by its place in a storage, in numbers."""
-    index = np.full(size, offset)
-    for axis, (length, step) in enumerate(zip(size, stride, strict=True)):
-        index += (np.arange(length) * step).reshape(-1, *[1] * (len(size) - axis - 1))
-    return storage[index]
+    """A tensor by its place in a storage, in numbers.
+
+    Raises:
+        ValueError: it would reach beyond the storage.
+    """
+    last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True))
+    if any(number < 0 for number in (offset, *size, *stride)) or last >= len(storage):
+        raise ValueError("a tensor does not lie in its storage")
+    strides = [step * storage.itemsize for step in stride]
+    return np.lib.stride_tricks.as_strided(storage[offset:], size, strides, writeable=False)
 
 
 class _Tensors(pickle.Unpickler):
