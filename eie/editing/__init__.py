@@ -17,7 +17,6 @@ from typing import Any
 
 from eie.editing.account import account_of
 from eie.editing.growth import TOLERANCE
-from eie.editing.operation import Operation
 from eie.editing.operations import (
     OPERATIONS,
     Appearance,
@@ -30,6 +29,7 @@ from eie.editing.operations import (
     Group,
     Look,
     Move,
+    Operation,
     Paste,
     Reset,
     Restore,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.editing.operation import Operation
+from eie.editing.operations.base import Operation
 from eie.editing.picking import Rows, areas
 from eie.editing.selection import Selection
 from eie.elements import ElementSet
