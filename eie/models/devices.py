@@ -13,12 +13,6 @@ if TYPE_CHECKING:
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MOST_ARENAS = -1, -3, -8
 """glibc's numbers of these options of `mallopt`."""
 
-_HUGE_PAGE, _WANT_HUGE_PAGES = 1 << 21, 14
-"""Bytes of one, and Linux' number of the advice to use them."""
-
-_HEAP = 1 << 29
-"""Bytes that are asked for in huge pages: more than a decomposition takes."""
-
 
 def choose_device(name: str | None = None) -> torch.device:
     """The named device ("cpu", "cuda", "cuda:1", "mps"), or the fastest present.
@@ -71,12 +65,8 @@ def keep_freed_memory() -> None:
     A training step on a CPU allocates the same tensors every time. To get each anew from the
     system, page by page, costs it up to a fifth of its time. For processes that run for long: their
     memory stays at its peak. Does nothing where the C library is not glibc.
-
-    What is got for the first time comes in pages of 2 MB instead of 4 kB, where Linux has them: the
-    pages of a decomposition took a sixth of its time.
     """
-    if _set_malloc({_MMAP_THRESHOLD: 2**30, _TRIM_THRESHOLD: 2**31 - 1}):
-        _want_huge_pages(_HEAP)
+    _set_malloc({_MMAP_THRESHOLD: 2**30, _TRIM_THRESHOLD: 2**31 - 1})
 
 
 def give_freed_memory_back() -> None:
@@ -88,35 +78,16 @@ def give_freed_memory_back() -> None:
     _set_malloc({_MMAP_THRESHOLD: 2**17, _TRIM_THRESHOLD: 2**17, _MOST_ARENAS: 2})
 
 
-def _set_malloc(options: Mapping[int, int]) -> bool:
-    """Set options of `mallopt`, where the C library is glibc, and tell whether it is."""
+def _set_malloc(options: Mapping[int, int]) -> None:
+    """Set options of `mallopt`, where the C library is glibc."""
     import ctypes
 
     try:
         set_option = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):
-        return False
+        return
     for option, value in options.items():
         set_option(option, value)
-    return True
-
-
-def _want_huge_pages(size: int) -> None:
-    """Let the heap's next so many bytes come in huge pages; none is taken before it is used."""
-    import ctypes
-
-    library = ctypes.CDLL(None)
-    library.malloc.restype = ctypes.c_void_p
-    library.malloc.argtypes = (ctypes.c_size_t,)
-    library.free.argtypes = (ctypes.c_void_p,)
-    library.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    # What is freed at the heap's end stays part of it, as it is kept.
-    place = library.malloc(size)
-    if place is None:
-        return
-    start = -(-place // _HUGE_PAGE) * _HUGE_PAGE
-    library.madvise(start, (place + size - start) // _HUGE_PAGE * _HUGE_PAGE, _WANT_HUGE_PAGES)
-    library.free(place)
 
 
 def _cpu_has_bfloat16() -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -33,27 +32,6 @@ def test_freed_memory_is_used_again_without_page_faults() -> None:
     done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, check=True)
     usual, kept = map(int, done.stdout.split())
     assert kept < usual / 5
-
-
-FIRST_USE = """
-import resource
-from eie.models.devices import keep_freed_memory
-
-keep_freed_memory()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-held = bytearray(b"1") * (64 << 20)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-"""
-
-HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
-
-
-@pytest.mark.skipif(
-    not HUGE_PAGES.exists() or "[never]" in HUGE_PAGES.read_text(), reason="no huge pages"
-)
-def test_memory_comes_in_huge_pages() -> None:
-    done = subprocess.run([sys.executable, "-c", FIRST_USE], capture_output=True, check=True)
-    assert int(done.stdout) < (64 << 20) / 4096 / 5
 
 
 def test_other_c_libraries_are_left_alone(monkeypatch) -> None:
