@@ -42,6 +42,8 @@ class Graph:
             some as inputs.
         convolves: whether most of the work is convolutions, so that it pays to arrange the graph
             for them at every start. All else is arranged when the graph is made.
+        threads: that share the work, whose number shows in the last digits of what comes out; None
+            for OMP_NUM_THREADS, as PyTorch has it, or one for every core.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Graph:
         weights: Collection[str] | None = None,
         *,
         convolves: bool = False,
+        threads: int | None = None,
     ) -> None:
         import onnxruntime
 
@@ -68,7 +71,9 @@ class Graph:
             level.ORT_ENABLE_ALL if convolves else level.ORT_DISABLE_ALL
         )
         options.enable_cpu_mem_arena = False  # each network runs once or twice: memory goes back
-        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", 0))  # as PyTorch's
+        if threads is None:
+            threads = int(os.environ.get("OMP_NUM_THREADS", 0))
+        options.intra_op_num_threads = threads
         # Threads that look for work all the time take processor time from others.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_external_initializers(list(values), list(values.values()))

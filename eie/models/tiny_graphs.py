@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +33,9 @@ _QUERIES = 128
 """Queries of an object head that are asked for at a time."""
 
 _NAME = "tiny-segmenter"
+
+_Graph = partial(Graph, threads=1)
+"""More would hardly save time on networks as small, and elements do not depend on their number."""
 
 
 class ElementTables(NamedTuple):
@@ -98,24 +101,24 @@ class TinyGraphs:
 
     @cached_property
     def _image_encoder(self) -> Graph:
-        return Graph("image_encoder", self._tensors, "the segmenter", convolves=True)
+        return _Graph("image_encoder", self._tensors, "the segmenter", convolves=True)
 
     @cached_property
     def _recogniser(self) -> Graph:
         weights = {f"{RECOGNISER}{name}": value for name, value in imagenet_weights().items()}
-        return Graph("recogniser", weights, "the segmenter's recogniser", convolves=True)
+        return _Graph("recogniser", weights, "the segmenter's recogniser", convolves=True)
 
     @cached_property
     def _mask_decoder(self) -> Graph:
-        return Graph("mask_decoder", self._tensors, "the segmenter")
+        return _Graph("mask_decoder", self._tensors, "the segmenter")
 
     @cached_property
     def _element_tokens(self) -> Graph:
-        return Graph("element_tokens", self._tensors, "the segmenter's object heads")
+        return _Graph("element_tokens", self._tensors, "the segmenter's object heads")
 
     @cached_property
     def _object_masks(self) -> Graph:
-        return Graph("object_masks", self._tensors, "the segmenter's object heads")
+        return _Graph("object_masks", self._tensors, "the segmenter's object heads")
 
 
 def is_tiny(tensors: Tensors) -> bool:
