@@ -143,13 +143,16 @@ def _logits_of_graphs(
     values = _room_for_logits(len(points), rows, columns)
     for start in range(0, len(points), _PROMPTS_SHARING):
         some = slice(start, start + _PROMPTS_SHARING)
-        part = tiny.masks(embedding, place[some])[:, :rows, :columns]
-        if len(part) == len(points) and values.dtype == part.dtype:
-            values = part  # all at once: no copy
+        vectors, features = tiny.mask_parts(embedding, place[some])
+        features = features[:, :rows, :columns].reshape(len(features), -1)
+        part = values[some].reshape(len(vectors), -1)  # a view
+        if part.dtype == vectors.dtype:
+            np.matmul(vectors, features, out=part)
         else:
-            values[some] = part
+            part[:] = vectors @ features
         if progress:
             progress(min(some.stop, len(points)), len(points))
+    finite(values, "the segmenter")
     return MaskLogits(values, low, frame, points, levels if with_features else ())
 
 

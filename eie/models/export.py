@@ -193,8 +193,8 @@ def _attending(decoder: LightDecoder, lying: dict[str, Tensor]) -> Any:
 
 
 def _prompted(sam: TinySam, embedding: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-    """An image embedding (1, C, h, w) and points (P, 2) in input pixels ⇒ mask logits
-    (P, 1, 2·h, 2·w) and IoU (P, 1)."""
+    """An image embedding (1, C, h, w) and points (P, 2) in input pixels ⇒ vectors (P, c + 2) and
+    features (c + 2, 2·h, 2·w), whose product mask logits are."""
     encoder = sam.prompt_encoder
     side = encoder.input_image_size[0]
     # What the prompt encoder does with a foreground point and no box; its way cannot be traced.
@@ -203,10 +203,10 @@ def _prompted(sam: TinySam, embedding: Tensor, points: Tensor) -> tuple[Tensor, 
     sparse = torch.cat([place + encoder.point_embeddings[1].weight, none], dim=1)
     encoding = encoder.get_dense_pe()[..., : embedding.shape[2], : embedding.shape[3]]
     image = embedding + encoder.no_mask_embed.weight[:, :, None, None]  # (1, C, h, w)
-    masks, quality = sam.mask_decoder.predict_masks(
+    vectors, features, _ = sam.mask_decoder.mask_parts(
         image, encoding, sparse, torch.zeros_like(image)
     )
-    return masks, quality
+    return vectors[0], features[0]
 
 
 def _straight(

@@ -80,10 +80,20 @@ class TinyGraphs:
         levels = self._image_encoder(pixels=padded)
         return (*levels, *self._recogniser(pixels=padded)) if recognised else tuple(levels)
 
-    def masks(self, embedding: Array, points: NDArray[np.float64]) -> Array:
-        """(1, C, h, w) image embedding, (P, 2) points in input pixels ⇒ (P, 2·h, 2·w) logits."""
-        masks, _ = self._mask_decoder(embedding=embedding, points=points.astype(np.float32))
-        return masks[:, 0]
+    def mask_parts(self, embedding: Array, points: NDArray[np.float64]) -> tuple[Array, Array]:
+        """What mask logits are the product of.
+
+        Args:
+            embedding: (1, C, h, w) of the image.
+            points: (P, 2) in input pixels.
+
+        Returns:
+            (P, c) vectors of the points and (c, 2·h, 2·w) features of the image.
+        """
+        vectors, features = self._mask_decoder(
+            embedding=embedding, points=points.astype(np.float32)
+        )
+        return vectors, features
 
     def candidates(self, elements: ElementTables) -> tuple[Array, Array]:
         """As :meth:`eie.models.object_head.ObjectEnsemble.candidates`."""

@@ -279,6 +279,28 @@ class TinyMaskDecoder(MaskDecoder):
         serves an equal run of consecutive prompts. dense_prompt_embeddings: (P or I, C, h, w);
         prompts of one image share its first one, because they share the image.
         """
+        vectors, features, iou = self.mask_parts(
+            image_embeddings, image_pe, sparse_prompt_embeddings, dense_prompt_embeddings
+        )
+        # Squares need more digits than bfloat16 has.
+        with torch.autocast(vectors.device.type, enabled=False):
+            masks = vectors @ features.flatten(2)  # (I, P/I, 4hw)
+        return masks.reshape(-1, 1, *features.shape[2:]), iou
+
+    def mask_parts(
+        self,
+        image_embeddings: Tensor,
+        image_pe: Tensor,
+        sparse_prompt_embeddings: Tensor,
+        dense_prompt_embeddings: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What mask logits are the product of, and the masks' estimated IoU (P, 1).
+
+        Arguments as of :meth:`predict_masks`.
+
+        Returns:
+            the prompts' vectors (I, P/I, c + 2), the image's features (I, c + 2, 2h, 2w), and IoU.
+        """
         images = image_embeddings.shape[0]
         prompts = sparse_prompt_embeddings.shape[0]
         own = torch.cat([self.iou_token.weight, self.mask_tokens.weight])  # (2, C)
@@ -306,9 +328,7 @@ class TinyMaskDecoder(MaskDecoder):
 
             norm = features.square().sum(dim=1, keepdim=True) / 2  # (I, 1, 2h, 2w)
             features = torch.cat([features, torch.ones_like(norm), -norm], dim=1)
-            masks = vectors @ features.flatten(2)  # (I, P/I, 4hw)
-        iou = self.iou_prediction_head(hidden[:, 0])  # (P, 1)
-        return masks.reshape(prompts, 1, *upscaled.shape[-2:]), iou
+        return vectors, features, self.iou_prediction_head(hidden[:, 0])
 
 
 class TinySam(Sam):
