@@ -32,6 +32,9 @@ Edges = tuple[float, float, float, float]
 Coordinates = NDArray[np.float64]
 """x or y in pixels, of a shape that broadcasts with the other's."""
 
+Places = NDArray[np.intp]
+"""(R,) places of pixels in reading order."""
+
 _Pair = Sequence[float] | NDArray[np.floating]
 
 TOGETHER = 1e-4
@@ -53,18 +56,18 @@ def patch_boxes(label_map: NDArray[np.integer], count: int) -> Boxes:
         (P, 4) float64 boxes in pixels of the label map; a patch without pixels gets zeros.
     """
     height, width = label_map.shape
-    ends = np.tile(np.array([np.iinfo(np.int64).max, -1] * 2), (count, 1))  # (P, 4)
+    left, top = (np.full(count, np.iinfo(np.int64).max) for _ in range(2))  # (P,) each
+    right, bottom = (np.full(count, -1, dtype=np.int64) for _ in range(2))  # (P,) each
     strip = max(1, STRIP // width)
     for start in range(0, height, strip):
-        some = label_map[start : start + strip]
-        columns = _extents(some, count, np.arange(width), axis=1)
-        rows = _extents(some, count, np.arange(start, start + len(some))[:, None], axis=0)
-        found = np.stack([*columns, *rows], axis=1)
-        np.minimum(ends[:, ::2], found[:, ::2], out=ends[:, ::2])
-        np.maximum(ends[:, 1::2], found[:, 1::2], out=ends[:, 1::2])
-    ends[ends[:, 1] < 0] = (0, -1, 0, -1)
-    left, right, top, bottom = ends.T
-    empty = right < left
+        label, first, last = _runs(label_map[start : start + strip])
+        row = first // width + start
+        np.minimum.at(left, label, first % width)
+        np.maximum.at(right, label, last % width)
+        np.minimum.at(top, label, row)
+        np.maximum.at(bottom, label, row)
+    empty = right < 0
+    left[empty] = top[empty] = 0
     boxes = np.stack(
         [(left + right + 1) / 2, (top + bottom + 1) / 2, right + 1 - left, bottom + 1 - top], axis=1
     ).astype(np.float64)
@@ -72,27 +75,14 @@ def patch_boxes(label_map: NDArray[np.integer], count: int) -> Boxes:
     return boxes
 
 
-def _extents(
-    label_map: NDArray[np.integer], count: int, coordinate: NDArray[np.integer], axis: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Smallest and largest `coordinate` of every label, from the ends of its runs along `axis`.
-
-    A patch's extreme pixels are ends of runs, so only those are visited: a label map has few, and
-    the 24 million other pixels cost one comparison each.
-    """
-    change = label_map[:, 1:] != label_map[:, :-1] if axis == 1 else label_map[1:] != label_map[:-1]
+def _runs(label_map: NDArray[np.integer]) -> tuple[NDArray[np.integer], Places, Places]:
+    """The runs of equal labels along the rows, by which alone the 24 million pixels of a photo are
+    looked at: (R,) their labels, and the places of their first and last pixels in reading order."""
     starts = np.ones(label_map.shape, dtype=bool)
-    ends = np.ones(label_map.shape, dtype=bool)
-    if axis == 1:
-        starts[:, 1:], ends[:, :-1] = change, change
-    else:
-        starts[1:], ends[:-1] = change, change
-    where = np.broadcast_to(coordinate, label_map.shape)
-    low = np.full(count, np.iinfo(np.int64).max)
-    high = np.full(count, -1, dtype=np.int64)
-    np.minimum.at(low, label_map[starts], where[starts])
-    np.maximum.at(high, label_map[ends], where[ends])
-    return low, high
+    np.not_equal(label_map[:, 1:], label_map[:, :-1], out=starts[:, 1:])
+    first = np.flatnonzero(starts)
+    last = np.append(first[1:], label_map.size) - 1
+    return label_map.ravel()[first], first, last
 
 
 def corners(boxes: ArrayLike) -> Boxes:

@@ -320,10 +320,12 @@ def _takes(kind: Any, options: Mapping[str, Any]) -> bool:
 
 def _changed(source: Picture, pixels: Picture) -> Mask:
     """(H, W) bool, compared in bands of rows so that no mask of all channels is held."""
-    changed = np.empty(source.shape[:2], dtype=bool)
-    for top in range(0, len(source), 256):
-        band = slice(top, top + 256)
-        changed[band] = (source[band] != pixels[band]).any(axis=2)
+    changed = np.zeros(source.shape[:2], dtype=bool)
+    for top in range(0, len(source), 64):
+        band = slice(top, top + 64)
+        differs = source[band] != pixels[band]
+        if differs.any():
+            np.logical_or.reduce(differs, axis=2, out=changed[band])
     return changed
 
 
