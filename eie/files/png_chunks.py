@@ -33,6 +33,14 @@ def first_chunk(head: bytes, wanted: bytes) -> bytes | None:
     return None
 
 
+def redressed(data: bytes, dress: bytes) -> bytes:
+    """The pixels of a PNG with what another says beside its own."""
+    kinds = [(kind, whole) for kind, whole, _ in chunks(data) if kind in _CRITICAL]
+    said = [whole for kind, whole, _ in chunks(dress) if kind not in _CRITICAL]
+    header, pixels = kinds[0][1], (whole for _, whole in kinds[1:])
+    return data[:8] + b"".join([header, *said, *pixels])
+
+
 def tidied(data: bytes) -> Iterator[bytes]:
     """A PNG without the chunks that hold no pixels: first the damaged and long ones, then all."""
     found = list(chunks(data))

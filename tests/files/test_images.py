@@ -58,6 +58,26 @@ def test_lossless_formats_give_the_pixels_back(format: str, channels: int) -> No
     assert back.icc == ICC
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_large_png_says_all_that_a_small_one_does(channels: int) -> None:
+    soft = np.add.outer(np.arange(2000), np.arange(6000)) // 23
+    pixels = np.stack([soft, soft // 2, soft // 3, soft // 5], axis=2)[..., -channels:]
+    pixels = pixels.astype(np.uint8)
+    words = {"Software": "eie", "eie:decoder": "classical"}
+    large, small = (
+        encode_photo(Photo(some, icc=ICC, exif=exif_block()), "PNG", text=words)
+        for some in (pixels, pixels[:20, :30])
+    )
+    with Image.open(io.BytesIO(large)) as image, Image.open(io.BytesIO(small)) as other:
+        assert image.mode == other.mode
+        assert np.array_equal(np.asarray(image).reshape(pixels.shape), pixels)
+        assert image.text == other.text == words  # type: ignore[attr-defined]
+        assert image.info["icc_profile"] == ICC
+        assert dict(image.getexif()) == dict(other.getexif())
+        assert image.getexif().get_ifd(0x8769) == {0x9003: "2024:05:06 07:08:09"}
+    assert read_photo(large).notes == ()
+
+
 def test_jpeg_is_close_grey_stays_grey_and_colour_is_not_subsampled() -> None:
     photo = skimage.data.astronaut()
     for pixels in (photo, photo[..., :1]):
