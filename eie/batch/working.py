@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eie.errors import explained
+from eie.models.devices import keep_freed_memory
 from eie.notes import Note
 
 Work = Callable[[Any], Any]
@@ -56,6 +57,7 @@ class Desk:
 
     def _begin(self, start: Start) -> None:
         _calm_opencv()
+        keep_freed_memory()  # one photo takes what the one before took
         self.work = start()
 
     def do(self, task: Any) -> Answer:
