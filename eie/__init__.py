@@ -15,18 +15,20 @@ keep it in an element file, with all its edits; `eie.undo` takes them back. On t
 The method is Mu et al., "Editable Image Elements for Controllable Synthesis", ECCV 2024.
 """
 
+from __future__ import annotations
+
 __version__ = "0.1.0"
 
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from eie.elements import ElementSet
 from eie.errors import EieError
 
 if TYPE_CHECKING:
     from eie.decomposition import decompose
     from eie.editing import edit, reset, undo
+    from eie.elements import ElementSet
     from eie.encoding import encode
     from eie.rendering import render
 
@@ -45,7 +47,8 @@ __all__ = [
 ]
 
 
-_STAGES = {
+_HOMES = {
+    "ElementSet": "eie.elements",
     "decompose": "eie.decomposition",
     "edit": "eie.editing",
     "encode": "eie.encoding",
@@ -53,17 +56,18 @@ _STAGES = {
     "reset": "eie.editing",
     "undo": "eie.editing",
 }
-"""Where functions are that are imported when somebody asks for them: no command needs all."""
+"""Where names are from that are imported when somebody asks for them: no command needs all, and
+`python -m eie` sets what NumPy reads as it loads."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _STAGES:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_STAGES[name]), name)
+    return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_STAGES})
+    return sorted({*globals(), *_HOMES})
 
 
 def load(source: Path | str | bytes | BinaryIO, *, origin: str | None = None) -> ElementSet:

@@ -1,5 +1,5 @@
 """`python -m eie` is the `eie` command."""
 
-from eie.cli import main
+from eie_command import main
 
 main()
