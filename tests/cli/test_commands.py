@@ -57,9 +57,37 @@ for line in (["--help"], ["edit", FILE, "--move", "object@320,200", "-4,0"],
     assert done.returncode == 0, done.stderr
 
 
+def test_words_are_taken_without_what_converts_numbers(file, tmp_path):
+    program = """
+import sys
+from eie.cli import main
+for line in (["edit", FILE, "--move", "3", "-4,0", "-o", OUT], ["info", OUT],
+             ["decompose", PHOTO, "--segmenter", "slic", "-o", OUT],
+             ["render", FILE, "-o", OUT + ".png"]):
+    try:
+        main(line)
+    except SystemExit as stop:
+        assert not stop.code, line
+    unused = {"pydantic", "eie.batch.run", "eie.batch.recipe"} & set(sys.modules)
+    assert not unused, (line, unused)
+try:
+    main(["decompose", PHOTO, "--segmenter", "slic", "--elements", "7", "-o", OUT])
+except SystemExit as stop:
+    assert not stop.code
+assert "pydantic" in sys.modules
+""".replace("FILE", repr(str(file)))
+    photo = tmp_path / "photo.png"
+    Image.fromarray(np.zeros((40, 60, 3), np.uint8)).save(photo)
+    program = program.replace("OUT", repr(str(tmp_path / "out.h5")))
+    program = program.replace("PHOTO", repr(str(photo)))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_import_of_the_package_is_light():
     program = (
-        "import sys, eie; heavy = {'torch', 'h5py', 'scipy', 'skimage', 'cv2', 'PIL', 'typer'}; "
+        "import sys, eie; "
+        "heavy = {'torch', 'numpy', 'h5py', 'scipy', 'skimage', 'cv2', 'PIL', 'typer'}; "
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
