@@ -65,7 +65,7 @@ def assign(
     vertical, horizontal = frame.vertical(low), frame.horizontal(low)
     step = max(1, max(vertical.shape[0], horizontal.shape[0]) // _CELLS)
     cells = _Axis.cut(vertical, step), _Axis.cut(horizontal, step)
-    middles = tuple(axis.places[:, step // 2] for axis in cells)
+    middles = tuple(axis.places[:, axis.side // 2] for axis in cells)
     side = min(max(8, max(map(len, middles)) // 64), 64)
     tiles = _Axis.cut(vertical, side, middles[0]), _Axis.cut(horizontal, side, middles[1])
     coarse = np.empty(tuple(map(len, middles)), dtype=np.int32)

@@ -95,7 +95,7 @@ def test_score_of_pixels_agrees_with_the_formula_up_to_interpolation() -> None:
     np.testing.assert_allclose(found, scores[[0, 4, 11], rows, columns], atol=1e-4)
 
 
-@pytest.mark.parametrize(("height", "width"), [(90, 3001), (2100, 150)])
+@pytest.mark.parametrize(("height", "width"), [(90, 3001), (2100, 150), (1, 5000), (2049, 3)])
 def test_of_a_large_photo_only_what_is_thinner_than_a_cell_may_be_missed(
     height: int, width: int
 ) -> None:
@@ -108,5 +108,4 @@ def test_of_a_large_photo_only_what_is_thinner_than_a_cell_may_be_missed(
     labels = assign(logits, points, frame, 64.0)
     chosen = np.take_along_axis(scores, labels[None].astype(np.intp), axis=0)[0]
     assert (chosen < scores.max(axis=0) - 1e-3).mean() < 1e-3
-    borders = (labels[:, 1:] != labels[:, :-1]).mean() + (labels[1:] != labels[:-1]).mean()
-    assert borders > 0.01
+    assert len(np.unique(labels)) > len(points) / 4
