@@ -238,7 +238,7 @@ def with_elements(unet: Any) -> Callable[[Callable[..., Any]], None]:
 
     from eie.models.element_attention import ElementAttention
     from eie.models.pipeline import ImageElementsPipeline
-    from eie.models.text import ReadText
+    from eie.models.text_encoder import ReadText
 
     attention = ElementAttention.for_unet(unet, EMBEDDING).to(PRECISION)
     vae = AutoencoderKL(block_out_channels=(32,) * 4, latent_channels=4)

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from eie.cli.bundles import ArgumentOptions, bundled
+from eie.cli.io import note
 from eie.cli.options import Elements, Segmenter, typed
-from eie.cli.payload import note
 from eie.errors import MissingModelError
 
 SERVER = ArgumentOptions(

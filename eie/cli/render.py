@@ -11,6 +11,16 @@ from eie.batch import Render, is_several
 from eie.batch.output import Output, fewer, numbered
 from eie.batch.recipe import check_render
 from eie.cli.bundles import ArgumentOptions, bundled
+from eie.cli.io import (
+    check_target,
+    is_stream,
+    note,
+    picture_format,
+    read_elements,
+    refuse_element_file,
+    refuse_terminal,
+    write_picture,
+)
 from eie.cli.many import MANY, Many, single, work_through
 from eie.cli.options import (
     Device,
@@ -21,16 +31,6 @@ from eie.cli.options import (
     OutputPicture,
     PictureFormat,
     Quality,
-)
-from eie.cli.payload import (
-    check_target,
-    is_stream,
-    note,
-    picture_format,
-    read_elements,
-    refuse_element_file,
-    refuse_terminal,
-    write_picture,
 )
 from eie.cli.progress import working
 from eie.errors import UsageError

@@ -16,7 +16,6 @@ from dataclasses import replace
 from typing import Any
 
 from eie.editing.account import account_of
-from eie.editing.growth import TOLERANCE
 from eie.editing.operations import (
     OPERATIONS,
     Appearance,
@@ -39,6 +38,7 @@ from eie.editing.operations import (
     To,
     Ungroup,
 )
+from eie.editing.region_growing import TOLERANCE
 from eie.editing.script import is_later, names_masks, read_script, recorded, script_of
 from eie.editing.selection import select
 from eie.elements import Edit, ElementSet

@@ -28,7 +28,9 @@ from eie.errors import BadInputError, UsageError
 from eie.files import hdf5, values
 from eie.files.atomic import write_atomically
 from eie.files.history import read_history, write_history
-from eie.files.layout import (
+from eie.files.limits import MAX_PIXELS
+from eie.files.pixels import StoredPixels
+from eie.files.schema import (
     AFFINITY_STEPS,
     BYTES,
     BYTES_ATTRIBUTE,
@@ -42,8 +44,6 @@ from eie.files.layout import (
     TURNS,
     VERSION,
 )
-from eie.files.limits import MAX_PIXELS
-from eie.files.pixels import StoredPixels
 from eie.files.stores import path_of
 from eie.notes import tell
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from eie.elements import Edit, ElementTable, Groups
 from eie.files import hdf5, values
-from eie.files.layout import COLUMNS, HISTORY_ARRAYS, TURNS
+from eie.files.schema import COLUMNS, HISTORY_ARRAYS, TURNS
 
 
 def write_history(

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.files import chunks, hdf5
-from eie.files.layout import SOURCE_ARRAYS
 from eie.files.limits import MAX_PIXELS
+from eie.files.schema import SOURCE_ARRAYS
 
 PIXELS = SOURCE_ARRAYS["pixels"]
 

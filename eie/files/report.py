@@ -13,8 +13,8 @@ import h5py
 from eie.elements import ElementSet, Source
 from eie.errors import BadInputError
 from eie.files import element_file, hdf5
-from eie.files.layout import BYTES_ATTRIBUTE, SOURCE_ARRAYS
 from eie.files.pixels import StoredPixels
+from eie.files.schema import BYTES_ATTRIBUTE, SOURCE_ARRAYS
 
 ROOT_ATTRIBUTES = (
     BYTES_ATTRIBUTE,

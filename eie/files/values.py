@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from eie.elements import Groups
 from eie.errors import UsageError
 from eie.files import hdf5
-from eie.files.layout import BYTES, COLUMNS
+from eie.files.schema import BYTES, COLUMNS
 
 BOOLEAN = ("visible", "flip")
 

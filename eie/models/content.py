@@ -22,7 +22,7 @@ from eie.models.devices import choose_device, half_precision
 from eie.models.finite import check_weights, watched
 from eie.models.folders import WEIGHTS_FILE
 from eie.models.hub import HINT, first_line, model_folder
-from eie.models.keeping import keepable
+from eie.models.model_cache import keepable
 from eie.models.weight_hash import file_hash
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from eie.models.content import EMBEDDED, TINY
 from eie.models.devices import choose_device, half_precision
 from eie.models.finite import check_complete, check_weights, watched
 from eie.models.hub import INDEX, first_line, model_folder
-from eie.models.keeping import keepable
+from eie.models.model_cache import keepable
 from eie.models.weight_files import tensor_names, variant_of
 from eie.models.weight_hash import file_hash
 

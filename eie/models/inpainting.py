@@ -9,7 +9,7 @@ from eie.errors import MissingModelError
 from eie.models.devices import choose_device, half_precision
 from eie.models.element_model import quiet_loading, watch_pipeline
 from eie.models.hub import INDEX, first_line, model_folder
-from eie.models.keeping import keepable
+from eie.models.model_cache import keepable
 from eie.models.weight_files import variant_of
 
 

@@ -36,8 +36,8 @@ from eie.models.feature_distance import STRIDES, load_feature_distance
 
 # diffusers finds the classes of a saved pipeline's parts among the modules that are imported.
 from eie.models.latent_autoencoder import DOWNSCALE
-from eie.models.sampling import Conditions, Generators, KnownPicture, Sampler
-from eie.models.text import PARTS, ReadText, TextReader
+from eie.models.sampler import Conditions, Generators, KnownPicture, Sampler
+from eie.models.text_encoder import PARTS, ReadText, TextReader
 
 GUIDANCE = 3.0
 """The paper's guidance scale, for text and elements alike."""
@@ -227,7 +227,7 @@ class ImageElementsPipeline(DiffusionPipeline):
             num_images: variations K of each set.
             guidance_scale: w of ε = ε₀ + w (ε₁ − ε₀), text and elements alike; at most 1 for
                 none; None for the model's own.
-            temperature, eta: see :class:`eie.models.sampling.Sampler`; None for the model's own.
+            temperature, eta: see :class:`eie.models.sampler.Sampler`; None for the model's own.
             generator: of the noise; one for all or one for each of the B · K pictures.
             latents: (B · K, c, h, w) standard normal noise to start from.
             output_type: "pil", "np" (B · K, H, W, 3) in [0, 1], "pt" (B · K, 3, H, W) in [0, 1],

@@ -15,7 +15,7 @@ from eie.geometry import corners
 from eie.pictures import Mask, Picture, Window
 from eie.rendering.anchored import Progress
 from eie.rendering.classical import ClassicalDecoder
-from eie.rendering.embedded import element_inputs, embedded, stretched_inputs
+from eie.rendering.element_tensors import element_inputs, embedded, stretched_inputs
 from eie.rendering.filling import SamplingDecoder, fill_sites
 from eie.rendering.sampling import (
     generators_of,

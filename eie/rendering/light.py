@@ -11,7 +11,7 @@ import numpy as np
 
 from eie.elements import ElementSet
 from eie.pictures import Picture, to_channels
-from eie.rendering.embedded import element_inputs, embedded, stretched_inputs
+from eie.rendering.element_tensors import element_inputs, embedded, stretched_inputs
 
 if TYPE_CHECKING:
     from eie.rendering.anchored import Scene

@@ -11,9 +11,9 @@ has one of them. Other programs may store an array otherwise; then damage does n
 """
 
 from eie.files.hdf5.arrays import Array
-from eie.files.hdf5.reading import Folder, open_bytes, open_path, read_text, reading, refuse
+from eie.files.hdf5.creation import create, image, new_dataset, seal, tiles, write_array, write_text
+from eie.files.hdf5.safe_group import Folder, open_bytes, open_path, read_text, reading, refuse
 from eie.files.hdf5.storage import CHECKSUM, FILTERS, Packing
-from eie.files.hdf5.writing import create, image, new_dataset, seal, tiles, write_array, write_text
 
 __all__ = [
     "CHECKSUM",

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from eie.models.conditioning import Scaling, denoised
 from eie.models.element_attention import ARGUMENT, ElementContext
-from eie.models.text import ReadText
+from eie.models.text_encoder import ReadText
 
 Generators = torch.Generator | Sequence[torch.Generator] | None
 
