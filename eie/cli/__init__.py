@@ -18,7 +18,7 @@ import typer
 
 import eie
 from eie.cli.failures import explain, quiet_libraries, traceback_wanted
-from eie.cli.io import note
+from eie.cli.input_output import note
 from eie.cli.lazy import lazy_group
 from eie.models.devices import keep_freed_memory
 

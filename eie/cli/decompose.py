@@ -10,7 +10,13 @@ import typer
 import eie
 from eie.batch import Decompose, is_several
 from eie.cli.bundles import ArgumentOptions, bundled
-from eie.cli.io import named_source, note, refuse_other_kind, refuse_terminal, write_elements
+from eie.cli.input_output import (
+    named_source,
+    note,
+    refuse_other_kind,
+    refuse_terminal,
+    write_elements,
+)
 from eie.cli.many import MANY, Many, single, work_through
 from eie.cli.options import Device, Elements, default_of, typed
 from eie.cli.progress import working

@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 
 from eie.batch import Edit, Recipe, is_several
 from eie.cli.bundles import ArgumentOptions, bundled
-from eie.cli.io import change_elements, note
+from eie.cli.input_output import change_elements, note
 from eie.cli.many import MANY, Many, single, work_through
 from eie.cli.options import ElementFiles, OutputElements, typed
 from eie.editing import OPERATIONS, Group, Operation, edit, read_script, redo, undo

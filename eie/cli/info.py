@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eie.cli.io import answer, named_source, read_elements
+from eie.cli.input_output import answer, named_source, read_elements
 from eie.cli.options import ElementFile
 from eie.editing import script_of, select
 from eie.editing.script import told

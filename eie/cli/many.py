@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eie.cli.bundles import ArgumentOptions
-from eie.cli.io import ELEMENT_FILES, PICTURES, note
+from eie.cli.input_output import ELEMENT_FILES, PICTURES, note
 from eie.cli.options import typed
 from eie.errors import BadInputError, EieError, UsageError
 from eie.files.stores import AnyPath, path_of

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from eie.cli.io import note
+from eie.cli.input_output import note
 from eie.cli.options import default_of, typed
 from eie.models.from_stable_diffusion import init_model
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from eie.cli.bundles import ArgumentOptions, bundled
-from eie.cli.io import note
+from eie.cli.input_output import note
 from eie.cli.options import Elements, Segmenter, typed
 from eie.errors import MissingModelError
 

@@ -11,7 +11,7 @@ from eie.batch import Render, is_several
 from eie.batch.output import Output, fewer, numbered
 from eie.batch.recipe import check_render
 from eie.cli.bundles import ArgumentOptions, bundled
-from eie.cli.io import (
+from eie.cli.input_output import (
     check_target,
     is_stream,
     note,

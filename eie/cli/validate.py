@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eie.cli.io import answer, named_source
+from eie.cli.input_output import answer, named_source
 from eie.cli.many import Recursive, Workers
 from eie.errors import BadInputError
 from eie.files.streams import STREAM

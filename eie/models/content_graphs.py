@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.models.canvas import CLAIMED, FADING, FAINT, GRID, TILE
-from eie.models.folders import CONFIG_FILE, WEIGHTS_FILE
 from eie.models.graph import Graph, Tensors, is_known, read_tensors, weights_of
 from eie.models.linear_code import LinearCode
+from eie.models.weight_files import CONFIG_FILE, WEIGHTS_FILE
 
 ENCODER = "content_encoder"
 ENCODER_WEIGHTS, DECODER_WEIGHTS = "tiny-content-encoder", "tiny-light-decoder"

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from eie.models.canvas import TILE
-from eie.models.content import DECODER_FOLDER, EMBEDDED, ENCODER_FOLDER, TINY
+from eie.models.content_checkpoints import DECODER_FOLDER, EMBEDDED, ENCODER_FOLDER, TINY
 from eie.models.content_encoder import ContentEncoder
 from eie.models.content_graphs import DECODER_WEIGHTS, ENCODER, ENCODER_WEIGHTS
 from eie.models.graph import GRAPHS, INDEX

@@ -52,7 +52,7 @@ class LightDecoder:
         """
         import cv2
 
-        from eie.models.content import load_canvas_decoder
+        from eie.models.content_checkpoints import load_canvas_decoder
 
         decoder = load_canvas_decoder(self.model, self.device)
         inputs = element_inputs(embedded(elements, decoder.encoder_hash, self.model, self.device))

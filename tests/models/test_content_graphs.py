@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from eie.models import patch_compositing
-from eie.models.content import (
+from eie.models.content_checkpoints import (
     EMBEDDED,
     ENCODER_FOLDER,
     TINY,
@@ -25,7 +25,7 @@ from eie.models.content_graphs import (
     continued,
     load_encoder_graph,
 )
-from eie.models.folders import CONFIG_FILE
+from eie.models.weight_files import CONFIG_FILE
 
 FOLDER = EMBEDDED / TINY
 

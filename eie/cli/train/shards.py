@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eie.cli.bundles import SettingsOptions, bundled
-from eie.cli.io import note
+from eie.cli.input_output import note
 from eie.cli.options import Segmenter, typed
 from eie.cli.train import options as o
 from eie.files.stores import path_of
