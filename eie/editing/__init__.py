@@ -7,6 +7,13 @@
 An edit changes numbers of the element table. Every operation is recorded in the set's history with
 the state before it, so everything can be undone, and played again on another set as a script. Only
 elements that a mask has parted stay parted, which does not show.
+
+    selection, terms, modifiers, groups, units, scanner   what is typed ⇒ which elements
+    picking, objects, boxed_object, region_growing        what is meant by a place
+    corrections, all_objects, click_simulation            what is meant by several clicks
+    parting                                               masks cut elements
+    operations, changes, colours                          what is done to them
+    script, account                                       edits as JSON, and in words
 """
 
 from __future__ import annotations
