@@ -7,7 +7,7 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-from eie.cli.payload import note
+from eie.cli.input_output import note
 from eie.errors import UsageError
 
 RETIRED: Mapping[str, Mapping[str, str]] = {

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.decomposition.frame import Frame
+from eie.decomposition.sam_transform import Frame
 
 IntArray = NDArray[np.intp]
 
@@ -145,7 +145,8 @@ class _Axis:
     def cut(cls, sampling: NDArray[np.float32], side: int) -> _Axis:
         """Cut an axis into tiles.
 
-        sampling: (pixels, logits) weights, see :meth:`eie.decomposition.frame.Frame.vertical`.
+        sampling: (pixels, logits) weights, see
+            :meth:`eie.decomposition.sam_transform.Frame.vertical`.
         """
         size, logits = sampling.shape
         side = min(side, size)

@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, replace
 from typing import Any
 
-from eie.editing.operation import Operation
-from eie.editing.operations import OPERATIONS, Look, Paste
+from eie.editing.operations import OPERATIONS, Look, Operation, Paste
 from eie.elements import ElementSet
 from eie.errors import BadInputError, UsageError
 from eie.files.stores import AnyPath, in_folder

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import warnings
-import zlib
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,17 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.errors import BadInputError, EieError, MissingModelError
-from eie.files import kinds, samples
+from eie.files import kinds, png_chunks, samples
 from eie.files.colours import profile_of_png, profile_problem
-from eie.files.exif import (
-    MOST_RESOLUTION,
-    ORIENTATION,
-    PER_CENTIMETRE,
-    state_resolution,
-    true_exif,
-    turn_resolution,
-)
 from eie.files.limits import MAX_PIXELS
+from eie.files.metadata import coded_colours, left_behind, orientation_and_exif
 from eie.files.photo import DAMAGE, Photo
 from eie.files.streams import open_input
 
@@ -55,11 +46,6 @@ RAW_SUFFIXES = frozenset(
 _SUBFILE, _PAGES_DNG, _SUB_TABLES = 0x00FE, 0xC612, 0x014A
 _REDUCED, _MASK = 1, 4
 """Of a TIFF's pages: a smaller copy of another, and what is transparent in another."""
-
-_GAIN_MAP = re.compile(rb"hdrgm:|hdr-gain-map|HDRGainMap|iso:std:iso:ts:21496", re.IGNORECASE)
-_FILM = re.compile(rb"MotionPhoto=\"1|MicroVideo=\"1|MotionPhoto>1|MicroVideo>1")
-_CRITICAL = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS"})
-_USEFUL = frozenset({b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP", b"eXIf", b"acTL"})
 
 
 def read_photo(
@@ -308,15 +294,15 @@ def _photo(image: Image.Image, head: bytes, kind: str, notes: list[str], grey: b
     if image.mode.startswith("I"):
         image, grey = samples.eight_bits(image), True
     mode = ("L" if grey else "RGB") + ("A" if image.has_transparency_data else "")
-    orientation, exif = _exif(image, kind, notes)
+    orientation, exif = orientation_and_exif(image, kind, notes)
     if icc is None and kind in (kinds.PNG, kinds.AVIF, kinds.HEIC):
-        coded = _chunk(head, b"cICP") if kind == kinds.PNG else _coded_colours(head)
+        coded = png_chunks.first_chunk(head, b"cICP") if kind == kinds.PNG else coded_colours(head)
         icc, note = profile_of_png(image.info if kind == kinds.PNG else {}, coded)
         notes += [note] if note else []
     if icc is not None and (problem := profile_problem(icc, 1 if grey else 3)):
         notes.append(problem)
         icc = None
-    notes += _left_behind(image, head)
+    notes += left_behind(image, head)
     pixels = _pixels(image, mode, orientation)
     return Photo(pixels, icc, exif, tuple(notes), orientation)
 
@@ -350,76 +336,6 @@ def as_stored(upright: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]
     return view
 
 
-def _exif(image: Image.Image, kind: str, notes: list[str]) -> tuple[int, bytes | None]:
-    """The orientation to apply (1 if none), and a true EXIF block, with the file's resolution."""
-    from PIL import Image
-
-    try:
-        found = image.getexif()
-        orientation = found.get(ORIENTATION, 1)
-    except DAMAGE:
-        notes.append("its EXIF block is damaged and is left out")
-        found, orientation = Image.Exif(), 1
-    # Pillow looks into XMP, too, which these formats overrule by properties of their own.
-    if kind in (kinds.AVIF, kinds.HEIC) and not image.info.get("exif"):
-        orientation = 1
-    if not isinstance(orientation, int) or orientation not in range(1, 9):
-        orientation = 1
-    if (stored := _resolution(image, notes)) is not None:
-        state_resolution(found, *stored)
-    if orientation >= 5:
-        turn_resolution(found)
-    size = (image.height, image.width)
-    try:
-        block = true_exif(found, size[::-1] if orientation >= 5 else size)
-    except DAMAGE:
-        notes.append("its EXIF block is damaged and is left out")
-        block = None
-    return orientation, block
-
-
-def _resolution(image: Image.Image, notes: list[str]) -> tuple[float, float] | None:
-    """Stored pixels per inch, across and down, as a file tells them outside its EXIF block."""
-    info = image.info
-    across, down = info.get("jfif_density") or info.get("aspect") or (1, 1)
-    told = info.get("dpi") if image.format in ("PNG", "BMP") else None
-    if (unit := {1: 1.0, 2: PER_CENTIMETRE}.get(info.get("jfif_unit", 0))) is not None:
-        told = (across * unit, down * unit)
-    if told is None:
-        if across != down:
-            notes.append(f"that its pixels are not square ({across}:{down}) is not kept")
-        return None
-    # What no format can state is no resolution.
-    return told if all(0.5 <= value <= MOST_RESOLUTION for value in told) else None
-
-
-def _left_behind(image: Image.Image, head: bytes) -> list[str]:
-    """What a file has besides pixels, profile and EXIF, for which an element file has no place."""
-    info = image.info
-    xmp = info.get("xmp") or b""
-    xmp = xmp.encode(errors="replace") if isinstance(xmp, str) else bytes(xmp)
-    said = xmp + b"".join(data for _, data in getattr(image, "applist", ()))
-    auxiliary = repr(info.get("aux", "")).encode()
-    notes = []
-    if _GAIN_MAP.search(said) or _GAIN_MAP.search(auxiliary):
-        notes.append("its HDR gain map is not kept: the picture is what it is without HDR")
-    elif image.format in ("MPO", "HEIF") and getattr(image, "n_frames", 1) > 1:
-        notes.append("further pictures in it (depth, stereo …) are not kept")
-    if info.get("depth_images"):
-        notes.append("its depth map is not kept")
-    if _FILM.search(said):
-        notes.append("its film is not kept")
-    words = ["XMP"] if xmp else []
-    words += ["IPTC"] if info.get("photoshop") else []
-    texts = getattr(image, "text", None) if b"Xt" in head or b"EXt" in head else None
-    ours = ("Software", "XML:com.adobe.xmp", "Raw profile type exif")
-    texts = [key for key in texts or () if key not in ours and not key.startswith("eie:")]
-    words += ["text"] if texts else []  # a JPEG's comment is its program's, most often
-    if words:
-        notes.append(f"its {', '.join(words)} {'is' if len(words) == 1 else 'are'} not kept")
-    return notes
-
-
 def _head(handle: Any) -> bytes:
     """The beginning of a file, where it says what it is."""
     place = handle.tell()
@@ -429,41 +345,6 @@ def _head(handle: Any) -> bytes:
     return head
 
 
-def _coded_colours(head: bytes) -> bytes | None:
-    """What an AVIF or HEIC says of its colours without a profile, in the way of a PNG's cICP."""
-    found = re.search(rb"colrnclx(..)(..)", head, re.DOTALL)
-    if found is None:
-        return None
-    primaries, curve = (int.from_bytes(part, "big") for part in found.groups())
-    # "Unspecified" and television's curves stand for sRGB in pictures.
-    primaries, curve = {2: 1}.get(primaries, primaries), {1: 13, 2: 13, 6: 13}.get(curve, curve)
-    return bytes([primaries & 255, curve & 255, 0, 1])
-
-
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
-    """The chunks of a PNG: kind, all of it, and whether its checksum is right."""
-    place = 8
-    while place + 12 <= len(data):
-        length = int.from_bytes(data[place : place + 4], "big")
-        whole = data[place : place + 12 + length]
-        kind = whole[4:8]
-        good = len(whole) == 12 + length and zlib.crc32(whole[4:-4]) == int.from_bytes(
-            whole[-4:], "big"
-        )
-        yield kind, whole, good
-        place += 12 + length
-
-
-def _chunk(head: bytes, wanted: bytes) -> bytes | None:
-    """The content of one of a PNG's first chunks, if it is there and whole."""
-    for kind, whole, good in _chunks(head):
-        if kind == wanted and good:
-            return whole[8:-4]
-        if kind == b"IDAT":
-            break
-    return None
-
-
 def _read_tidied(handle: Any, where: str, fits: Callable[[int, int], None] | None = None) -> Photo:
     """A PNG without the chunks that hold no pixels: first the damaged and long ones, then all.
 
@@ -471,16 +352,10 @@ def _read_tidied(handle: Any, where: str, fits: Callable[[int, int], None] | Non
         what Pillow does: its pixels are damaged.
     """
     handle.seek(0)
-    data = handle.read()
-    chunks = list(_chunks(data))
     failure: Exception = ValueError("no chunks")
-    for useful in (_USEFUL, frozenset[bytes]()):
-        kept = [
-            whole for kind, whole, good in chunks if kind in _CRITICAL or (kind in useful and good)
-        ]
+    for data in png_chunks.tidied(handle.read()):
         try:
-            tidy = io.BytesIO(data[:8] + b"".join(kept))
-            photo = _read(tidy, kinds.PNG, where, fits=fits)
+            photo = _read(io.BytesIO(data), kinds.PNG, where, fits=fits)
         except DAMAGE as error:
             failure = error
             continue

@@ -14,7 +14,7 @@ with each call (`cross_attention_kwargs`), so that nothing is kept on modules.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -61,6 +61,19 @@ class ElementContext:
     masked: bool = True
     frame: Tensor | None = None
     null_rows: int = 0
+
+    def repeated(self, times: int) -> ElementContext:
+        """The context in which each set stands `times` times, without computing it again."""
+        if times == 1:
+            return self
+        return replace(
+            self,
+            keys={name: key.repeat_interleave(times, 0) for name, key in self.keys.items()},
+            values={name: value.repeat_interleave(times, 0) for name, value in self.values.items()},
+            present=self.present.repeat_interleave(times, 0),
+            box=self.box.repeat_interleave(times, 0),
+            frame=None if self.frame is None else self.frame.repeat_interleave(times, 0),
+        )
 
 
 class ElementLayer(nn.Module):

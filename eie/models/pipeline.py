@@ -10,10 +10,10 @@ further input channels.
 
 from __future__ import annotations
 
-import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +25,19 @@ from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
 from eie.models.conditioning import (
-    Scaling,
     condition_channels,
     conditioned_channels,
     corrected,
     decode_latents,
-    denoised,
     seen_features,
 )
-from eie.models.element_attention import ARGUMENT, ElementContext, attend_to_elements
+from eie.models.element_attention import ElementContext, attend_to_elements
 from eie.models.feature_distance import STRIDES, load_feature_distance
 
 # diffusers finds the classes of a saved pipeline's parts among the modules that are imported.
 from eie.models.latent_autoencoder import DOWNSCALE
-from eie.models.text import PARTS, ReadText, TextReader
+from eie.models.sampler import Conditions, Generators, KnownPicture, Sampler
+from eie.models.text_encoder import PARTS, ReadText, TextReader
 
 GUIDANCE = 3.0
 """The paper's guidance scale, for text and elements alike."""
@@ -49,58 +48,8 @@ STEPS = 50
 WINDOW = 512
 """Stable Diffusion's side of a picture, in pixels."""
 
-Generators = torch.Generator | Sequence[torch.Generator] | None
-
 StepEnd = Callable[[Any, int, Any, dict[str, Tensor]], dict[str, Tensor]]
 """diffusers' callback after a step: pipeline, step, timestep, tensors ⇒ tensors to go on with."""
-
-
-@dataclass(frozen=True, eq=False)
-class KnownPicture:
-    """What is known of the picture, in latents.
-
-    Attributes:
-        channels: (B, c + F + 2, h, w) as :func:`eie.models.conditioning.condition_channels` gives
-            them.
-        latent_channels: c.
-    """
-
-    channels: Tensor
-    latent_channels: int
-
-    @property
-    def latents(self) -> Tensor:
-        """(B, c, h, w) of the picture as far as it is known, a guess elsewhere."""
-        return self.channels[:, : self.latent_channels]
-
-    @property
-    def known(self) -> Tensor:
-        """(B, 1, h, w) in [0, 1], the share of a latent's pixels that is known."""
-        return self.channels[:, -2:-1]
-
-    @property
-    def held(self) -> Tensor:
-        """(B, 1, h, w) 1 where a latent is known altogether, else 0."""
-        return (self.known > 1 - 1e-4).to(self.channels)
-
-
-@dataclass(frozen=True, eq=False)
-class Conditions:
-    """What every denoising step of a render is told; B pictures, G = 2 with guidance, else 1.
-
-    Attributes:
-        text: of G · B texts, the unconditional ones first.
-        elements: of B sets, with guidance behind B null sets.
-        channels: (B, c + F + 2, h, w) further input channels, or None.
-        guidance: weight of the conditional prediction; at most 1 turns guidance off.
-        added: what else Stable Diffusion XL's U-Net is told, or None.
-    """
-
-    text: ReadText
-    elements: ElementContext
-    channels: Tensor | None
-    guidance: float
-    added: Mapping[str, Tensor] | None = None
 
 
 class ImageElementsPipeline(DiffusionPipeline):
@@ -278,11 +227,7 @@ class ImageElementsPipeline(DiffusionPipeline):
             num_images: variations K of each set.
             guidance_scale: w of ε = ε₀ + w (ε₁ − ε₀), text and elements alike; at most 1 for
                 none; None for the model's own.
-            temperature: t of z = z₀ + t (z₁ − z₀), with the latents z₁ that are sampled and what
-                the first step expects, z₀, the mean of all there could be: 1 samples, towards 0
-                samples come closer to that mean, for which one step is enough; None for the model's
-                own.
-            eta: of DDIM: 0 is deterministic, 1 is DDPM.
+            temperature, eta: see :class:`eie.models.sampler.Sampler`; None for the model's own.
             generator: of the noise; one for all or one for each of the B · K pictures.
             latents: (B · K, c, h, w) standard normal noise to start from.
             output_type: "pil", "np" (B · K, H, W, 3) in [0, 1], "pt" (B · K, 3, H, W) in [0, 1],
@@ -304,28 +249,14 @@ class ImageElementsPipeline(DiffusionPipeline):
         )
         batch = len(embeddings) * num_images
         text = self.encode_prompt(prompt, negative_prompt, guidance > 1, batch)
-        conditions = Conditions(
-            text=text,
-            added=text.added((height, width)),
-            elements=elements,
-            channels=anchor.channels if anchor and self.sees_picture else None,
-            guidance=guidance,
-        )
-        if temperature is None:
-            temperature = self.config.temperature
+        channels = anchor.channels if anchor and self.sees_picture else None
+        conditions = Conditions(text, elements, channels, guidance, text.added((height, width)))
         noise = self.prepare_noise((batch, height, width), generator, latents)
-        latents = self.denoise(
-            noise,
-            conditions,
-            anchor,
-            num_inference_steps,
-            temperature,
-            self._step_options(eta, generator),
-            callback_on_step_end,
-        )
-        images = latents
+        sampler = self._sampler(num_inference_steps, temperature, eta, generator)
+        step_end = callback_on_step_end and partial(callback_on_step_end, self)
+        images = sampler(noise, conditions, anchor, step_end)
         if output_type != "latent":
-            images = self.decode_latents(latents, picture, anchor)
+            images = self.decode_latents(images, picture, anchor)
         images = self.image_processor.postprocess(images, output_type=output_type)
         self.maybe_free_model_hooks()
         return ImagePipelineOutput(images=images) if return_dict else (images,)
@@ -366,7 +297,7 @@ class ImageElementsPipeline(DiffusionPipeline):
             aspect,
             None if frame is None else frame.to(device),
         )
-        context = repeat_context(context, num_images)
+        context = context.repeated(num_images)
         return replace(context, null_rows=len(context.present) if guided else 0)
 
     def encode_picture(
@@ -392,6 +323,20 @@ class ImageElementsPipeline(DiffusionPipeline):
         channels = channels.float()  # (B, c + F + 2, h, w)
         return KnownPicture(channels.repeat_interleave(num_images, dim=0), self.latent_channels)
 
+    def _sampler(
+        self, steps: int, temperature: float | None, eta: float, generator: Generators
+    ) -> Sampler:
+        return Sampler(
+            unet=self.unet,
+            scheduler=self.scheduler,
+            guess_deviation=self.config.guess_deviation,
+            steps=steps,
+            temperature=self.config.temperature if temperature is None else temperature,
+            eta=eta,
+            generator=generator,
+            progress=self.progress_bar,
+        )
+
     def prepare_noise(
         self, shape: tuple[int, int, int], generator: Generators, noise: Tensor | None = None
     ) -> Tensor:
@@ -406,81 +351,6 @@ class ImageElementsPipeline(DiffusionPipeline):
         if noise.shape != size:
             raise ValueError(f"latents are {tuple(noise.shape)}, needed are {size}")
         return noise.to(self._execution_device, torch.float32)
-
-    def denoise(
-        self,
-        noise: Tensor,
-        conditions: Conditions,
-        anchor: KnownPicture | None,
-        steps: int,
-        temperature: float,
-        step_options: Mapping[str, Any],
-        callback: StepEnd | None = None,
-    ) -> Tensor:
-        """(B, c, h, w) noise ⇒ latents; what is known is held at every step."""
-        self.scheduler.set_timesteps(steps, device=noise.device)
-        timesteps = self.scheduler.timesteps[: None if temperature else 1]
-        latents = noise * self.scheduler.init_noise_sigma
-        expected = latents
-        with self.progress_bar(total=len(timesteps)) as bar:
-            for index, timestep in enumerate(timesteps):
-                prediction = self.predict(latents, timestep, conditions)
-                if not index and temperature != 1:
-                    expected = self._expected(latents, timestep, prediction)
-                latents = self.scheduler.step(
-                    prediction, timestep, latents, **step_options, return_dict=False
-                )[0]
-                if anchor is not None:
-                    latents = self._hold(latents, anchor, noise, timesteps[index + 1 : index + 2])
-                if callback is not None:
-                    changed = callback(self, index, timestep, {"latents": latents}) or {}
-                    latents = changed.get("latents", latents)
-                bar.update()
-        if temperature != 1:
-            latents = torch.lerp(expected, latents, temperature)
-            if anchor is not None:
-                latents = self._hold(latents, anchor, noise, timesteps[:0])
-        if anchor is not None and self.corrects:
-            latents = latents + anchor.latents
-        return latents
-
-    def predict(self, latents: Tensor, timestep: Tensor, conditions: Conditions) -> Tensor:
-        """(B, c, h, w) noisy latents ⇒ the U-Net's guided prediction, same shape, float32."""
-        noisy = self.scheduler.scale_model_input(latents, timestep)  # (B, c, h, w)
-        scaling = self._scaling(timestep) if self.corrects else None
-        sample = noisy if scaling is None else scaling.scale * noisy
-        if conditions.channels is not None:
-            sample = torch.cat([sample, conditions.channels], dim=1)  # (B, 2c + F + 2, h, w)
-        guided = conditions.guidance > 1
-        if guided:
-            sample = torch.cat([sample, sample])  # (2B, ·, h, w)
-        prediction = self.unet(
-            sample.to(self.unet.dtype),
-            timestep,
-            encoder_hidden_states=conditions.text.states,
-            added_cond_kwargs=conditions.added,
-            cross_attention_kwargs={ARGUMENT: conditions.elements},
-            return_dict=False,
-        )[0].float()
-        if guided:
-            without, informed = prediction.chunk(2)  # (B, c, h, w) each
-            prediction = without + conditions.guidance * (informed - without)
-        return prediction if scaling is None else scaling.kept * noisy + scaling.scale * prediction
-
-    def _scaling(self, timestep: Tensor) -> Scaling:
-        return Scaling.at(self._signal(timestep), self.config.guess_deviation)
-
-    def _signal(self, timestep: Tensor) -> Tensor:
-        """ᾱ of a step; schedulers that step between those trained on get the nearest of these."""
-        signal = self.scheduler.alphas_cumprod
-        index = int(torch.as_tensor(timestep).round().clamp(0, len(signal) - 1))
-        return signal[index].float().cpu()
-
-    def _expected(self, latents: Tensor, timestep: Tensor, prediction: Tensor) -> Tensor:
-        """(B, c, h, w) that a prediction from latents says are under the noise."""
-        noisy = self.scheduler.scale_model_input(latents, timestep)  # (B, c, h, w)
-        objective = self.scheduler.config.prediction_type
-        return denoised(prediction, noisy, self._signal(timestep), objective)
 
     def decode_latents(
         self, latents: Tensor, picture: Tensor | None = None, anchor: KnownPicture | None = None
@@ -497,33 +367,3 @@ class ImageElementsPipeline(DiffusionPipeline):
         guess = anchor.latents.to(latents)
         shown = picture.to(latents).repeat_interleave(len(guess) // len(picture), dim=0)
         return corrected(self.vae, shown, guess, latents).float().clamp(-1, 1)
-
-    def _hold(
-        self, latents: Tensor, anchor: KnownPicture, noise: Tensor, following: Tensor
-    ) -> Tensor:
-        """Latents with what is known of the picture, as noisy as the following step expects it."""
-        # Nothing is to be added to what is known.
-        kept = torch.zeros_like(anchor.latents) if self.corrects else anchor.latents
-        if len(following):
-            kept = self.scheduler.add_noise(kept, noise, following)
-        return torch.lerp(latents, kept.to(latents), anchor.held)
-
-    def _step_options(self, eta: float, generator: Generators) -> dict[str, Any]:
-        """Those of the arguments that this scheduler's steps take."""
-        taken = inspect.signature(self.scheduler.step).parameters
-        options = {"eta": eta, "generator": generator}
-        return {name: value for name, value in options.items() if name in taken}
-
-
-def repeat_context(context: ElementContext, times: int) -> ElementContext:
-    """A context in which each set stands `times` times, without computing it again."""
-    if times == 1:
-        return context
-    return replace(
-        context,
-        keys={name: key.repeat_interleave(times, 0) for name, key in context.keys.items()},
-        values={name: value.repeat_interleave(times, 0) for name, value in context.values.items()},
-        present=context.present.repeat_interleave(times, 0),
-        box=context.box.repeat_interleave(times, 0),
-        frame=None if context.frame is None else context.frame.repeat_interleave(times, 0),
-    )

@@ -1,0 +1,130 @@
+"""Operations on what is seen: whether, how often, before what, and with which appearance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from eie.editing.changes import appended, changed, depths, far_to_near, shifted, stack
+from eie.editing.operations.base import Operation, argument
+from eie.editing.picking import Rows
+from eie.editing.selection import parse_selection
+from eie.editing.units import parse_shift
+from eie.elements import ElementSet
+from eie.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Delete(Operation):
+    """Take elements off the canvas; --restore brings them back."""
+
+    name = "delete"
+    done = "deleted"
+    parts_things = True
+    selection: str = argument("SEL", parse_selection)
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        return changed(elements, self.rows(elements), visible=False)
+
+
+@dataclass(frozen=True)
+class Restore(Operation):
+    """Bring deleted elements back, where they were when they were deleted."""
+
+    name = "restore"
+    done = "restored"
+    selection: str = argument("SEL", parse_selection)
+
+    def parted(self, elements: ElementSet, first: int | None = None) -> ElementSet:  # noqa: ARG002
+        """The set as it is: masks part what is visible."""
+        return elements
+
+    def look(self, elements: ElementSet, first: int) -> None:
+        """What is deleted is in no picture, so it is chosen as it is."""
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        rows = self.rows(elements, deleted=True)
+        return changed(elements, rows, visible=True)
+
+    def taken(self, before: ElementSet, after: ElementSet) -> tuple[ElementSet, Rows]:  # noqa: ARG002
+        return before, self.rows(before, deleted=True)
+
+
+@dataclass(frozen=True)
+class Copy(Operation):
+    """Copy elements to dx,dy from themselves, in front of them.
+
+    Copies get ids that were never used, from the farthest element to the nearest.
+    """
+
+    name = "copy"
+    done = "copied"
+    parts_things = True
+    selection: str = argument("SEL", parse_selection)
+    shift: str = argument("dx,dy", parse_shift)
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        rows = far_to_near(elements, self.rows(elements))
+        originals = elements.table.take(rows)
+        above = int(originals.z.max())
+        copied = appended(elements, originals, depths(elements, rows), above)
+        added = np.arange(len(elements), len(copied))
+        return shifted(copied, added, parse_shift(self.shift).shift_on(elements.canvas))
+
+
+@dataclass(frozen=True)
+class Front(Operation):
+    """Bring elements in front of all others."""
+
+    name = "front"
+    done = "brought to the front"
+    selection: str = argument("SEL", parse_selection)
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        rows = self.rows(elements)
+        others = np.delete(elements.table.z, rows)
+        if not len(others):
+            return elements
+        return changed(elements, rows, z=stack(int(others.max()) + 1, depths(elements, rows)))
+
+
+@dataclass(frozen=True)
+class Back(Operation):
+    """Put elements behind all others."""
+
+    name = "back"
+    done = "put behind all others"
+    selection: str = argument("SEL", parse_selection)
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        rows = self.rows(elements)
+        others = np.delete(elements.table.z, rows)
+        if not len(others):
+            return elements
+        depth = depths(elements, rows)
+        lowest = int(others.min()) - 1 - int(depth.max())
+        return changed(elements, rows, z=stack(lowest, depth))
+
+
+@dataclass(frozen=True)
+class Appearance(Operation):
+    """Let elements show what others show, in their own boxes, turned as these are.
+
+    One element gives its appearance to all; equally many give it pair by pair, in the order typed.
+    """
+
+    name = "appearance"
+    done = "changed the appearance of"
+    selection: str = argument("SEL", parse_selection)
+    of: str = argument("FROM", parse_selection)
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        rows, models = self.rows(elements), self.rows(elements, "of")
+        if len(models) not in (1, len(rows)):
+            raise UsageError(
+                f"{len(rows)} elements cannot take the appearance of {len(models)}",
+                hint="name one element, or as many as are to change",
+            )
+        shown = elements.table.take(models)
+        return changed(elements, rows, source=shown.source, patch=shown.patch, flip=shown.flip)
