@@ -1,7 +1,7 @@
 # make demo        decompose, edit and render an example photo, and say where the picture is
 # make test        the whole test suite; make test-slow adds full-size models with random weights
 # make test-lowest the same with the lowest versions of all dependencies that pyproject.toml allows
-# make check       linters, types, and which part imports which
+# make check       linters, types, which part imports which, how long files are and what repeats
 # make bench       the benchmarks, into build/bench
 # make page        build the page of eie open, from eie/open/page into eie/open/static; needs Node
 # make graphs      make the ONNX graphs of the bundled networks anew
@@ -46,6 +46,7 @@ check: $(DEVELOPMENT)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/test_house.py
 
 bench: $(DEVELOPMENT)
 	$(BIN)/python -m benchmarks --output build/bench

@@ -153,8 +153,8 @@ def save_tiny(folder: Path, encoder_hash: str) -> None:
     """A model folder of the embedded model's sizes with random weights."""
     import shutil
 
-    from eie.models.content import EMBEDDED, TINY
-    from eie.models.diffusion import save_diffusion_model
+    from eie.models.content_checkpoints import EMBEDDED, TINY
+    from eie.models.diffusion_checkpoints import save_diffusion_model
     from eie.models.element_attention import ElementAttention
     from eie.models.latent_autoencoder import LatentAutoencoder
     from eie.train.autoencoder.settings import AutoencoderConfig
@@ -238,7 +238,7 @@ def with_elements(unet: Any) -> Callable[[Callable[..., Any]], None]:
 
     from eie.models.element_attention import ElementAttention
     from eie.models.pipeline import ImageElementsPipeline
-    from eie.models.text import ReadText
+    from eie.models.text_encoder import ReadText
 
     attention = ElementAttention.for_unet(unet, EMBEDDING).to(PRECISION)
     vae = AutoencoderKL(block_out_channels=(32,) * 4, latent_channels=4)

@@ -160,11 +160,10 @@ def random_text_encoder(dim: int = 8, projects: bool = False) -> dict[str, Any]:
 
 def save_random_content_model(folder: Path) -> str:
     """Stage 1's models of EMBEDDING numbers a patch; gives the encoder's hash."""
-    from eie.models.content import save_content_model
+    from eie.models.content_checkpoints import save_content_model
     from eie.models.content_encoder import ContentEncoder
-    from eie.models.folders import WEIGHTS_FILE
     from eie.models.light_decoder import LightDecoder
-    from eie.models.weight_hash import file_hash
+    from eie.models.weight_files import WEIGHTS_FILE, file_hash
 
     torch.manual_seed(7)
     code = {"embedding_dim": EMBEDDING, "patch_size": 16}

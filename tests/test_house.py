@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+from collections import defaultdict
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -13,12 +15,18 @@ ROOT = Path(__file__).parents[1]
 
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "formats/reading.md", "findings/README.md")
 
-SHORT = ("cli/train", "cli/evaluate", "train", "evaluate", "open")
-"""Folders of eie whose files and functions are kept short."""
+FILE, FUNCTION = 400, 80
+"""Most lines of a file and of a function."""
 
+ALIKE, PAIRS = 6, 6
+"""How many lines two places share to be alike, and the most such pairs: declarations look alike."""
 
-def sources():
-    return [path for folder in SHORT for path in sorted((ROOT / "eie" / folder).rglob("*.py"))]
+SOURCES = sorted(
+    path
+    for folder in ("eie", "benchmarks")
+    for path in (ROOT / folder).rglob("*.py")
+    if "node_modules" not in path.parts
+)
 
 
 def code_in(page: str) -> str:
@@ -27,13 +35,49 @@ def code_in(page: str) -> str:
     return "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.S))
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_and_functions_are_short(path):
     text = path.read_text("utf-8")
-    assert len(text.splitlines()) <= 400
+    assert len(text.splitlines()) <= FILE
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef):
-            assert (node.end_lineno or 0) - node.lineno < 80, node.name
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < FUNCTION, node.name
+
+
+def test_few_places_are_alike():
+    places = defaultdict(list)
+    for path in SOURCES:
+        lines = statements(path.read_text("utf-8"))
+        for at in range(len(lines) - ALIKE + 1):
+            text = tuple(line for _, line in lines[at : at + ALIKE])
+            places[text].append((str(path.relative_to(ROOT)), at, lines[at][0]))
+    pairs = {
+        ((one, at), (other, there)): f"{one}:{line} {other}:{line_there}"
+        for alike in places.values()
+        for (one, at, line), (other, there, line_there) in combinations(alike, 2)
+    }
+    found = [
+        where
+        for ((one, at), (other, there)), where in pairs.items()
+        if ((one, at - 1), (other, there - 1)) not in pairs  # where longer ones begin
+    ]
+    assert len(found) <= PAIRS, found
+
+
+def statements(text: str) -> list[tuple[int, str]]:
+    """Number and text of the lines that do something: no import, signature, docstring, comment."""
+    passed: set[int] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            passed.update(range(node.lineno, node.body[0].lineno))
+        elif isinstance(node, ast.Import | ast.ImportFrom) or (
+            isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        ):
+            passed.update(range(node.lineno, (node.end_lineno or 0) + 1))
+    lines = ((number, line.strip()) for number, line in enumerate(text.splitlines(), 1))
+    return [
+        (number, line) for number, line in lines if line and line[0] != "#" and number not in passed
+    ]
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page != "CHANGELOG.md"])

@@ -187,7 +187,7 @@ class Encode(_Change):
         return ()
 
     def prepare(self) -> None:
-        from eie.models.content import load_patch_encoder
+        from eie.models.content_checkpoints import load_patch_encoder
 
         load_patch_encoder(**self.options)
 

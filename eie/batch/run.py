@@ -202,7 +202,7 @@ def _name(job: Job, item: Item) -> str:
 
 def _begin(job: Job, folder: AnyPath) -> Callable[[Task], Made]:
     """What a worker does once: load models, to be kept as long as it lives."""
-    from eie.models.keeping import kept_models
+    from eie.models.model_cache import kept_models
 
     kept_models().__enter__()
     job.prepare()

@@ -18,8 +18,8 @@ import typer
 
 import eie
 from eie.cli.failures import explain, quiet_libraries, traceback_wanted
+from eie.cli.input_output import note
 from eie.cli.lazy import lazy_group
-from eie.cli.payload import note
 from eie.models.devices import keep_freed_memory
 
 COMMANDS = (

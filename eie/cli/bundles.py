@@ -6,6 +6,11 @@
 has the options --steps and --rate in the place of `settings`, and gets the settings with what was
 typed. An option is called like the field that it sets, wherever in nested settings that is, and its
 help shows the field's default: neither is told again here.
+
+    @bundled(options=ArgumentOptions(dict, seed=Seed), many=MANY)
+    def render(file: ElementFile, options: dict[str, Any], many: Many) -> None: ...
+
+gets what was typed as the arguments of a function of the library.
 """
 
 from __future__ import annotations
@@ -62,8 +67,27 @@ class SettingsOptions:
         return changed(self._start(**begin), **rest)
 
 
+class ArgumentOptions:
+    """Arguments by options: only what was typed is given, the rest keeps the defaults it has.
+
+    Args:
+        make: what is called with them, as `dict`, or a dataclass.
+        options: argument ⇒ annotated type.
+    """
+
+    def __init__(self, make: Callable[..., Any], /, **options: Any) -> None:
+        self._make = make
+        self.options = options
+
+    def gather(self, options: Mapping[str, Any], context: typer.Context) -> Any:  # noqa: ARG002
+        return self._make(**options)
+
+
 def bundled(**bundles: Bundle) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of bundles instead of the parameters of these names."""
+    """Give a command the options of bundles instead of the parameters of these names.
+
+    It may have a parameter `context`, too.
+    """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
@@ -71,14 +95,17 @@ def bundled(**bundles: Bundle) -> Callable[[Callable[..., None]], Callable[..., 
             for name, bundle in bundles.items():
                 options = {option: values.pop(option) for option in bundle.options}
                 values[name] = bundle.gather(typed(**options), context)
+            if "context" in parameters:
+                values["context"] = context
             command(**values)
 
+        parameters = inspect.signature(command, eval_str=True).parameters
         context = inspect.Parameter(
             "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
         )
-        parameters = [context, *_expanded(command, bundles)]
-        with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        with_options.__annotations__ = {p.name: p.annotation for p in parameters}
+        expanded = [context, *_expanded(parameters, bundles)]
+        with_options.__signature__ = inspect.Signature(expanded)  # type: ignore[attr-defined]
+        with_options.__annotations__ = {p.name: p.annotation for p in expanded}
         return with_options
 
     return decorate
@@ -122,10 +149,12 @@ def counts(text: str | None) -> tuple[int, ...] | None:
 
 
 def _expanded(
-    command: Callable[..., None], bundles: Mapping[str, Bundle]
+    parameters: Mapping[str, inspect.Parameter], bundles: Mapping[str, Bundle]
 ) -> Iterator[inspect.Parameter]:
-    """The parameters of a command, those of bundles in the place of each."""
-    for parameter in inspect.signature(command, eval_str=True).parameters.values():
+    """A command's parameters but its context, those of bundles in the place of each."""
+    for parameter in parameters.values():
+        if parameter.name == "context":
+            continue
         if parameter.name not in bundles:
             yield parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
             continue

@@ -3,47 +3,55 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import eie
 from eie.batch import is_several
-from eie.cli.many import (
-    EngineOption,
-    Many,
-    Recursive,
-    ShardOption,
-    Workers,
-    refuse_many_options,
-    work_through,
+from eie.cli.bundles import ArgumentOptions, bundled
+from eie.cli.input_output import (
+    named_source,
+    note,
+    refuse_other_kind,
+    refuse_terminal,
+    write_elements,
 )
+from eie.cli.many import MANY, Many, single, work_through
 from eie.cli.options import Device, Elements, default_of, typed
-from eie.cli.payload import named_source, note, refuse_other_kind, refuse_terminal, write_elements
 from eie.cli.progress import working
 from eie.files import read_photo
 from eie.notes import tell
 
+Images = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="IMAGE",
+        help="PNG, JPEG, WebP, TIFF, BMP, AVIF or HEIC photo; '-' or nothing on a pipe reads "
+        "standard input. Several, folders and patterns in quotes go to a folder.",
+    ),
+]
 
-def command(
-    images: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="IMAGE",
-            help="PNG, JPEG, WebP, TIFF, BMP, AVIF or HEIC photo; '-' or nothing on a pipe reads "
-            "standard input. Several, folders and patterns in quotes go to a folder.",
-        ),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="F.h5|DIR",
-            help="Element file to write, else standard output; of several photos the folder.",
-        ),
-    ] = None,
-    segmenter: Annotated[
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="F.h5|DIR",
+        help="Element file to write, else standard output; of several photos the folder.",
+    ),
+]
+
+NoPixels = Annotated[
+    bool,
+    typer.Option(
+        "--no-pixels", help="Leave the photo's pixels out; only --free can then render it."
+    ),
+]
+
+PARTITION = ArgumentOptions(
+    dict,
+    segmenter=Annotated[
         str | None,
         typer.Option(
             "--segmenter",
@@ -52,9 +60,9 @@ def command(
             "checkpoint: ViT-H, L or B.",
             show_default=default_of(eie.decompose, "segmenter"),
         ),
-    ] = None,
-    elements: Elements = None,
-    beta: Annotated[
+    ],
+    elements=Elements,
+    beta=Annotated[
         float | None,
         typer.Option(
             "--beta",
@@ -62,18 +70,19 @@ def command(
             help="Weight of nearness against affinity; larger gives more even patches.",
             show_default=default_of(eie.decompose, "beta"),
         ),
-    ] = None,
-    no_pixels: Annotated[
-        bool,
-        typer.Option(
-            "--no-pixels", help="Leave the photo's pixels out; only --free can then render it."
-        ),
-    ] = False,
+    ],
+)
+
+
+@bundled(options=PARTITION, many=MANY)
+def command(
+    *,
+    images: Images = None,
+    output: Output = None,
+    options: dict[str, Any],
+    no_pixels: NoPixels = False,
     device: Device = None,
-    workers: Workers = None,
-    engine: EngineOption = None,
-    recursive: Recursive = False,
-    shard: ShardOption = None,
+    many: Many,
 ) -> None:
     """Take a photo apart into image elements.
 
@@ -84,31 +93,19 @@ def command(
       eie decompose photo.jpg --segmenter slic --elements 400 -o photo.h5
       eie decompose photos -o elements --workers 4
     """
-    options = typed(segmenter=segmenter, elements=elements, beta=beta, device=device)
-    many = Many(workers, engine, recursive, shard)
+    options |= typed(device=device)
     if images and is_several(images):
         from eie.batch import Decompose
 
-        work_through(
-            Decompose(options, pixels=not no_pixels),
-            images,
-            output,
-            "photos",
-            many,
-        )
+        work_through(Decompose(options, pixels=not no_pixels), images, output, "photos", many)
         return
-    refuse_many_options(many)
-    image = images[0] if images else None
+    image = single(images, many)
     refuse_terminal(output)
     refuse_other_kind(output)
     source, name = named_source(image)
     photo = read_photo(source, name)
     with working("decomposing") as report:
-        made = eie.decompose(
-            photo,
-            progress=report,
-            **options,
-        )
+        made = eie.decompose(photo, progress=report, **options)
     if no_pixels:
         made = replace(made, sources=tuple(replace(s, pixels=None) for s in made.sources))
     tell(photo.notes, name)

@@ -9,17 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from eie.batch import is_several
-from eie.cli.many import (
-    EngineOption,
-    Many,
-    Recursive,
-    ShardOption,
-    Workers,
-    refuse_many_options,
-    work_through,
-)
+from eie.cli.bundles import ArgumentOptions, bundled
+from eie.cli.input_output import change_elements, note
+from eie.cli.many import MANY, Many, single, work_through
 from eie.cli.options import ElementFiles, OutputElements, typed
-from eie.cli.payload import change_elements, note
 from eie.cli.plain import PlainCommand
 from eie.editing import OPERATIONS, Group, Operation, edit, read_script, redo, undo
 from eie.editing.colours import INTENTS
@@ -93,7 +86,7 @@ def split_steps(arguments: Sequence[str]) -> tuple[list[Step], list[str]]:
 
 def changes_of(
     steps: Sequence[Step],
-    tolerance: float | None,
+    tolerance: float | None = None,
     intent: str | None = None,
     report: Callable[[str], None] | None = None,
     *,
@@ -184,11 +177,9 @@ class EditCommand(PlainCommand):
         super().format_options(ctx, formatter)
 
 
-def command(
-    context: typer.Context,
-    files: ElementFiles = None,
-    output: OutputElements = None,
-    tolerance: Annotated[
+EDITING = ArgumentOptions(
+    dict,
+    tolerance=Annotated[
         float | None,
         typer.Option(
             "--tolerance",
@@ -199,8 +190,8 @@ def command(
             "be meant, above two thirds the largest. In files that tell no objects, how unlike its "
             "object an element may be.",
         ),
-    ] = None,
-    intent: Annotated[
+    ],
+    intent=Annotated[
         str | None,
         typer.Option(
             "--intent",
@@ -209,7 +200,17 @@ def command(
             "nearest, or all colours move together.",
             show_default=INTENTS[0],
         ),
-    ] = None,
+    ],
+)
+
+
+@bundled(options=EDITING, many=MANY)
+def command(
+    *,
+    context: typer.Context,
+    files: ElementFiles = None,
+    output: OutputElements = None,
+    options: dict[str, Any],
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Tell the ids of what each operation took.")
     ] = False,
@@ -217,10 +218,7 @@ def command(
         bool,
         typer.Option("--dry-run", help="Tell what would be taken, with ids, and write nothing."),
     ] = False,
-    workers: Workers = None,
-    engine: EngineOption = None,
-    recursive: Recursive = False,
-    shard: ShardOption = None,
+    many: Many,
 ) -> None:
     """Move, scale, turn, delete, copy … elements.
 
@@ -256,30 +254,24 @@ def command(
     steps: list[Step] = context.obj
     if not steps:
         raise UsageError("nothing to do", hint="eie edit --help lists the operations")
-    many = Many(workers, engine, recursive, shard)
     if files and is_several(files):
         if verbose or dry_run:
             raise UsageError("--verbose and --dry-run are for one file", hint="leave them out")
         from eie.batch import Edit
 
-        work_through(
-            Edit(_scripts(steps, typed(tolerance=tolerance, intent=intent), files)),
-            files,
-            output,
-            "element files",
-            many,
-        )
+        job = Edit(_scripts(steps, options, files))
+        work_through(job, files, output, "element files", many)
         return
-    refuse_many_options(many)
+    file = single(files, many)
     told: list[str] = []
-    changes = changes_of(steps, tolerance, intent, told.append, ids=verbose or dry_run)
+    changes = changes_of(steps, report=told.append, ids=verbose or dry_run, **options)
 
     def change(elements: ElementSet) -> ElementSet:
         for apply in changes:
             elements = apply(elements)
         return elements
 
-    change_elements(files[0] if files else None, output, change, dry_run=dry_run)
+    change_elements(file, output, change, dry_run=dry_run)
     for line in told:
         note(f"would have {line}" if dry_run and not line.startswith("warning") else line)
     if dry_run:

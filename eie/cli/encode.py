@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import eie
 from eie.batch import is_several
-from eie.cli.many import (
-    EngineOption,
-    Many,
-    Recursive,
-    ShardOption,
-    Workers,
-    refuse_many_options,
-    work_through,
-)
-from eie.cli.options import Device, ElementFiles, Model, OutputElements, typed
-from eie.cli.payload import change_elements
+from eie.cli.bundles import ArgumentOptions, bundled
+from eie.cli.input_output import change_elements
+from eie.cli.many import MANY, Many, single, work_through
+from eie.cli.options import Device, ElementFiles, Model, OutputElements
 from eie.cli.progress import working
 from eie.elements import ElementSet
 
 
+@bundled(options=ArgumentOptions(dict, model=Model, device=Device), many=MANY)
 def command(
+    *,
     files: ElementFiles = None,
     output: OutputElements = None,
-    model: Model = None,
-    device: Device = None,
-    workers: Workers = None,
-    engine: EngineOption = None,
-    recursive: Recursive = False,
-    shard: ShardOption = None,
+    options: dict[str, Any],
+    many: Many,
 ) -> None:
     """Embed the appearance of every element.
 
@@ -38,23 +31,15 @@ def command(
       eie decompose photo.jpg | eie encode | eie render > out.png
       eie encode elements -o encoded --workers 4
     """
-    options = typed(model=model, device=device)
-    many = Many(workers, engine, recursive, shard)
     if files and is_several(files):
         from eie.batch import Encode
 
-        work_through(
-            Encode(options),
-            files,
-            output,
-            "element files",
-            many,
-        )
+        work_through(Encode(options), files, output, "element files", many)
         return
-    refuse_many_options(many)
+    file = single(files, many)
 
     def encoded(elements: ElementSet) -> ElementSet:
         with working("encoding"):
             return eie.encode(elements, **options)
 
-    change_elements(files[0] if files else None, output, encoded)
+    change_elements(file, output, encoded)

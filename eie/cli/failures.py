@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import typer
 
-from eie.cli.payload import note
+from eie.cli.input_output import note
 from eie.errors import UsageError, explained
 from eie.notes import Note
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from eie.cli.input_output import answer, named_source, read_elements
 from eie.cli.options import ElementFile
-from eie.cli.payload import answer, named_source, read_elements
 from eie.editing import script_of, select
 from eie.editing.script import told
 from eie.elements import ElementSet

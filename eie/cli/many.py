@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eie.cli.bundles import ArgumentOptions
+from eie.cli.input_output import ELEMENT_FILES, PICTURES, note
 from eie.cli.options import typed
-from eie.cli.payload import ELEMENT_FILES, PICTURES, note
 from eie.errors import BadInputError, EieError, UsageError
 from eie.files.stores import AnyPath, path_of
 from eie.files.streams import STREAM
@@ -74,8 +75,13 @@ class Many:
     shard: str | None = None
 
 
-def refuse_many_options(many: Many) -> None:
-    """Refuse options of many inputs with a single one.
+MANY = ArgumentOptions(
+    Many, workers=Workers, engine=EngineOption, recursive=Recursive, shard=ShardOption
+)
+
+
+def single(names: Sequence[str] | None, many: Many) -> str | None:
+    """The one input that is named, None for standard input; options of many are refused.
 
     Raises:
         UsageError: one of them was typed.
@@ -86,6 +92,7 @@ def refuse_many_options(many: Many) -> None:
                 f"--{name} is for several inputs, a folder or a pattern",
                 hint="leave it out, or name more, with a folder for -o",
             )
+    return names[0] if names else None
 
 
 def folder_for(names: Sequence[str], output: str | None, noun: str) -> AnyPath:

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from eie.cli.input_output import note
 from eie.cli.options import default_of, typed
-from eie.cli.payload import note
-from eie.models.init import init_model
+from eie.models.from_stable_diffusion import init_model
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -3,16 +3,59 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from eie.cli.bundles import ArgumentOptions, bundled
+from eie.cli.input_output import note
 from eie.cli.options import Elements, Segmenter, typed
-from eie.cli.payload import note
 from eie.errors import MissingModelError
 
+SERVER = ArgumentOptions(
+    dict,
+    port=Annotated[
+        int | None,
+        typer.Option(
+            "--port",
+            metavar="N",
+            min=0,
+            max=65535,
+            help="Of the server.",
+            show_default="a free one",
+        ),
+    ],
+    host=Annotated[
+        str | None,
+        typer.Option(
+            "--host",
+            metavar="ADDRESS",
+            help="Where to listen; one that other machines reach asks for --token.",
+            show_default="127.0.0.1",
+        ),
+    ],
+    token=Annotated[
+        str | None,
+        typer.Option(
+            "--token",
+            metavar="TEXT",
+            help="What requests must carry.",
+            show_default="a new one each time",
+        ),
+    ],
+    browser=Annotated[
+        bool | None,
+        typer.Option("--browser/--no-browser", help="Open the page.", show_default="--browser"),
+    ],
+)
 
+
+@bundled(
+    server=SERVER,
+    decomposition=ArgumentOptions(dict, segmenter=Segmenter, elements=Elements),
+)
 def command(
+    *,
     path: Annotated[
         str | None,
         typer.Argument(
@@ -29,41 +72,8 @@ def command(
             help="Element file of the photo; without it one beside the photo.",
         ),
     ] = None,
-    port: Annotated[
-        int | None,
-        typer.Option(
-            "--port",
-            metavar="N",
-            min=0,
-            max=65535,
-            help="Of the server.",
-            show_default="a free one",
-        ),
-    ] = None,
-    host: Annotated[
-        str | None,
-        typer.Option(
-            "--host",
-            metavar="ADDRESS",
-            help="Where to listen; one that other machines reach asks for --token.",
-            show_default="127.0.0.1",
-        ),
-    ] = None,
-    token: Annotated[
-        str | None,
-        typer.Option(
-            "--token",
-            metavar="TEXT",
-            help="What requests must carry.",
-            show_default="a new one each time",
-        ),
-    ] = None,
-    browser: Annotated[
-        bool | None,
-        typer.Option("--browser/--no-browser", help="Open the page.", show_default="--browser"),
-    ] = None,
-    segmenter: Segmenter = None,
-    elements: Elements = None,
+    server: dict[str, Any],
+    decomposition: dict[str, Any],
 ) -> None:
     """Edit photos on a page in the browser.
 
@@ -89,15 +99,7 @@ def command(
         ) from error
     from eie.open.server import Settings, serve
 
-    settings = Settings(
-        decomposition=typed(segmenter=segmenter, elements=elements),
-        **typed(
-            path=None if path is None else Path(path),
-            output=None if output is None else Path(output),
-            port=port,
-            host=host,
-            token=token,
-            browser=browser,
-        ),
-    )
-    serve(settings, note)
+    files: dict[str, Any] = {
+        name: Path(value) for name, value in typed(path=path, output=output).items()
+    }
+    serve(Settings(decomposition=decomposition, **server, **files), note)

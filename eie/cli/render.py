@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from eie.batch import is_several
 from eie.batch.output import fewer, numbered
-from eie.cli.many import (
-    EngineOption,
-    Many,
-    Recursive,
-    ShardOption,
-    Workers,
-    refuse_many_options,
-    work_through,
+from eie.cli.bundles import ArgumentOptions, bundled
+from eie.cli.input_output import (
+    check_target,
+    is_stream,
+    note,
+    picture_format,
+    read_elements,
+    refuse_element_file,
+    refuse_terminal,
+    write_picture,
 )
+from eie.cli.many import MANY, Many, single, work_through
 from eie.cli.options import (
     Device,
     Edge,
@@ -27,17 +30,6 @@ from eie.cli.options import (
     OutputPicture,
     PictureFormat,
     Quality,
-    typed,
-)
-from eie.cli.payload import (
-    check_target,
-    is_stream,
-    note,
-    picture_format,
-    read_elements,
-    refuse_element_file,
-    refuse_terminal,
-    write_picture,
 )
 from eie.cli.progress import working
 from eie.errors import UsageError
@@ -51,11 +43,9 @@ from eie.rendering import (
 from eie.rendering.anchored import DILATION
 from eie.rendering.sampling import SCHEDULERS
 
-
-def command(
-    files: ElementFiles = None,
-    output: OutputPicture = None,
-    decoder: Annotated[
+RENDERING = ArgumentOptions(
+    dict,
+    decoder=Annotated[
         str | None,
         typer.Option(
             "--decoder",
@@ -63,16 +53,16 @@ def command(
             help=f"What makes the areas that edits reveal: {', '.join(DECODERS)}.",
             show_default=f"{DEFAULT}; {DEFAULT_FREE} with --free",
         ),
-    ] = None,
-    free: Annotated[
+    ],
+    free=Annotated[
         bool | None,
         typer.Option(
             "--free",
             help="Render everything from embeddings, as the paper does, instead of keeping the "
             "photo's own pixels.",
         ),
-    ] = None,
-    dilation: Annotated[
+    ],
+    dilation=Annotated[
         int | None,
         typer.Option(
             "--dilation",
@@ -84,17 +74,17 @@ def command(
             "edited elements as they were.",
             show_default=".9 % of the photo's side, 2 to 16",
         ),
-    ] = None,
-    edge: Edge = None,
-    model: Model = None,
-    device: Device = None,
-    steps: Annotated[
+    ],
+    edge=Edge,
+    model=Model,
+    device=Device,
+    steps=Annotated[
         int | None,
         typer.Option(
             "--steps", min=1, help="Of denoising.", show_default=str(DiffusionDecoder.steps)
         ),
-    ] = None,
-    guidance: Annotated[
+    ],
+    guidance=Annotated[
         float | None,
         typer.Option(
             "--guidance",
@@ -102,8 +92,8 @@ def command(
             help="Weight of elements and prompt against neither; 1 or less turns it off.",
             show_default="the model's",
         ),
-    ] = None,
-    temperature: Annotated[
+    ],
+    temperature=Annotated[
         float | None,
         typer.Option(
             "--temperature",
@@ -113,8 +103,8 @@ def command(
             "sampling, with less variations differ less, 0 is that itself, in one step.",
             show_default="the model's",
         ),
-    ] = None,
-    seed: Annotated[
+    ],
+    seed=Annotated[
         int | None,
         typer.Option(
             "--seed",
@@ -123,8 +113,8 @@ def command(
             "for the next best …",
             show_default=str(DiffusionDecoder.seed),
         ),
-    ] = None,
-    count: Annotated[
+    ],
+    variations=Annotated[
         int | None,
         typer.Option(
             "--variations",
@@ -134,8 +124,8 @@ def command(
             "classical decoder makes fewer where there are no others as good.",
             show_default="1",
         ),
-    ] = None,
-    prompt: Annotated[
+    ],
+    prompt=Annotated[
         str | None,
         typer.Option(
             "--prompt",
@@ -143,12 +133,12 @@ def command(
             help="What the picture shows, for models that read text.",
             show_default="the element file's",
         ),
-    ] = None,
-    negative_prompt: Annotated[
+    ],
+    negative_prompt=Annotated[
         str | None,
         typer.Option("--negative-prompt", metavar="TEXT", help="What it does not show."),
-    ] = None,
-    scheduler: Annotated[
+    ],
+    scheduler=Annotated[
         str | None,
         typer.Option(
             "--scheduler",
@@ -156,23 +146,33 @@ def command(
             help=f"How to denoise: {', '.join(SCHEDULERS)}.",
             show_default="the model's",
         ),
-    ] = None,
+    ],
+)
+
+Size = Annotated[
+    int | None,
+    typer.Option(
+        "--size",
+        metavar="PX",
+        min=1,
+        help="Make pictures smaller whose longer side has more pixels.",
+    ),
+]
+
+
+@bundled(
+    options=RENDERING,
+    written=ArgumentOptions(dict, quality=Quality, metadata=Metadata, size=Size),
+    many=MANY,
+)
+def command(
+    *,
+    files: ElementFiles = None,
+    output: OutputPicture = None,
+    options: dict[str, Any],
     format: PictureFormat = None,
-    quality: Quality = None,
-    metadata: Metadata = None,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            "--size",
-            metavar="PX",
-            min=1,
-            help="Make pictures smaller whose longer side has more pixels.",
-        ),
-    ] = None,
-    workers: Workers = None,
-    engine: EngineOption = None,
-    recursive: Recursive = False,
-    shard: ShardOption = None,
+    written: dict[str, Any],
+    many: Many,
 ) -> None:
     """Turn elements into a photo.
 
@@ -186,63 +186,36 @@ def command(
       eie render photo.h5 --decoder diffusion --variations 4 -o edited.png
       eie render elements --format jpeg -o pictures --workers 4
     """
-    options = typed(
-        decoder=decoder,
-        free=free,
-        dilation=dilation,
-        edge=edge,
-        model=model,
-        device=device,
-        steps=steps,
-        guidance=guidance,
-        temperature=temperature,
-        seed=seed,
-        prompt=prompt,
-        negative_prompt=negative_prompt,
-        scheduler=scheduler,
-    )
-    many = Many(workers, engine, recursive, shard)
+    count = options.pop("variations", 1)
     if files and is_several(files):
         from eie.batch import Render
         from eie.batch.output import Output
         from eie.batch.recipe import check_render
 
-        written = Output(
-            (format or "png").lower(),
-            **typed(quality=quality, metadata=metadata, size=size, variations=count),
-        )
-        written.check(check_render(options))
-        work_through(Render(options, written), files, output, "element files", many)
+        pictures = Output((format or "png").lower(), **written, variations=count)
+        pictures.check(check_render(options))
+        work_through(Render(options, pictures), files, output, "element files", many)
         return
-    refuse_many_options(many)
-    file = files[0] if files else None
+    file = single(files, many)
     format = picture_format(output, format)
-    names = output_names(output, count or 1)
+    names = output_names(output, count)
     elements = read_elements(file)
-    check_target(elements, format, output, quality=quality, free=bool(free))
+    check_target(
+        elements, format, output, quality=written.get("quality"), free=options.get("free", False)
+    )
     for name in names:
         refuse_terminal(name)
         refuse_element_file(name)
     with working("rendering") as report:
-        renderings = variations(
-            elements,
-            len(names),
-            progress=report,
-            **options,
-        )
-    if len(renderings) < len(names):
-        note(fewer(len(renderings), len(names)))
+        renderings = variations(elements, count, progress=report, **options)
+    if len(renderings) < count:
+        note(fewer(len(renderings), count))
+    size = written.pop("size", None)
     total = elements.canvas.height * elements.canvas.width
     for name, rendering in zip(names, renderings, strict=False):
-        write_picture(
-            rendering.picture(size),
-            name,
-            format,
-            text=rendering.provenance,
-            **typed(quality=quality, metadata=metadata),
-        )
+        write_picture(rendering.picture(size), name, format, text=rendering.provenance, **written)
         share = rendering.changed_pixels / total
-        of = f"{name}: " if len(names) > 1 else ""
+        of = f"{name}: " if count > 1 else ""
         note(f"{of}{rendering.changed_pixels} of {total} pixels changed ({share:.1%})")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eie.cli.payload import note
+from eie.cli.input_output import note
 from eie.cli.plain import PlainCommand
 from eie.errors import UsageError
 

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
-from eie.cli.many import EngineOption, Many, Recursive, ShardOption, Workers, work_through
+from eie.cli.bundles import bundled
+from eie.cli.many import MANY, Many, work_through
 
 
+@bundled(many=MANY)
 def command(
     recipe: Annotated[
         str,
@@ -29,10 +31,7 @@ def command(
         str,
         typer.Option("--output", "-o", metavar="DIR", help="Folder of the pictures; it is made."),
     ],
-    workers: Workers = None,
-    engine: EngineOption = None,
-    recursive: Recursive = False,
-    shard: ShardOption = None,
+    many: Many,
 ) -> None:
     """Edit many photos: decompose, edit and render each, by a recipe.
 
@@ -53,10 +52,4 @@ def command(
     """
     from eie.batch import RunRecipe, read_recipe
 
-    work_through(
-        RunRecipe(read_recipe(recipe)),
-        photos,
-        output,
-        "photos",
-        Many(workers, engine, recursive, shard),
-    )
+    work_through(RunRecipe(read_recipe(recipe)), photos, output, "photos", many)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from eie.cli.bundles import ArgumentOptions, bundled
+from eie.cli.input_output import is_stream, picture_format, read_elements, write_picture
 from eie.cli.options import Edge, ElementFile, OutputPicture, PictureFormat, typed
-from eie.cli.payload import is_stream, picture_format, read_elements, write_picture
 from eie.cli.progress import working
 from eie.errors import UsageError
 
@@ -17,23 +18,22 @@ if TYPE_CHECKING:
     from eie.files.images import Photo
 
 
-def command(
-    file: ElementFile = None,
-    output: OutputPicture = None,
-    ids: Annotated[
+DRAWING = ArgumentOptions(
+    dict,
+    ids=Annotated[
         bool | None,
         typer.Option("--ids/--no-ids", help="Write the elements' ids.", show_default="--ids"),
-    ] = None,
-    groups: Annotated[
+    ],
+    groups=Annotated[
         bool | None, typer.Option("--groups", help="Tint the groups, each in its colour.")
-    ] = None,
-    before_after: Annotated[
+    ],
+    before_after=Annotated[
         bool | None, typer.Option("--before-after", help="The unedited photo beside it.")
-    ] = None,
-    only: Annotated[
+    ],
+    only=Annotated[
         str | None, typer.Option("--only", metavar="SEL", help="Draw these elements, dim the rest.")
-    ] = None,
-    scale: Annotated[
+    ],
+    scale=Annotated[
         float | None,
         typer.Option(
             "--scale",
@@ -41,15 +41,24 @@ def command(
             help="Pixels of the picture for one of the photo.",
             show_default="1, or more for small photos and less for large ones",
         ),
-    ] = None,
-    ruler: Annotated[
+    ],
+    ruler=Annotated[
         bool | None,
         typer.Option(
             "--ruler/--no-ruler",
             help="Rulers tell coordinates in pixels of the photo, and the scale.",
             show_default="--ruler",
         ),
-    ] = None,
+    ],
+)
+
+
+@bundled(drawing=DRAWING)
+def command(
+    *,
+    file: ElementFile = None,
+    output: OutputPicture = None,
+    drawing: dict[str, Any],
     cut: Annotated[
         str | None,
         typer.Option(
@@ -77,9 +86,6 @@ def command(
 
     preview = is_stream(output) and sys.stdout is not None and sys.stdout.isatty()
     format = None if preview else picture_format(output, format)
-    drawing = typed(
-        ids=ids, groups=groups, before_after=before_after, only=only, scale=scale, ruler=ruler
-    )
     if cut is not None and drawing:
         raise UsageError(
             "--cutout draws nothing over the photo",
@@ -95,21 +101,12 @@ def command(
             photo = cutout(elements, select(elements, cut).tolist(), **typed(edge=edge))
         _hand_out(photo, output, format)
         return
-    chosen = None if only is None else select(elements, only)
-    if preview and ruler is None:
-        ruler = False  # a preview is too small for one
+    if "only" in drawing:
+        drawing["only"] = select(elements, drawing["only"])
+    if preview:
+        drawing.setdefault("ruler", False)  # a preview is too small for one
     with working("drawing"):
-        photo = show(
-            elements,
-            **typed(
-                ids=ids,
-                groups=groups,
-                before_after=before_after,
-                only=chosen,
-                scale=scale,
-                ruler=ruler,
-            ),
-        )
+        photo = show(elements, **drawing)
     _hand_out(photo, output, format)
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eie.cli.input_output import answer, named_source
 from eie.cli.many import Recursive, Workers
-from eie.cli.payload import answer, named_source
 from eie.errors import BadInputError
 from eie.files.streams import STREAM
 

@@ -197,7 +197,7 @@ def elements_by_sam(
     from eie.decomposition.affinity import element_affinity, mask_logits
     from eie.decomposition.assign import assign, score_of_pixels
     from eie.decomposition.connectivity import connect
-    from eie.decomposition.grid import query_grid
+    from eie.decomposition.point_grid import query_grid
 
     height, width = photo.shape[:2]
     points = query_grid(height, width, elements).points
@@ -217,7 +217,7 @@ def _by_slic(
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Label map (H, W) and colour affinity (K, K) by SLIC superpixels."""
     from eie.decomposition.connectivity import connect
-    from eie.decomposition.grid import query_grid
+    from eie.decomposition.point_grid import query_grid
     from eie.decomposition.slic import colour_affinity, slic_labels
 
     height, width = photo.shape[:2]

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.decomposition.frame import Frame
 from eie.decomposition.pixels import to_rgb
+from eie.decomposition.sam_transform import Frame
 from eie.elements import CANDIDATES, ObjectMasks
 from eie.models.finite import finite
 

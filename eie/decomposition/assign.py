@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.decomposition.frame import Frame
+from eie.decomposition.sam_transform import Frame
 
 IntArray = NDArray[np.intp]
 
@@ -192,7 +192,8 @@ class _Axis:
     def cut(cls, sampling: NDArray[np.float32], side: int, pixels: IntArray | None = None) -> _Axis:
         """Cut an axis into tiles.
 
-        sampling: (size, logits) weights, see :meth:`eie.decomposition.frame.Frame.vertical`.
+        sampling: (size, logits) weights, see
+            :meth:`eie.decomposition.sam_transform.Frame.vertical`.
         pixels: (P,) those of the axis that count, ascending; None for all.
         """
         if pixels is None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.decomposition.affinity import members
-from eie.decomposition.frame import bilinear
+from eie.decomposition.sam_transform import bilinear
 from eie.elements import ObjectMasks
 from eie.models.finite import finite
 from eie.models.tiny_graphs import LEVEL_STRIDES, ElementTables, TinyGraphs

@@ -7,6 +7,13 @@
 An edit changes numbers of the element table. Every operation is recorded in the set's history with
 the state before it, so everything can be undone, and played again on another set as a script. Only
 elements that a mask has parted stay parted, which does not show.
+
+    selection, terms, modifiers, groups, units, scanner   what is typed ⇒ which elements
+    picking, objects, boxed_object, region_growing        what is meant by a place
+    corrections, all_objects, click_simulation            what is meant by several clicks
+    parting                                               masks cut elements
+    operations, changes, colours                          what is done to them
+    script, account                                       edits as JSON, and in words
 """
 
 from __future__ import annotations
@@ -16,7 +23,6 @@ from dataclasses import replace
 from typing import Any
 
 from eie.editing.account import account_of
-from eie.editing.growth import TOLERANCE
 from eie.editing.operations import (
     OPERATIONS,
     Appearance,
@@ -39,6 +45,7 @@ from eie.editing.operations import (
     To,
     Ungroup,
 )
+from eie.editing.region_growing import TOLERANCE
 from eie.editing.script import is_later, names_masks, read_script, recorded, script_of
 from eie.editing.selection import select
 from eie.elements import Edit, ElementSet

@@ -102,7 +102,7 @@ def alike_neighbours(elements: ElementSet, rows: Rows) -> list[int]:
 
     They lie to the chosen ones as in the photo, in a source that has affinity; the most alike
     first. What is alike is told by the mean likeness to all chosen elements of the source,
-    weighted by area (:func:`eie.editing.growth.likeness`).
+    weighted by area (:func:`eie.editing.region_growing.likeness`).
     """
     table = elements.table
     found: list[tuple[float, int]] = []

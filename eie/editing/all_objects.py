@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.editing.growth import instance_rows, object_around, objects_around_each
 from eie.editing.objects import Extent
 from eie.editing.picking import Rows, areas
+from eie.editing.region_growing import instance_rows, object_around, objects_around_each
 from eie.elements import SURE, ElementSet, ObjectMasks
 from eie.patch_graph import thinned, touching_patches
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.editing.corrections import ClickFacts, PatchClick, answer
-from eie.editing.growth import TOLERANCE, instance_rows, object_around
 from eie.editing.picking import RowMask, Rows, areas
+from eie.editing.region_growing import TOLERANCE, instance_rows, object_around
 from eie.elements import SURE, ElementSet, ObjectMasks
 from eie.patch_graph import connected, thinned, touching_patches
 
@@ -65,7 +65,7 @@ def object_at(
 
     Args:
         elements: the set. Elements of a source that tells no objects are grown by affinity
-            (:func:`eie.editing.growth.object_around`), and have no extents.
+            (:func:`eie.editing.region_growing.object_around`), and have no extents.
         row: the clicked element.
         among: (N,) bool, the elements that may belong to the thing.
         extent: which candidate; None for that of the tolerance.

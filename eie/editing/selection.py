@@ -14,7 +14,7 @@
   likely. `:part` behind it is the smallest and `:whole` the largest of the three things that it may
   be taken for; `~0.2` and `~0.8` say the same by a tolerance (:mod:`eie.editing.objects`). In a
   file that tells no objects, it is grown by element affinity over patches that touch in the photo,
-  as far as the tolerance lets it (:func:`eie.editing.growth.grow`).
+  as far as the tolerance lets it (:func:`eie.editing.region_growing.grow`).
   Objects that are joined and cut off are asked for together: `object@a + object@b - object@c` says
   that the elements at a and b are of one thing, and the one at c is of another.
 - `object@x0,y0,x1,y1`: the object in a box: of the elements in it, those that are more like each
@@ -60,7 +60,7 @@ from numpy.typing import NDArray
 from eie.editing.modifiers import Fill, Grow, Modifier, Shrink, Smooth
 from eie.editing.objects import Extent, ObjectClick, object_at, objects_together
 from eie.editing.picking import RowMask, Rows
-from eie.editing.reader import Reader
+from eie.editing.scanner import Reader
 from eie.editing.terms import (
     FILE_NAME,
     GROUP_NAME,

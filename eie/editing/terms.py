@@ -176,13 +176,19 @@ class Mask:
             BadInputError: it cannot be read or does not fit the canvas.
         """
         if canvas not in self._white:
-            self._white[canvas] = fitted(self._picture, canvas, self.file)
+            self._white[canvas] = fitted(self._picture(canvas), canvas, self.file)
         return self._white[canvas]
 
-    @cached_property
-    def _picture(self) -> Photo:
+    def _picture(self, canvas: Canvas) -> Photo:
         """Read but once: the file may be a pipe, and must not change between two looks at it."""
-        return load_mask(path_of(self.file))
+        if not self._read:
+            self._read.append(load_mask(path_of(self.file), canvas))
+        return self._read[0]
+
+    @cached_property
+    def _read(self) -> list[Photo]:
+        """The picture, once it is read."""
+        return []
 
     @cached_property
     def _white(self) -> dict[Canvas, NDArray[np.bool_]]:

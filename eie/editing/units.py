@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.editing.reader import Reader
+from eie.editing.scanner import Reader
 from eie.elements import Canvas
 from eie.geometry import normal_angle
 

@@ -13,6 +13,7 @@ are turned.
 """
 
 from eie.elements.element_set import Canvas, Edit, ElementSet, Groups
+from eie.elements.element_table import MAX_ELEMENTS, STATE, ElementTable
 from eie.elements.source import (
     CANDIDATES,
     SHARPNESS,
@@ -22,7 +23,6 @@ from eie.elements.source import (
     Pixels,
     Source,
 )
-from eie.elements.table import MAX_ELEMENTS, STATE, ElementTable
 from eie.elements.validation import validate
 
 __all__ = [

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from eie.elements.element_table import ElementTable
 from eie.elements.source import Source
-from eie.elements.table import ElementTable
 from eie.geometry import Boxes, Transform, shared, transform_between
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.elements.element_set import ElementSet, Groups
+from eie.elements.element_table import MAX_ELEMENTS, MAX_SHEAR, ElementTable
 from eie.elements.source import CANDIDATES, SURE, ObjectMasks, Source
-from eie.elements.table import MAX_ELEMENTS, MAX_SHEAR, ElementTable
 from eie.errors import BadInputError
 from eie.geometry import patch_boxes
 

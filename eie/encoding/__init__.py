@@ -11,7 +11,7 @@ import numpy as np
 from eie.elements import ElementSet, Embeddings, Source
 
 if TYPE_CHECKING:
-    from eie.models.content import PatchEncoder
+    from eie.models.content_checkpoints import PatchEncoder
 
 __all__ = ["encode"]
 
@@ -34,7 +34,7 @@ def encode(
         UsageError: a source has no pixels.
         MissingModelError: the model is not there, damaged, or of another kind.
     """
-    from eie.models.content import load_patch_encoder
+    from eie.models.content_checkpoints import load_patch_encoder
 
     encoder = load_patch_encoder(model, device)
     sources = tuple(

@@ -32,7 +32,7 @@ from eie.evaluate.measures.similarity import (
     ssim,
 )
 from eie.evaluate.settings import ReconstructionSettings
-from eie.models.weight_hash import file_hash
+from eie.models.weight_files import file_hash
 
 BOX_BYTES = 8
 """Four whole numbers of two bytes."""
@@ -212,7 +212,7 @@ def fit_pca(kept: Run, settings: ReconstructionSettings, cases: list[str]) -> tu
         kept: whose store has the partitions of all cases.
     """
     from eie.evaluate.baselines.patch_pca import Basis
-    from eie.models.content import load_content_encoder
+    from eie.models.content_checkpoints import load_content_encoder
 
     encoder = load_content_encoder(settings.model, settings.device)
     components = int(encoder.model.config.embedding_dim)
@@ -263,7 +263,7 @@ def recorded_settings(
     folder: Path, settings: ReconstructionSettings, photos: Mapping[str, Path]
 ) -> dict[str, Any]:
     """What determines the results."""
-    from eie.models.content import load_content_encoder
+    from eie.models.content_checkpoints import load_content_encoder
 
     encoder = load_content_encoder(settings.model, settings.device)
     # The PCA of each photo depends on all the others.

@@ -1,5 +1,15 @@
 """Element files, photos and streams: everything that crosses the program's border.
 
+    element_file, schema, history, values, pixels   element sets ⇔ nodes of an element file
+    hdf5, chunks                                    what may be read of a file from a stranger
+    report                                          what is in a file, and whether it is sound
+    reading, kinds, samples                         pictures of all kinds ⇒ pixels of 8 bits
+    metadata, exif, colours, png_chunks             what pictures say besides
+    writing, images                                 photos ⇒ PNG, JPEG, WebP, TIFF
+    masks, labels                                   pictures that mark something; label maps
+    folders, stores, streams                        where files are: folders, stores, pipes
+    atomic, locking                                 whole files or none
+
 Element files need h5py, which is imported when one of their names is asked for.
 """
 

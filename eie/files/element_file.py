@@ -28,7 +28,9 @@ from eie.errors import BadInputError, UsageError
 from eie.files import hdf5, values
 from eie.files.atomic import write_atomically
 from eie.files.history import read_history, write_history
-from eie.files.layout import (
+from eie.files.limits import MAX_PIXELS
+from eie.files.pixels import StoredPixels
+from eie.files.schema import (
     AFFINITY_STEPS,
     BYTES,
     BYTES_ATTRIBUTE,
@@ -42,8 +44,6 @@ from eie.files.layout import (
     TURNS,
     VERSION,
 )
-from eie.files.limits import MAX_PIXELS
-from eie.files.pixels import StoredPixels
 from eie.files.stores import path_of
 from eie.notes import tell
 
@@ -124,7 +124,7 @@ def save(elements: ElementSet, target: Path | str) -> None:
         handle.write(data)
 
 
-def open_source(source: Path | str | bytes | BinaryIO, origin: str | None) -> hdf5.Folder:
+def open_source(source: Path | str | bytes | BinaryIO, origin: str | None) -> hdf5.SafeGroup:
     """The root of the opened file, whose format and version are known."""
     if isinstance(source, (str, Path)):
         root = hdf5.open_path(path_of(source), origin or str(source))
@@ -136,7 +136,7 @@ def open_source(source: Path | str | bytes | BinaryIO, origin: str | None) -> hd
     return root.packed(_packing(root))
 
 
-def _packing(root: hdf5.Folder) -> hdf5.Packing:
+def _packing(root: hdf5.SafeGroup) -> hdf5.Packing:
     """What tells damage of a file's arrays: of one that is as eie wrote it, its checksums.
 
     Since version 1.1 such a file says how long it is, and its superblock, which has a checksum,
@@ -153,7 +153,7 @@ def _packing(root: hdf5.Folder) -> hdf5.Packing:
     return hdf5.Packing.FOREIGN if foreign else hdf5.Packing.CHUNKS
 
 
-def known_folders(root: hdf5.Folder) -> Iterator[hdf5.Folder]:
+def known_folders(root: hdf5.SafeGroup) -> Iterator[hdf5.SafeGroup]:
     """The groups that the format knows, as far as they are there."""
     yield root
     names = root.names()
@@ -165,7 +165,7 @@ def known_folders(root: hdf5.Folder) -> Iterator[hdf5.Folder]:
         yield from (sources.folder(name) for name in sources.names())
 
 
-def known_arrays(root: hdf5.Folder) -> Iterator[tuple[hdf5.Folder, str, hdf5.Array]]:
+def known_arrays(root: hdf5.SafeGroup) -> Iterator[tuple[hdf5.SafeGroup, str, hdf5.Array]]:
     """The arrays that the format knows, as far as they are there, and what they must look like."""
     for folder in known_folders(root):
         arrays = FOLDER_ARRAYS.get(folder.path, SOURCE_ARRAYS if folder.path != "/sources" else {})
@@ -233,7 +233,7 @@ def _write_objects(group: h5py.Group, objects: ObjectMasks) -> None:
     hdf5.write_array(group, "object_scores", scores, SOURCE_ARRAYS["object_scores"])
 
 
-def read_elements(root: hdf5.Folder) -> ElementSet:
+def read_elements(root: hdf5.SafeGroup) -> ElementSet:
     """The set in an opened file."""
     newer = _version(root) > VERSION  # additions of which may be passed over
     names = _known_names(root, ROOT_NAMES, newer)
@@ -272,7 +272,7 @@ def _validate(elements: ElementSet, origin: str) -> None:
         raise BadInputError(error.message, where=where, hint=error.hint) from error
 
 
-def _version(root: hdf5.Folder) -> tuple[int, int]:
+def _version(root: hdf5.SafeGroup) -> tuple[int, int]:
     """Major and minor version of a file of this format; the major one is known."""
     if root.text("format") != FORMAT:
         raise hdf5.refuse(f"the format is not {FORMAT}", "attribute format of /", root.origin)
@@ -291,7 +291,7 @@ def _version(root: hdf5.Folder) -> tuple[int, int]:
     return major, minor
 
 
-def _known_names(folder: hdf5.Folder, known: Container[str], newer: bool) -> list[str]:
+def _known_names(folder: hdf5.SafeGroup, known: Container[str], newer: bool) -> list[str]:
     names = folder.names()
     if not newer and (unknown := [name for name in names if name not in known]):
         raise hdf5.refuse(
@@ -302,7 +302,7 @@ def _known_names(folder: hdf5.Folder, known: Container[str], newer: bool) -> lis
     return [name for name in names if name in known]
 
 
-def _read_sources(folder: hdf5.Folder, newer: bool) -> tuple[Source, ...]:
+def _read_sources(folder: hdf5.SafeGroup, newer: bool) -> tuple[Source, ...]:
     names = folder.names()
     count = len(names)
     if set(names) != {str(index) for index in range(count)} or count > MAX_SOURCES:
@@ -318,7 +318,7 @@ def _read_sources(folder: hdf5.Folder, newer: bool) -> tuple[Source, ...]:
     return tuple(sources)
 
 
-def _read_source(folder: hdf5.Folder, newer: bool, max_pixels: int) -> Source:
+def _read_source(folder: hdf5.SafeGroup, newer: bool, max_pixels: int) -> Source:
     names = _known_names(folder, SOURCE_ARRAYS, newer)
 
     def array(name: str) -> NDArray[Any] | None:
@@ -345,7 +345,7 @@ def _from_steps(affinity: NDArray[Any]) -> NDArray[np.float32]:
     return values
 
 
-def _read_objects(folder: hdf5.Folder) -> ObjectMasks:
+def _read_objects(folder: hdf5.SafeGroup) -> ObjectMasks:
     rows = folder.array("object_chances", SOURCE_ARRAYS["object_chances"])  # (3·P, P)
     scores = folder.array("object_scores", SOURCE_ARRAYS["object_scores"])  # (3, P)
     if rows.shape != (scores.size, scores.shape[1]):
@@ -357,7 +357,7 @@ def _read_objects(folder: hdf5.Folder) -> ObjectMasks:
     return ObjectMasks(rows.reshape(*scores.shape, -1), scores.astype(np.float32))
 
 
-def _read_embeddings(folder: hdf5.Folder) -> Embeddings:
+def _read_embeddings(folder: hdf5.SafeGroup) -> Embeddings:
     dataset = folder.dataset("embeddings", SOURCE_ARRAYS["embeddings"])
     return Embeddings(
         values=folder.array("embeddings", SOURCE_ARRAYS["embeddings"]),
@@ -366,7 +366,7 @@ def _read_embeddings(folder: hdf5.Folder) -> Embeddings:
     )
 
 
-def _read_table(folder: hdf5.Folder, newer: bool) -> ElementTable:
+def _read_table(folder: hdf5.SafeGroup, newer: bool) -> ElementTable:
     names = _known_names(folder, ELEMENT_ARRAYS, newer)
     columns = {
         name: values.from_stored(folder, name, plan)
@@ -376,7 +376,7 @@ def _read_table(folder: hdf5.Folder, newer: bool) -> ElementTable:
     return ElementTable(**{name: np.zeros(len(columns["id"])) for name in TURNS} | columns)
 
 
-def _read_groups(root: hdf5.Folder) -> Groups:
+def _read_groups(root: hdf5.SafeGroup) -> Groups:
     lines = values.parse_json_lines(root, "groups", dict)
     if len(lines) != 1:
         raise hdf5.refuse("expected one JSON object", "/groups", root.origin)
@@ -384,13 +384,13 @@ def _read_groups(root: hdf5.Folder) -> Groups:
 
 
 def _read_history(
-    folder: hdf5.Folder, newer: bool, table: ElementTable, groups: Groups
+    folder: hdf5.SafeGroup, newer: bool, table: ElementTable, groups: Groups
 ) -> tuple[Edit, ...]:
     _known_names(folder, HISTORY_ARRAYS, newer)
     return read_history(folder, table, groups)
 
 
-def _check_home_boxes(folder: hdf5.Folder, elements: ElementSet) -> None:
+def _check_home_boxes(folder: hdf5.SafeGroup, elements: ElementSet) -> None:
     """/elements/home_box repeats what the sources say, for readers that join no tables."""
     stored = folder.array("home_box", HOME_BOX)
     if not np.array_equal(stored, elements.home_box):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from eie.elements import Edit, ElementTable, Groups
 from eie.files import hdf5, values
-from eie.files.layout import COLUMNS, HISTORY_ARRAYS, TURNS
+from eie.files.schema import COLUMNS, HISTORY_ARRAYS, TURNS
 
 
 def write_history(
@@ -55,7 +55,7 @@ def write_history(
         hdf5.write_array(group, name, array, HISTORY_ARRAYS[name])
 
 
-def read_history(folder: hdf5.Folder, table: ElementTable, groups: Groups) -> tuple[Edit, ...]:
+def read_history(folder: hdf5.SafeGroup, table: ElementTable, groups: Groups) -> tuple[Edit, ...]:
     """The edits of /history or /undone, in order; what did not change shares its memory."""
     operations = values.parse_json_lines(folder, "operations", dict)
     grouped = values.parse_json_lines(folder, "groups", (dict, type(None)))
@@ -92,13 +92,13 @@ def read_history(folder: hdf5.Folder, table: ElementTable, groups: Groups) -> tu
     return tuple(reversed(edits))
 
 
-def _steps(folder: hdf5.Folder, name: str, steps: int) -> NDArray[Any]:
+def _steps(folder: hdf5.SafeGroup, name: str, steps: int) -> NDArray[Any]:
     """An array with one row per step."""
     plan = HISTORY_ARRAYS[name]
     return folder.array(name, replace(plan, shape=(steps, *plan.shape[1:])))
 
 
-def _changed(folder: hdf5.Folder, steps: int) -> NDArray[np.bool_]:
+def _changed(folder: hdf5.SafeGroup, steps: int) -> NDArray[np.bool_]:
     """(T, columns) bool, which columns differ from those of the next state; of turns or without."""
     changed = _steps(folder, "changed", steps)
     widths = (len(COLUMNS) - len(TURNS), len(COLUMNS))
@@ -116,7 +116,7 @@ def _same(before: NDArray[Any], after: NDArray[Any]) -> bool:
     return before is after or np.array_equal(before, after)
 
 
-def _split(folder: hdf5.Folder, name: str, lengths: NDArray[np.integer]) -> list[NDArray[Any]]:
+def _split(folder: hdf5.SafeGroup, name: str, lengths: NDArray[np.integer]) -> list[NDArray[Any]]:
     """A column of all steps, cut into one view per step; empty where a step did not change it."""
     total = int(lengths.sum(dtype=np.int64))
     plan = HISTORY_ARRAYS[name]

@@ -47,18 +47,23 @@ def read_mask(file: AnyPath, canvas: Canvas) -> NDArray[np.bool_]:
         BadInputError: the picture cannot be read, marks nothing, or has other proportions than the
             canvas.
     """
-    return fitted(load_mask(file), canvas)
+    return fitted(load_mask(file, canvas), canvas)
 
 
-def load_mask(file: AnyPath) -> Photo:
+def load_mask(file: AnyPath, canvas: Canvas) -> Photo:
     """The picture of a mask, to be fitted to a canvas; what may be meant otherwise is told.
 
     Raises:
-        BadInputError: it cannot be read.
+        BadInputError: it cannot be read, or fits the canvas neither as it is nor turned, which is
+            known before it is decoded.
     """
     from eie.files.images import read_photo  # Pillow is wanted by masks only
 
-    photo = read_photo(str(file), numbers=True)
+    def fits(width: int, height: int) -> None:
+        if not (_alike(width, height, canvas) or _alike(height, width, canvas)):
+            raise _unlike(width, height, canvas, str(file))
+
+    photo = read_photo(str(file), numbers=True, fits=fits)
     # Nothing of a mask is kept but what it marks.
     told = [note for note in photo.notes if not note.endswith(("kept", "cut to 8"))]
     tell(told, str(file))
@@ -88,22 +93,26 @@ def _upright(photo: Photo, canvas: Canvas, where: str) -> tuple[NDArray[np.uint8
     height, width = pixels.shape[:2]
     if _alike(width, height, canvas):
         return pixels, None
-    if _alike(height, width, canvas):
-        if photo.orientation >= 5:
-            from eie.files.reading import as_stored
+    if _alike(height, width, canvas) and photo.orientation >= 5:
+        from eie.files.reading import as_stored
 
-            note = (
-                "its orientation tag would turn it on its side, and seems to be copied from the "
-                "photo; it is not followed"
-            )
-            return np.ascontiguousarray(as_stored(pixels, photo.orientation)), note
+        note = (
+            "its orientation tag would turn it on its side, and seems to be copied from the "
+            "photo; it is not followed"
+        )
+        return np.ascontiguousarray(as_stored(pixels, photo.orientation)), note
+    raise _unlike(width, height, canvas, where)
+
+
+def _unlike(width: int, height: int, canvas: Canvas, where: str) -> BadInputError:
+    """What is said of a mask of other proportions than the canvas."""
+    hint = "a mask must have the proportions of the canvas"
+    if _alike(height, width, canvas):
         hint = (
             "it would fit if it were turned by 90°: the photo is shown upright, by its "
             "orientation tag; turn the mask likewise"
         )
-    else:
-        hint = "a mask must have the proportions of the canvas"
-    raise BadInputError(
+    return BadInputError(
         f"the mask is {width}×{height}, the canvas {canvas.width}×{canvas.height}",
         where=where,
         hint=hint,

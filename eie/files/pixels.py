@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.files import chunks, hdf5
-from eie.files.layout import SOURCE_ARRAYS
 from eie.files.limits import MAX_PIXELS
+from eie.files.schema import SOURCE_ARRAYS
 
 PIXELS = SOURCE_ARRAYS["pixels"]
 
@@ -26,7 +26,7 @@ class StoredPixels:
         name: name of the array in it.
     """
 
-    def __init__(self, folder: hdf5.Folder, name: str) -> None:
+    def __init__(self, folder: hdf5.SafeGroup, name: str) -> None:
         self._dataset = folder.dataset(name, PIXELS)
         # A file closes with the last reference to it, and takes its datasets with it.
         self._file = self._dataset.file

@@ -27,7 +27,7 @@ from eie.files.photo import DAMAGE, Photo
 from eie.files.streams import open_input
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from PIL import Image
 
@@ -49,7 +49,11 @@ _REDUCED, _MASK = 1, 4
 
 
 def read_photo(
-    source: Path | str | bytes, where: str | None = None, *, numbers: bool = False
+    source: Path | str | bytes,
+    where: str | None = None,
+    *,
+    numbers: bool = False,
+    fits: Callable[[int, int], None] | None = None,
 ) -> Photo:
     """Read a photo, upright by its EXIF orientation.
 
@@ -66,6 +70,8 @@ def read_photo(
         where: its name in messages; the path by itself.
         numbers: whether grey of 32 bits is read, too, whole numbers or floating point, so that 1,
             255 or what is more is white. It may be anything in a photo, but not in a mask.
+        fits: told the width and height as stored before any pixel is decoded; it raises where that
+            many or these proportions are not wanted.
 
     Raises:
         BadInputError: missing, damaged, truncated, not a picture, over `MAX_PIXELS`, or of a kind
@@ -79,13 +85,13 @@ def read_photo(
         with _opened(source, where) as handle:
             kind = _kind(handle, where)
             try:
-                return _read(handle, kind, where, numbers)
+                return _read(handle, kind, where, numbers, fits)
             except EieError:
                 raise
             except DAMAGE:
                 if kind != kinds.PNG:
                     raise
-                return _read_tidied(handle, where)
+                return _read_tidied(handle, where, fits)
 
 
 @contextmanager
@@ -133,7 +139,13 @@ def _kind(handle: Any, where: str) -> str:
     return kind
 
 
-def _read(handle: Any, kind: str, where: str, numbers: bool = False) -> Photo:
+def _read(
+    handle: Any,
+    kind: str,
+    where: str,
+    numbers: bool = False,
+    fits: Callable[[int, int], None] | None = None,
+) -> Photo:
     from PIL import Image, UnidentifiedImageError
 
     formats = [kind]
@@ -155,6 +167,8 @@ def _read(handle: Any, kind: str, where: str, numbers: bool = False) -> Photo:
     notes = _choose_page(image, where)
     numbers = numbers and image.mode in ("I", "F")
     _refuse_unhandled(image, where, numbers)
+    if fits:
+        fits(image.width, image.height)
     head = _head(handle)
     if (bits := samples.bits(image)) > 8 and not numbers:
         notes.append(f"its {bits} bits a channel are cut to 8")
@@ -331,7 +345,7 @@ def _head(handle: Any) -> bytes:
     return head
 
 
-def _read_tidied(handle: Any, where: str) -> Photo:
+def _read_tidied(handle: Any, where: str, fits: Callable[[int, int], None] | None = None) -> Photo:
     """A PNG without the chunks that hold no pixels: first the damaged and long ones, then all.
 
     Raises:
@@ -341,7 +355,7 @@ def _read_tidied(handle: Any, where: str) -> Photo:
     failure: Exception = ValueError("no chunks")
     for data in png_chunks.tidied(handle.read()):
         try:
-            photo = _read(io.BytesIO(data), kinds.PNG, where)
+            photo = _read(io.BytesIO(data), kinds.PNG, where, fits=fits)
         except DAMAGE as error:
             failure = error
             continue

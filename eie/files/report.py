@@ -13,8 +13,8 @@ import h5py
 from eie.elements import ElementSet, Source
 from eie.errors import BadInputError
 from eie.files import element_file, hdf5
-from eie.files.layout import BYTES_ATTRIBUTE, SOURCE_ARRAYS
 from eie.files.pixels import StoredPixels
+from eie.files.schema import BYTES_ATTRIBUTE, SOURCE_ARRAYS
 
 ROOT_ATTRIBUTES = (
     BYTES_ATTRIBUTE,
@@ -179,7 +179,7 @@ def _source_facts(source: Source) -> dict[str, Any]:
     }
 
 
-def _read_through(folder: hdf5.Folder, name: str, expected: hdf5.Array) -> None:
+def _read_through(folder: hdf5.SafeGroup, name: str, expected: hdf5.Array) -> None:
     """Unpack every chunk of an array, which checks its checksum, one at a time."""
     dataset = folder.dataset(name, expected)
     for region in hdf5.tiles(dataset):
@@ -192,7 +192,7 @@ def _history_notes(elements: ElementSet) -> Iterator[Finding]:
         yield Finding("note", "/history/sources: a source disappears between two steps")
 
 
-def _unknown(root: hdf5.Folder) -> Iterator[Finding]:
+def _unknown(root: hdf5.SafeGroup) -> Iterator[Finding]:
     """Notes on what a reader passes over and a writer does not keep."""
     known: dict[str, Container[str]] = {
         **element_file.FOLDER_ARRAYS,

@@ -142,12 +142,6 @@ def write_output(data: bytes, stream: BinaryIO | None = None) -> None:
         raise ResourceError(f"cannot be written: {error.strerror}", where=where) from error
 
 
-def is_piped_in() -> bool:
-    """Whether standard input is a pipe or file rather than a terminal."""
-    source = _binary(sys.stdin)
-    return source is not None and not source.isatty()
-
-
 def _binary(stream: object) -> BinaryIO | None:
     """The bytes beneath a text stream; None where there is none or it is closed."""
     buffer: BinaryIO | None = getattr(stream, "buffer", None)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from eie.elements import Groups
 from eie.errors import UsageError
 from eie.files import hdf5
-from eie.files.layout import BYTES, COLUMNS
+from eie.files.schema import BYTES, COLUMNS
 
 BOOLEAN = ("visible", "flip")
 
@@ -27,7 +27,7 @@ def to_stored(name: str, parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
     return column.astype(np.uint8) if column.dtype == bool and name in BOOLEAN else column
 
 
-def from_stored(folder: hdf5.Folder, name: str, plan: hdf5.Array) -> NDArray[Any]:
+def from_stored(folder: hdf5.SafeGroup, name: str, plan: hdf5.Array) -> NDArray[Any]:
     """A column array of the table."""
     column = folder.array(name, plan)
     if name not in BOOLEAN:
@@ -57,7 +57,7 @@ def json_lines(items: Iterable[Any]) -> NDArray[np.uint8]:
     return np.frombuffer(text.encode(), dtype=np.uint8)
 
 
-def parse_json_lines(folder: hdf5.Folder, name: str, kind: type | tuple[type, ...]) -> list[Any]:
+def parse_json_lines(folder: hdf5.SafeGroup, name: str, kind: type | tuple[type, ...]) -> list[Any]:
     """The values of a `json_lines` array, each of the given type."""
     lines = folder.array(name, BYTES).tobytes().splitlines()
     parsed = [parse_json(line, folder.node(name), folder.origin) for line in lines]

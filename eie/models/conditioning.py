@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from eie.models.feature_distance import CHANNELS, STRIDES, FeatureDistance, features_of
-from eie.models.placement import continued
+from eie.models.patch_compositing import continued
 
 SEEN_STRIDES = (8, 16)
 """Of the ImageNet features that are given."""

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.models.canvas import CLAIMED, FADING, FAINT, GRID, TILE
-from eie.models.folders import CONFIG_FILE, WEIGHTS_FILE
 from eie.models.graph import Graph, Tensors, is_known, read_tensors, weights_of
 from eie.models.linear_code import LinearCode
+from eie.models.weight_files import CONFIG_FILE, WEIGHTS_FILE
 
 ENCODER = "content_encoder"
 ENCODER_WEIGHTS, DECODER_WEIGHTS = "tiny-content-encoder", "tiny-light-decoder"
@@ -113,7 +113,7 @@ class DecoderGraphs:
         flip: NDArray[np.bool_],
         size: tuple[int, int],
     ) -> Array:
-        """(7, H, W) the canvas of :func:`eie.models.placement.place`, up to whole tiles."""
+        """(7, H, W) the canvas of :func:`eie.models.patch_compositing.place`, up to whole tiles."""
         rows, columns = (-(-length // TILE) for length in size)
         box, frame = lying["box"][0], lying["frame"][0]
         turned = is_turned(frame)  # (N,)
@@ -261,7 +261,7 @@ def _overlaps(
 
 
 def continued(weighted: Array, weight: Array) -> Array:
-    """(C, H, W) and (H, W) ⇒ (C, H, W): :func:`eie.models.placement.continued`."""
+    """(C, H, W) and (H, W) ⇒ (C, H, W): :func:`eie.models.patch_compositing.continued`."""
     import cv2
 
     height, width = weight.shape

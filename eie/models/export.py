@@ -18,14 +18,14 @@ import torch
 from torch import Tensor, nn
 
 from eie.models.canvas import TILE
-from eie.models.content import DECODER_FOLDER, EMBEDDED, ENCODER_FOLDER, TINY
+from eie.models.content_checkpoints import DECODER_FOLDER, EMBEDDED, ENCODER_FOLDER, TINY
 from eie.models.content_encoder import ContentEncoder
 from eie.models.content_graphs import DECODER_WEIGHTS, ENCODER, ENCODER_WEIGHTS
 from eie.models.graph import GRAPHS, INDEX
 from eie.models.light_decoder import LightDecoder
 from eie.models.local_attention import Neighbours, nearest_elements
 from eie.models.object_head import ElementGraph, ObjectEnsemble
-from eie.models.placement import Pairs, claimed, straight, warped
+from eie.models.patch_compositing import Pairs, claimed, straight, warped
 from eie.models.tiny_graphs import OBJECT_HEADS
 from eie.models.tiny_sam import TinySam, build_tiny_sam
 

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eie.models.lite0 import EfficientNetLite0, load_imagenet_weights
-from eie.models.lite0_weights import LITE0_PYRAMID, LITE0_STAGES, PIXEL_MEAN, PIXEL_STD
+from eie.models.efficientnet_lite0 import EfficientNetLite0, load_imagenet_weights
+from eie.models.efficientnet_lite0_weights import LITE0_PYRAMID, LITE0_STAGES, PIXEL_MEAN, PIXEL_STD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

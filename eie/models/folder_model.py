@@ -15,7 +15,7 @@ from typing import Any, Self
 import torch
 from torch import nn
 
-from eie.models.folders import CONFIG_FILE, WEIGHTS_FILE
+from eie.models.weight_files import CONFIG_FILE, WEIGHTS_FILE
 
 
 class FolderModel(nn.Module):

@@ -4,7 +4,7 @@
 
 Each element is decoded to a patch of colours and signed distance by itself, after its token has
 looked at its neighbours; the patches are placed by their boxes and merged
-(:mod:`eie.models.placement`). A trunk at 1/4 of the resolution, whose queries attend to the
+(:mod:`eie.models.patch_compositing`). A trunk at 1/4 of the resolution, whose queries attend to the
 elements around them, adds what patches alone cannot know: it goes on with edges across borders,
 and sharpens. No masks and no pixels of the source
 are seen.
@@ -21,7 +21,7 @@ from eie.models.folder_model import FolderModel
 from eie.models.linear_code import to_rgb
 from eie.models.local_attention import FeedForward, LocalAttention, nearest_elements
 from eie.models.masked_pca import MaskedPCA
-from eie.models.placement import place
+from eie.models.patch_compositing import place
 
 SIZE_FEATURES = 2
 

@@ -36,8 +36,8 @@ from eie.models.feature_distance import STRIDES, load_feature_distance
 
 # diffusers finds the classes of a saved pipeline's parts among the modules that are imported.
 from eie.models.latent_autoencoder import DOWNSCALE
-from eie.models.sampling import Conditions, Generators, KnownPicture, Sampler
-from eie.models.text import PARTS, ReadText, TextReader
+from eie.models.sampler import Conditions, Generators, KnownPicture, Sampler
+from eie.models.text_encoder import PARTS, ReadText, TextReader
 
 GUIDANCE = 3.0
 """The paper's guidance scale, for text and elements alike."""
@@ -227,11 +227,7 @@ class ImageElementsPipeline(DiffusionPipeline):
             num_images: variations K of each set.
             guidance_scale: w of ε = ε₀ + w (ε₁ − ε₀), text and elements alike; at most 1 for
                 none; None for the model's own.
-            temperature: t of z = z₀ + t (z₁ − z₀), with the latents z₁ that are sampled and what
-                the first step expects, z₀, the mean of all there could be: 1 samples, towards 0
-                samples come closer to that mean, for which one step is enough; None for the model's
-                own.
-            eta: of DDIM: 0 is deterministic, 1 is DDPM.
+            temperature, eta: see :class:`eie.models.sampler.Sampler`; None for the model's own.
             generator: of the noise; one for all or one for each of the B · K pictures.
             latents: (B · K, c, h, w) standard normal noise to start from.
             output_type: "pil", "np" (B · K, H, W, 3) in [0, 1], "pt" (B · K, 3, H, W) in [0, 1],
@@ -253,29 +249,14 @@ class ImageElementsPipeline(DiffusionPipeline):
         )
         batch = len(embeddings) * num_images
         text = self.encode_prompt(prompt, negative_prompt, guidance > 1, batch)
-        conditions = Conditions(
-            text=text,
-            added=text.added((height, width)),
-            elements=elements,
-            channels=anchor.channels if anchor and self.sees_picture else None,
-            guidance=guidance,
-        )
+        channels = anchor.channels if anchor and self.sees_picture else None
+        conditions = Conditions(text, elements, channels, guidance, text.added((height, width)))
         noise = self.prepare_noise((batch, height, width), generator, latents)
-        sampler = Sampler(
-            unet=self.unet,
-            scheduler=self.scheduler,
-            guess_deviation=self.config.guess_deviation,
-            steps=num_inference_steps,
-            temperature=self.config.temperature if temperature is None else temperature,
-            eta=eta,
-            generator=generator,
-            progress=self.progress_bar,
-            step_end=None if callback_on_step_end is None else partial(callback_on_step_end, self),
-        )
-        latents = sampler(noise, conditions, anchor)
-        images = latents
+        sampler = self._sampler(num_inference_steps, temperature, eta, generator)
+        step_end = callback_on_step_end and partial(callback_on_step_end, self)
+        images = sampler(noise, conditions, anchor, step_end)
         if output_type != "latent":
-            images = self.decode_latents(latents, picture, anchor)
+            images = self.decode_latents(images, picture, anchor)
         images = self.image_processor.postprocess(images, output_type=output_type)
         self.maybe_free_model_hooks()
         return ImagePipelineOutput(images=images) if return_dict else (images,)
@@ -341,6 +322,20 @@ class ImageElementsPipeline(DiffusionPipeline):
         channels = condition_channels(self.vae, picture.to(**place), known, covered, seen)
         channels = channels.float()  # (B, c + F + 2, h, w)
         return KnownPicture(channels.repeat_interleave(num_images, dim=0), self.latent_channels)
+
+    def _sampler(
+        self, steps: int, temperature: float | None, eta: float, generator: Generators
+    ) -> Sampler:
+        return Sampler(
+            unet=self.unet,
+            scheduler=self.scheduler,
+            guess_deviation=self.config.guess_deviation,
+            steps=steps,
+            temperature=self.config.temperature if temperature is None else temperature,
+            eta=eta,
+            generator=generator,
+            progress=self.progress_bar,
+        )
 
     def prepare_noise(
         self, shape: tuple[int, int, int], generator: Generators, noise: Tensor | None = None

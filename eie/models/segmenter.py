@@ -14,9 +14,9 @@ from eie.models.devices import choose_device, half_precision
 from eie.models.finite import check_weights
 from eie.models.graph import read_tensors
 from eie.models.hub import first_line
-from eie.models.keeping import keepable
+from eie.models.model_cache import keepable
 from eie.models.tiny_graphs import OBJECT_HEADS, TinyGraphs, is_tiny
-from eie.models.weight_hash import file_hash
+from eie.models.weight_files import file_hash
 
 if TYPE_CHECKING:
     from torch import Tensor

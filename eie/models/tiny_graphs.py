@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from eie.models.efficientnet_lite0_weights import PIXEL_MEAN, PIXEL_STD, imagenet_weights
 from eie.models.graph import Graph, Tensors, is_known
-from eie.models.lite0_weights import PIXEL_MEAN, PIXEL_STD, imagenet_weights
 
 Array = NDArray[np.float32]
 

@@ -8,12 +8,18 @@ unet/diffusion_pytorch_model.non_ema.safetensors    before averaging: never
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
+"""Names of the files of a network in diffusers' layout."""
 
 VARIANTS = ("fp16", "bf16")
 """Names of weights in half precision, best first."""
@@ -114,3 +120,19 @@ def _plain(name: str, variant: str | None) -> str:
 
 def _names(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()] if folder.is_dir() else []
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file in hex, by which element files and settings know weights.
+
+    A file that has not changed is read once per process.
+    """
+    status = path.stat()
+    return _sha256(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=16)
+def _sha256(path: Path, *_version: int) -> str:
+    """Hash of a file; time and size of the last change keep a changed file apart."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -121,7 +121,7 @@ def keep_mask(workspace: Workspace, document: Document, data: bytes) -> str:
         with write_atomically(incoming) as handle:
             handle.write(data)
         try:
-            fitted(load_mask(incoming), canvas)
+            fitted(load_mask(incoming, canvas), canvas)
         except BadInputError as error:
             raise BadInputError(error.message, where="mask", hint=error.hint) from error
         number = 1

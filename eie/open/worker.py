@@ -99,7 +99,7 @@ class WorkerProcess:
 
 def _serve(pipe: Connection) -> None:
     """Life of a worker: tasks in, messages out, until the pipe ends or the parent does."""
-    from eie.models.keeping import kept_models
+    from eie.models.model_cache import kept_models
 
     # Ctrl-C reaches all processes of a terminal; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -15,7 +15,7 @@ from eie.geometry import corners
 from eie.pictures import Mask, Picture, Window
 from eie.rendering.anchored import Progress
 from eie.rendering.classical import ClassicalDecoder
-from eie.rendering.embedded import element_inputs, embedded, stretched_inputs
+from eie.rendering.element_tensors import element_inputs, embedded, stretched_inputs
 from eie.rendering.filling import SamplingDecoder, fill_sites
 from eie.rendering.sampling import (
     generators_of,
@@ -28,7 +28,7 @@ from eie.rendering.windows import View
 if TYPE_CHECKING:
     import torch
 
-    from eie.models.element_model import ElementModel
+    from eie.models.diffusion_checkpoints import ElementModel
     from eie.models.light_decoder import LightDecoder
     from eie.rendering.anchored import Scene
 
@@ -68,7 +68,7 @@ class DiffusionDecoder(SamplingDecoder):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        from eie.models.element_model import element_model_folder, weight_hashes
+        from eie.models.diffusion_checkpoints import element_model_folder, weight_hashes
 
         settings = asdict(self) | {"weights": weight_hashes(element_model_folder(self.model))}
         del settings["device"]
@@ -131,7 +131,7 @@ class DiffusionDecoder(SamplingDecoder):
         return [view.back(pixels) for pixels in made]
 
     def _load(self) -> ElementModel:
-        from eie.models.element_model import load_element_model
+        from eie.models.diffusion_checkpoints import load_element_model
 
         model = load_element_model(self.model, self.device)
         pipeline = model.pipeline
@@ -150,7 +150,7 @@ class DiffusionDecoder(SamplingDecoder):
 
     def _light_decoder(self, model: ElementModel) -> LightDecoder | None:
         """The light decoder, if the U-Net sees its picture and the model has one."""
-        from eie.models.content import DECODER_FOLDER, load_light_decoder
+        from eie.models.content_checkpoints import DECODER_FOLDER, load_light_decoder
 
         if not model.pipeline.sees_picture or not (model.folder / DECODER_FOLDER).is_dir():
             return None

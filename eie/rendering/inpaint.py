@@ -60,8 +60,7 @@ class InpaintDecoder(SamplingDecoder):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        from eie.models.element_model import weight_hashes
-        from eie.models.inpainting import inpainting_folder
+        from eie.models.diffusion_checkpoints import inpainting_folder, weight_hashes
 
         folder = inpainting_folder(str(self.model))
         settings = asdict(self) | {"weights": weight_hashes(folder, ("unet", "vae", "transformer"))}
@@ -80,7 +79,7 @@ class InpaintDecoder(SamplingDecoder):
             UsageError: the model's safety checker refuses the result.
             MissingModelError: the model is not there or no inpainting pipeline.
         """
-        from eie.models.inpainting import load_inpainting
+        from eie.models.diffusion_checkpoints import load_inpainting
 
         pipeline = load_inpainting(str(self.model), self.device)
         use_scheduler(pipeline, self.scheduler)

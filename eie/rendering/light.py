@@ -11,7 +11,7 @@ import numpy as np
 
 from eie.elements import ElementSet
 from eie.pictures import Picture, to_channels
-from eie.rendering.embedded import element_inputs, embedded, stretched_inputs
+from eie.rendering.element_tensors import element_inputs, embedded, stretched_inputs
 
 if TYPE_CHECKING:
     from eie.rendering.anchored import Scene
@@ -52,7 +52,7 @@ class LightDecoder:
         """
         import cv2
 
-        from eie.models.content import load_canvas_decoder
+        from eie.models.content_checkpoints import load_canvas_decoder
 
         decoder = load_canvas_decoder(self.model, self.device)
         inputs = element_inputs(embedded(elements, decoder.encoder_hash, self.model, self.device))

@@ -2,6 +2,7 @@
 
     segmenter     photos that people segmented ⇒ what cuts photos into elements
     objects       things that people outlined ⇒ its object head, what a click stands for
+    corrections   things that people outlined, simulated clicks ⇒ how further clicks correct one
     encoder       decomposed photos ⇒ content encoder and light decoder (stage 1, paper §3.2)
     autoencoder   photos ⇒ the latents of the tiny diffusion decoder
     diffusion     encoded photos, object masks ⇒ the diffusion decoder (stage 2, paper §3.3, §3.4)

@@ -26,7 +26,7 @@ from skimage.transform import resize
 
 from eie.elements import Edit, ElementSet, ElementTable, Embeddings, ObjectMasks, Source
 from eie.files import dump, hdf5
-from eie.files.layout import BYTES, COLUMNS, HISTORY_ARRAYS, HOME_BOX, SOURCE_ARRAYS, TURNS, VERSION
+from eie.files.schema import BYTES, COLUMNS, HISTORY_ARRAYS, HOME_BOX, SOURCE_ARRAYS, TURNS, VERSION
 
 HERE = Path(__file__).parent
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 import eie
 from eie.cli.failures import explain
-from eie.cli.payload import note
+from eie.cli.input_output import note
 from tests.odd_pictures import scene
 
 FULL = Path("/dev/full")

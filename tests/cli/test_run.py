@@ -146,7 +146,8 @@ def test_a_run_that_was_killed_goes_on(photos: Path, undisturbed: Path) -> None:
     assert 0 < before < COUNT
     with manifest.open("ab") as handle:
         handle.write(b'{"input": "half a li')
-    inodes = {name: (photos / "killed" / name).stat().st_ino for name in content(photos / "killed")}
+    whole = [name for name in content(photos / "killed") if not name.endswith(".tmp")]
+    inodes = {name: (photos / "killed" / name).stat().st_ino for name in whole}
     done = eie(photos, "photos", "--recursive", "-o", "killed", "--workers", "2")
     assert done.returncode == 0, done.stderr
     assert f"{before} skipped" in done.stderr

@@ -16,8 +16,8 @@ from segment_anything.modeling import (
 
 from eie.decomposition.affinity import MaskLogits, element_affinity, mask_logits, model_input
 from eie.decomposition.assign import assign
-from eie.decomposition.frame import Frame
-from eie.decomposition.grid import query_grid
+from eie.decomposition.point_grid import query_grid
+from eie.decomposition.sam_transform import Frame
 from eie.models.devices import half_precision
 from eie.models.tiny_sam import TinySamConfig, build_tiny_sam
 

@@ -5,8 +5,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from eie.decomposition.assign import assign, score_of_pixels
-from eie.decomposition.frame import Frame
-from eie.decomposition.grid import query_grid
+from eie.decomposition.point_grid import query_grid
+from eie.decomposition.sam_transform import Frame
 
 
 def naive_scores(

@@ -11,8 +11,8 @@ import torch
 from eie import decompose
 from eie.decomposition import elements_by_sam
 from eie.decomposition.affinity import MaskLogits, voted_objects
-from eie.decomposition.frame import Frame
 from eie.decomposition.objects import element_graph, object_masks
+from eie.decomposition.sam_transform import Frame
 from eie.elements import SURE, validate
 from eie.models.object_head import ObjectEnsemble, ObjectHeadConfig, relations
 from eie.models.segmenter import Segmenter, load_segmenter

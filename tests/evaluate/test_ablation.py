@@ -22,8 +22,8 @@ from eie.evaluate.ablation import (
 from eie.evaluate.cases.compositions import plan_compositions
 from eie.evaluate.core.run import Run
 from eie.evaluate.settings import EditSettings, ReconstructionSettings
-from eie.models.content import EMBEDDED, load_content_encoder
-from eie.models.diffusion import load_vae, save_diffusion_model
+from eie.models.content_checkpoints import EMBEDDED, load_content_encoder
+from eie.models.diffusion_checkpoints import load_vae, save_diffusion_model
 from eie.models.element_attention import ElementAttention
 from eie.train.diffusion.parts import build_unet
 from eie.train.diffusion.settings import DecoderConfig

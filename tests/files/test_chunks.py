@@ -123,6 +123,6 @@ def test_chunks_that_are_far_larger_than_their_values_are_refused() -> None:
     file = h5py.File.in_memory()
     options = {"chunks": (1, 1 << 22), "maxshape": (None, None), "compression": 9}
     file.create_dataset("a", data=np.zeros((40, 1), "u1"), **options)
-    folder = hdf5.Folder(file, "stranger.h5", hdf5.Packing.FOREIGN)
+    folder = hdf5.SafeGroup(file, "stranger.h5", hdf5.Packing.FOREIGN)
     with pytest.raises(BadInputError, match="167772160 bytes are in chunks, of 40 bytes"):
         folder.array("a", hdf5.Array(np.dtype("u1"), (None, None), 1000))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from eie.elements import Canvas
 from eie.errors import BadInputError
 from eie.files.masks import marked_in, read_mask
 from eie.notes import Note
-from tests.odd_pictures import disc, exif, scene, short
+from tests.odd_pictures import chunk, disc, exif, scene, short
 
 WIDTH, HEIGHT = 160, 120
 CANVAS = Canvas(HEIGHT, WIDTH)
@@ -96,6 +97,17 @@ def test_a_photo_for_a_mask_is_told_of() -> None:
 def test_masks_that_mark_nothing_are_refused(pixels: np.ndarray, message: str) -> None:
     with pytest.raises(BadInputError, match=message):
         marked_in(pixels)
+
+
+def test_proportions_are_known_before_a_pixel_is_decoded(tmp_path: Path) -> None:
+    # 90 megapixels by its header, of which nothing follows.
+    width, height = 30, 3_000_000
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    mask = tmp_path / "mask.png"
+    mask.write_bytes(b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
+
+    with pytest.raises(BadInputError, match="the mask is 30×3000000, the canvas 80×60"):
+        read_mask(mask, Canvas(60, 80))
 
 
 def test_a_mask_on_its_side_is_told_how_to_turn(tmp_path: Path) -> None:

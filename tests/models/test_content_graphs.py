@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from eie.models import placement
-from eie.models.content import (
+from eie.models import patch_compositing
+from eie.models.content_checkpoints import (
     EMBEDDED,
     ENCODER_FOLDER,
     TINY,
@@ -25,7 +25,7 @@ from eie.models.content_graphs import (
     continued,
     load_encoder_graph,
 )
-from eie.models.folders import CONFIG_FILE
+from eie.models.weight_files import CONFIG_FILE
 
 FOLDER = EMBEDDED / TINY
 
@@ -112,7 +112,7 @@ def test_canvases_are_continued_as_networks_do(size: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
     weight = rng.random(size, dtype=np.float32) * (rng.random(size) > 0.7)
     weighted = rng.random((3, *size), dtype=np.float32) * weight
-    expected = placement.continued(
+    expected = patch_compositing.continued(
         torch.from_numpy(weighted)[None], torch.from_numpy(weight)[None, None]
     )
     np.testing.assert_allclose(continued(weighted, weight), expected[0].numpy(), atol=1e-4)

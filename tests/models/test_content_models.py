@@ -4,7 +4,11 @@ import pytest
 import torch
 
 from eie.errors import MissingModelError
-from eie.models.content import load_content_encoder, load_light_decoder, save_content_model
+from eie.models.content_checkpoints import (
+    load_content_encoder,
+    load_light_decoder,
+    save_content_model,
+)
 from eie.models.content_encoder import ContentEncoder
 from eie.models.light_decoder import LightDecoder, PatchHead
 from tests.models.test_linear_code import smooth_basis

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from eie.models.folder_model import FolderModel
-from eie.models.folders import WEIGHTS_FILE
+from eie.models.weight_files import WEIGHTS_FILE
 
 
 class Scale(FolderModel):
@@ -62,7 +62,8 @@ def test_weights_of_other_sizes_are_refused(tmp_path) -> None:
 
 def test_stage_one_needs_no_diffusers() -> None:
     code = (
-        "import sys, eie.models.content_encoder, eie.models.light_decoder, eie.models.content\n"
+        "import sys, eie.models.content_encoder, eie.models.light_decoder\n"
+        "import eie.models.content_checkpoints\n"
         "sys.exit(any(name in sys.modules for name in ('diffusers', 'torchvision')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

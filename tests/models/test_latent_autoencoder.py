@@ -13,7 +13,7 @@ from eie.models.conditioning import (
     encode_pixels,
     known_picture,
 )
-from eie.models.diffusion import load_vae
+from eie.models.diffusion_checkpoints import load_vae
 from eie.models.latent_autoencoder import BLOCK, LatentAutoencoder
 
 

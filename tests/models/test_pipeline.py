@@ -13,7 +13,7 @@ from torch import Tensor
 from eie.models.conditioning import FEATURE_CHANNELS, Scaling
 from eie.models.element_attention import ElementAttention, ElementLayer
 from eie.models.pipeline import ImageElementsPipeline
-from eie.models.text import PARTS
+from eie.models.text_encoder import PARTS
 from tests.random_diffusion import (
     CHANNELS,
     EMBEDDING,

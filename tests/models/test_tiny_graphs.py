@@ -12,8 +12,8 @@ from safetensors.numpy import load_file, save_file
 from eie import decompose
 from eie.decomposition import elements_by_sam
 from eie.decomposition.affinity import mask_logits
-from eie.decomposition.grid import query_grid
 from eie.decomposition.objects import element_graph, element_tables
+from eie.decomposition.point_grid import query_grid
 from eie.errors import MissingModelError
 from eie.models.graph import read_tensors
 from eie.models.segmenter import TINY_WEIGHTS, Segmenter, load_sam, load_segmenter

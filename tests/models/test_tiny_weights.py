@@ -11,7 +11,7 @@ from eie.evaluate.measures.superpixel_metrics import (
     boundary_recall,
     element_sizes,
 )
-from eie.models.content import EMBEDDED
+from eie.models.content_checkpoints import EMBEDDED
 from eie.models.segmenter import TINY_WEIGHTS, load_segmenter
 
 

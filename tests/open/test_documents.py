@@ -124,7 +124,7 @@ def test_edits_of_two_sides_are_all_kept(document):
     def by_command() -> None:
         for _ in range(6):
             eie_file = document.path
-            from eie.cli.payload import change_elements
+            from eie.cli.input_output import change_elements
             from eie.editing import Move, edit
 
             change_elements(str(eie_file), None, lambda e: edit(e, [Move("3", "+1,0")]))

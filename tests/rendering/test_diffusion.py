@@ -228,7 +228,7 @@ def scene_window(scene):
 
 def test_stable_diffusion_before_training(tmp_path) -> None:
     """An untrained element model renders, reads the prompt, and needs no light decoder."""
-    from eie.models.init import init_model
+    from eie.models.from_stable_diffusion import init_model
     from tests.random_diffusion import save_random_content_model
 
     save_random_stable_diffusion(tmp_path / "sd")

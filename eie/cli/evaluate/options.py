@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from eie.cli.bundles import counts, names
-from eie.cli.payload import answer, note
+from eie.cli.input_output import answer, note
 from eie.errors import UsageError
 from eie.evaluate.cases.edit_case import KINDS
 from eie.evaluate.cases.pairs import PAIR_KINDS

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from eie.cli.payload import note
+from eie.cli.input_output import note
 from eie.files.atomic import check_folder
 from eie.files.stores import path_of
 from eie.train.core.settings import Precision

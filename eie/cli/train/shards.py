@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from eie.cli.bundles import SettingsOptions, bundled
+from eie.cli.input_output import note
 from eie.cli.options import Segmenter, typed
-from eie.cli.payload import note
 from eie.cli.train import options as o
 from eie.files.stores import path_of
 from eie.train.diffusion.settings import DecoderSettings, decoder_settings

@@ -97,8 +97,8 @@ def region_features(
     import cv2
     import torch
 
+    from eie.models.efficientnet_lite0_weights import PIXEL_MEAN, PIXEL_STD
     from eie.models.feature_distance import STRIDES
-    from eie.models.lite0_weights import PIXEL_MEAN, PIXEL_STD
 
     pixels = (_batch(picture) * 255 - PIXEL_MEAN[0]) / PIXEL_STD[0]
     with torch.inference_mode():

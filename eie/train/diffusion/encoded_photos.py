@@ -22,7 +22,7 @@ from eie.train.core.decomposed_photos import DecomposedPhotos, read_entry, write
 
 if TYPE_CHECKING:
     from eie.elements import Source
-    from eie.models.content import LoadedDecoder, LoadedEncoder
+    from eie.models.content_checkpoints import LoadedDecoder, LoadedEncoder
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,13 +63,13 @@ class EncodedPhotos:
 
     @cached_property
     def _encoder(self) -> LoadedEncoder:
-        from eie.models.content import load_content_encoder
+        from eie.models.content_checkpoints import load_content_encoder
 
         return load_content_encoder(self.model, "cpu")
 
     @cached_property
     def _decoder(self) -> LoadedDecoder:
-        from eie.models.content import load_light_decoder
+        from eie.models.content_checkpoints import load_light_decoder
 
         return load_light_decoder(self.model, "cpu")
 

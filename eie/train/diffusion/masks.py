@@ -154,7 +154,7 @@ def _shapes(
 def _grown_objects(photo: Pixels, settings: MaskSettings) -> list[Mask]:
     """(H, W) bool objects around elements of a photo, spread evenly over its elements."""
     from eie.decomposition import decompose
-    from eie.editing.growth import object_around
+    from eie.editing.region_growing import object_around
 
     elements = decompose(photo, segmenter=settings.segmenter)
     source = elements.sources[0]

@@ -11,11 +11,10 @@ from torch import nn
 
 from eie.errors import UsageError
 from eie.models.conditioning import conditioned_channels
-from eie.models.content import LoadedEncoder
-from eie.models.diffusion import load_vae
+from eie.models.content_checkpoints import LoadedEncoder
+from eie.models.diffusion_checkpoints import load_element_model, load_vae
 from eie.models.element_attention import ElementAttention, attend_to_elements
-from eie.models.element_model import load_element_model
-from eie.models.text import TextReader
+from eie.models.text_encoder import TextReader
 from eie.train.diffusion.settings import DecoderConfig, DecoderSettings
 
 

@@ -11,12 +11,10 @@ from typing import Any
 
 from eie.errors import UsageError
 from eie.files.stores import AnyPath
-from eie.models.content import DECODER_FOLDER as LIGHT_FOLDER
-from eie.models.content import ENCODER_FOLDER, load_content_encoder
-from eie.models.diffusion import save_diffusion_model
-from eie.models.element_model import element_model_folder
-from eie.models.folders import WEIGHTS_FILE
-from eie.models.weight_hash import file_hash
+from eie.models.content_checkpoints import DECODER_FOLDER as LIGHT_FOLDER
+from eie.models.content_checkpoints import ENCODER_FOLDER, load_content_encoder
+from eie.models.diffusion_checkpoints import element_model_folder, save_diffusion_model
+from eie.models.weight_files import WEIGHTS_FILE, file_hash
 from eie.train.core.checkpoint import run_options
 from eie.train.core.decomposed_photos import DecomposedPhotos
 from eie.train.core.images import Folder, photo_files

@@ -21,10 +21,10 @@ from eie.models.conditioning import (
     known_picture,
     seen_features,
 )
-from eie.models.content import load_content_encoder
+from eie.models.content_checkpoints import load_content_encoder
 from eie.models.content_encoder import ContentEncoder
 from eie.models.feature_distance import FeatureDistance, load_feature_distance
-from eie.models.text import ReadText
+from eie.models.text_encoder import ReadText
 from eie.train.core.batch_cache import repeated
 from eie.train.core.checkpoint import load_fitting
 from eie.train.core.loop import device_of

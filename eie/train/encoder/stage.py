@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eie.models.content import DECODER_FOLDER, ENCODER_FOLDER, save_content_model
+from eie.models.content_checkpoints import DECODER_FOLDER, ENCODER_FOLDER, save_content_model
 from eie.models.content_encoder import ContentEncoder
-from eie.models.folders import WEIGHTS_FILE
 from eie.models.light_decoder import LightDecoder
+from eie.models.weight_files import WEIGHTS_FILE
 from eie.train.core.checkpoint import has_checkpoint, load_fitting, run_options
 from eie.train.core.decomposed_photos import DecomposedPhotos
 from eie.train.core.images import Folder, photo_files

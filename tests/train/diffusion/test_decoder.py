@@ -14,10 +14,9 @@ import eie
 from eie.errors import BadInputError, UsageError
 from eie.files.stores import path_of
 from eie.models.conditioning import Scaling, conditioned_channels, encode_pixels
-from eie.models.content import load_content_encoder, load_light_decoder
-from eie.models.diffusion import load_vae
+from eie.models.content_checkpoints import load_content_encoder, load_light_decoder
+from eie.models.diffusion_checkpoints import load_element_model, load_vae
 from eie.models.element_attention import ElementAttention
-from eie.models.element_model import load_element_model
 from eie.rendering import ClassicalDecoder
 from eie.train.autoencoder.settings import AutoencoderConfig, AutoencoderSettings, PhotoCropSettings
 from eie.train.autoencoder.stage import train_autoencoder

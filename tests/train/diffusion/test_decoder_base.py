@@ -11,8 +11,8 @@ from PIL import Image
 
 from eie.cli import main
 from eie.errors import BadInputError, UsageError
-from eie.models.element_model import load_element_model
-from eie.models.init import init_model
+from eie.models.diffusion_checkpoints import load_element_model
+from eie.models.from_stable_diffusion import init_model
 from eie.train.core.checkpoint import averaged_weights
 from eie.train.core.images import Folder
 from eie.train.core.settings import CropSettings

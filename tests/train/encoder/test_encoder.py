@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import eie
 from eie.errors import BadInputError, UsageError
-from eie.models.content import load_content_encoder, load_light_decoder
+from eie.models.content_checkpoints import load_content_encoder, load_light_decoder
 from eie.train.core.checkpoint import averaged_weights
 from eie.train.core.decomposed_photos import DecomposedPhotos
 from eie.train.core.images import Folder, photo_files

@@ -10,9 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from eie.errors import MissingModelError
-from eie.models.element_model import load_element_model
-from eie.models.init import init_model
-from eie.models.inpainting import load_inpainting
+from eie.models.diffusion_checkpoints import load_element_model, load_inpainting
+from eie.models.from_stable_diffusion import init_model
 from eie.notes import Note
 from tests.random_diffusion import save_random_stable_diffusion
 

@@ -44,10 +44,9 @@ def init_model(
         MissingModelError: `source` or `encoder` is not there, or of another kind.
         ResourceError: `output` cannot be written.
     """
-    from eie.models.element_model import element_model_folder
-    from eie.models.folders import WEIGHTS_FILE
+    from eie.models.diffusion_checkpoints import element_model_folder
     from eie.models.hub import model_folder
-    from eie.models.weight_hash import file_hash
+    from eie.models.weight_files import WEIGHTS_FILE, file_hash
 
     output = Path(output)
     if output.exists():
@@ -174,7 +173,7 @@ def _load_once(made: Path, name: str) -> None:
     import diffusers
     import transformers
 
-    from eie.models.element_model import quiet_loading
+    from eie.models.diffusion_checkpoints import quiet_loading
 
     classes = {part: getattr(diffusers, kind) for part, kind in NETWORKS.items()}
     if (made / "text_encoder").is_dir():

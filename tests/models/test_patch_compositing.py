@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from eie.geometry import frames
-from eie.models.placement import LOGIT_LIMIT, TILE, overlapping_pairs, place
+from eie.models.patch_compositing import LOGIT_LIMIT, TILE, overlapping_pairs, place
 
 SIDE = 32
 

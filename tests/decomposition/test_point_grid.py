@@ -3,7 +3,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from eie.decomposition.grid import query_grid
+from eie.decomposition.point_grid import query_grid
 from eie.errors import BadInputError, UsageError
 
 

@@ -49,7 +49,7 @@ def refuse(message: str, node: str, origin: str, hint: str | None = None) -> Bad
     return BadInputError(message, where=f"reading {node} in {origin}", hint=hint)
 
 
-def open_path(path: AnyPath, origin: str) -> Folder:
+def open_path(path: AnyPath, origin: str) -> SafeGroup:
     """The root of a file, opened for reading; its arrays are read when they are asked for."""
     with open_input(path, origin) as handle:
         head = handle.read(_HEAD)
@@ -60,15 +60,15 @@ def open_path(path: AnyPath, origin: str) -> Folder:
         # Files are replaced and never changed in place, so readers need no lock, and can do
         # without one on file systems that have none.
         file = h5py.File(os.fsencode(str(path)), "r", locking=False)
-    return Folder(file, origin, end=_end(head))
+    return SafeGroup(file, origin, end=_end(head))
 
 
-def open_bytes(data: bytes, origin: str) -> Folder:
+def open_bytes(data: bytes, origin: str) -> SafeGroup:
     """The root of a file, from its bytes."""
     _check_signature(data[:_HEAD], origin)
     with reading("/", origin):
         file = h5py.File.in_memory(data)
-    return Folder(file, origin, end=_end(data[:_HEAD]))
+    return SafeGroup(file, origin, end=_end(data[:_HEAD]))
 
 
 _HEAD = 36
@@ -97,7 +97,7 @@ def _end(head: bytes) -> int | None:
     return int.from_bytes(head[28:36], "little")
 
 
-class Folder:
+class SafeGroup:
     """A group of a file that is not trusted.
 
     Args:
@@ -132,18 +132,18 @@ class Folder:
             self._check_link(name)
         return names
 
-    def folder(self, name: str) -> Folder:
+    def folder(self, name: str) -> SafeGroup:
         """The group of that name."""
         self._check_link(name)
         with reading(self.node(name), self.origin):
             opened = h5o.open(self.group.id, name.encode())
         if not isinstance(opened, h5g.GroupID):
             raise refuse("expected a group", self.node(name), self.origin)
-        return Folder(h5py.Group(opened), self.origin, self.packing)
+        return SafeGroup(h5py.Group(opened), self.origin, self.packing)
 
-    def packed(self, packing: Packing) -> Folder:
+    def packed(self, packing: Packing) -> SafeGroup:
         """The same group, of a file whose damage is told otherwise."""
-        return Folder(self.group, self.origin, packing, self.end)
+        return SafeGroup(self.group, self.origin, packing, self.end)
 
     def dataset(self, name: str, expected: Array) -> h5py.Dataset:
         """The array of that name, checked but not read."""

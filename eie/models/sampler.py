@@ -15,9 +15,12 @@ from torch import Tensor
 
 from eie.models.conditioning import Scaling, denoised
 from eie.models.element_attention import ARGUMENT, ElementContext
-from eie.models.text import ReadText
+from eie.models.text_encoder import ReadText
 
 Generators = torch.Generator | Sequence[torch.Generator] | None
+
+AfterStep = Callable[[int, Any, dict[str, Tensor]], dict[str, Tensor] | None]
+"""Index, timestep, tensors after a step ⇒ those to go on with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,11 +78,12 @@ class Sampler:
     Attributes:
         guess_deviation: 0, or of a U-Net that makes what is to be added to the picture it sees.
         steps: how many.
-        temperature: see :meth:`eie.models.pipeline.ImageElementsPipeline.__call__`.
-        eta, generator: for schedulers whose steps take them.
+        temperature: t of z = z₀ + t (z₁ − z₀), with the latents z₁ that are sampled and what the
+            first step expects, z₀, the mean of all there could be: 1 samples, towards 0 samples
+            come closer to that mean, for which one step is enough.
+        eta, generator: for schedulers whose steps take them; eta of DDIM: 0 is deterministic, 1 is
+            DDPM.
         progress: gives a progress bar of so many steps.
-        step_end: called with index, timestep and tensors after each step; gives those to go on
-            with.
     """
 
     unet: Any
@@ -90,12 +94,19 @@ class Sampler:
     eta: float
     generator: Generators
     progress: Callable[..., Any]
-    step_end: Callable[[int, Any, dict[str, Tensor]], dict[str, Tensor] | None] | None = None
 
     def __call__(
-        self, noise: Tensor, conditions: Conditions, anchor: KnownPicture | None
+        self,
+        noise: Tensor,
+        conditions: Conditions,
+        anchor: KnownPicture | None,
+        step_end: AfterStep | None = None,
     ) -> Tensor:
-        """(B, c, h, w) noise ⇒ latents; what is known is held at every step."""
+        """(B, c, h, w) noise ⇒ latents; what is known is held at every step.
+
+        Args:
+            step_end: called after each.
+        """
         self.scheduler.set_timesteps(self.steps, device=noise.device)
         timesteps = self.scheduler.timesteps[: None if self.temperature else 1]
         latents = noise * self.scheduler.init_noise_sigma
@@ -110,8 +121,8 @@ class Sampler:
                     prediction, timestep, latents, **step_options, return_dict=False
                 )[0]
                 latents = self._hold(latents, anchor, noise, timesteps[index + 1 : index + 2])
-                if self.step_end is not None:
-                    changed = self.step_end(index, timestep, {"latents": latents}) or {}
+                if step_end is not None:
+                    changed = step_end(index, timestep, {"latents": latents}) or {}
                     latents = changed.get("latents", latents)
                 bar.update()
         if self.temperature != 1:

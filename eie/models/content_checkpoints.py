@@ -20,10 +20,9 @@ from eie.errors import MissingModelError
 from eie.models.content_graphs import load_decoder_graphs, load_encoder_graph
 from eie.models.devices import choose_device, half_precision
 from eie.models.finite import check_weights, watched
-from eie.models.folders import WEIGHTS_FILE
 from eie.models.hub import HINT, first_line, model_folder
-from eie.models.keeping import keepable
-from eie.models.weight_hash import file_hash
+from eie.models.model_cache import keepable
+from eie.models.weight_files import WEIGHTS_FILE, file_hash
 
 if TYPE_CHECKING:
     from eie.models.content_encoder import ContentEncoder

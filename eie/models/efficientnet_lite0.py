@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eie.models.lite0_weights import (
+from eie.models.efficientnet_lite0_weights import (
     LITE0_PYRAMID,
     LITE0_STAGES,
     LITE0_STEM,
@@ -82,6 +82,6 @@ class EfficientNetLite0(nn.Module):
 
 
 def load_imagenet_weights(backbone: EfficientNetLite0) -> None:
-    """Set a backbone to the weights of :func:`eie.models.lite0_weights.imagenet_weights`."""
+    """Set a backbone to the weights that :func:`imagenet_weights` gives."""
     weights = {name: torch.tensor(value) for name, value in imagenet_weights().items()}
     backbone.load_state_dict(weights)
