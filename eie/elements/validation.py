@@ -114,7 +114,8 @@ def _validate_table(table: ElementTable, sources: Sequence[Source], where: str) 
             raise BadInputError(
                 f"shape {values.shape} instead of {(count, *width)}", where=f"{where}/{column.name}"
             )
-    if len(np.unique(table.id)) != count or (table.id < 0).any():
+    ids = np.sort(table.id)  # unique would import masked arrays
+    if (ids[1:] == ids[:-1]).any() or (ids < 0).any():
         raise BadInputError("ids must be unique and not negative", where=f"{where}/id")
     if ((table.source < 0) | (table.source >= len(sources))).any():
         raise BadInputError("an element's source is not in the file", where=f"{where}/source")
