@@ -20,6 +20,9 @@ Numbers = NDArray[np.float32]
 Indices = NDArray[np.intp]
 """(n,) rows, columns or positions in an array."""
 
+_STRIP = 1 << 16
+"""Pixels of a window that are reduced at a time: they stay in the cache."""
+
 BORDER = 2
 """Pixels around a hole in which a fill is compared with what is known, at a working size."""
 
@@ -133,10 +136,18 @@ def reduced_by(
     the planes (H, W, C); what is wholly known; and what a hole touches."""
     if step == 1:
         return planes.astype(np.float32), known, hole
-    size = (hole.shape[0] // step, hole.shape[1] // step)
-    share = _resized(known.astype(np.float32)[..., None], size)
-    mean = _resized(np.where(known[..., None], planes, 0).astype(np.float32), size)
-    touched = _resized(hole.astype(np.float32)[..., None], size)[..., 0] > 0
+    height, width = hole.shape[0] // step, hole.shape[1] // step
+    share = np.empty((height, width, 1), dtype=np.float32)
+    mean = np.empty((height, width, planes.shape[2]), dtype=np.float32)
+    touched = np.empty((height, width), dtype=bool)
+    lines = max(1, _STRIP // (width * step**2))
+    for top in range(0, height, lines):
+        few = slice(top, min(top + lines, height))
+        many, part = slice(few.start * step, few.stop * step), (few.stop - few.start, width)
+        seen = known[many, :, None]
+        share[few] = _resized(seen.astype(np.float32), part)
+        mean[few] = _resized(np.where(seen, planes[many], 0).astype(np.float32), part)
+        touched[few] = _resized(hole[many, :, None].astype(np.float32), part)[..., 0] > 0
     mean /= np.maximum(share, np.float32(1e-6))
     return mean, share[..., 0] > 0.999, touched
 
