@@ -146,13 +146,13 @@ def _logits_of_graphs(
         vectors, features = tiny.mask_parts(embedding, place[some])
         features = features[:, :rows, :columns].reshape(len(features), -1)
         part = values[some].reshape(len(vectors), -1)  # a view
-        if part.dtype == vectors.dtype:
-            np.matmul(vectors, features, out=part)
-        else:
-            part[:] = vectors @ features
+        room = part if part.dtype == vectors.dtype else None
+        product = np.matmul(vectors, features, out=room)
+        finite(product, "the segmenter")
+        if room is None:
+            part[:] = product
         if progress:
             progress(min(some.stop, len(points)), len(points))
-    finite(values, "the segmenter")
     return MaskLogits(values, low, frame, points, levels if with_features else ())
 
 
