@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import logging
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -30,6 +32,9 @@ from eie.models.tiny_graphs import OBJECT_HEADS
 from eie.models.tiny_sam import TinySam, build_tiny_sam
 
 OPSET = 18
+
+GELU_OPSET = 20
+"""The first one to which GELU is one operation; its means over windows are slower."""
 
 Axes = Mapping[str, Sequence[int]]
 """Names of inputs and which of their axes have any length."""
@@ -90,7 +95,7 @@ def _segmenter(index: dict[str, dict[str, list[int]]]) -> Any:
     }
     axes = {"features": (0,), "geometry": (0,), "affinity": (0, 1), "touching": (0, 1)}
     known = Traced(lambda *tables: heads.known(ElementGraph(*tables)), object_heads=heads)
-    yield _traced("element_tokens", known, tables, axes | {"merged": (1, 2)})
+    yield _traced("element_tokens", known, tables, axes | {"merged": (1, 2)}, opset=GELU_OPSET)
     with torch.inference_mode():
         tokens, related = heads.known(ElementGraph(*tables.values()))
     asked = {
@@ -100,7 +105,8 @@ def _segmenter(index: dict[str, dict[str, list[int]]]) -> Any:
         "related": related[:20],
     }
     free = {"tokens": (1,), "area": (0,), "queries": (0,), "related": (0, 1)}
-    yield _traced("object_masks", Traced(heads.asked, object_heads=heads), asked, free)
+    masks = Traced(heads.asked, object_heads=heads)
+    yield _traced("object_masks", masks, asked, free, opset=GELU_OPSET)
 
 
 def _content(index: dict[str, dict[str, list[int]]]) -> Any:
@@ -260,6 +266,7 @@ def _traced(
     axes: Axes,
     *,
     layers: bool = False,
+    opset: int = OPSET,
 ) -> tuple[str, bytes, dict[str, list[int]]]:
     """A network's graph without its weights, and their shapes by name.
 
@@ -269,7 +276,7 @@ def _traced(
     import onnx
 
     torch.onnx.register_custom_op_symbolic(  # type: ignore[attr-defined]
-        "aten::mT", _swapped, OPSET
+        "aten::mT", _swapped, opset
     )
     for tensor in network.state_dict().values():
         tensor.uniform_(0.1, 1)  # the exporter would make one weight of two that are equal
@@ -281,7 +288,7 @@ def _traced(
             tuple(inputs.values()),
             str(Path(folder) / name),
             dynamo=False,  # the newer way takes eight minutes for one network with free sizes
-            opset_version=OPSET,
+            opset_version=opset,
             input_names=list(inputs),
             dynamic_axes={name: _named(name, free) for name, free in axes.items()},
             do_constant_folding=False,  # it would make new weights of those that are in the file
@@ -295,6 +302,7 @@ def _traced(
     )
     model.graph.ClearField("initializer")
     model = _simplified(model)
+    _pad_in_convolutions(model)
     if not layers:
         _without_weights(model, weights)
     for node in model.graph.node:
@@ -317,6 +325,31 @@ def _simplified(model: Any) -> Any:
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
         return onnx.load(options.optimized_model_filepath)
+
+
+def _pad_in_convolutions(model: Any) -> None:
+    """Let convolutions pad what they read themselves. PyTorch's pad alike on both sides, and what
+    is padded before one would be laid out twice by ONNX Runtime."""
+    import onnx
+
+    graph = model.graph
+    numbers = {given.name: onnx.numpy_helper.to_array(given) for given in graph.initializer}
+    readers = Counter(name for node in graph.node for name in node.input)
+    made = {node.output[0]: node for node in graph.node if node.op_type == "Pad"}
+    for convolution in [node for node in graph.node if node.op_type == "Conv"]:
+        padding = made.get(convolution.input[0])
+        if padding is None or readers[padding.output[0]] > 1 or padding.input[1] not in numbers:
+            continue
+        ends = numbers[padding.input[1]].reshape(2, -1)  # (begin, end) × axes
+        own = next(of for of in convolution.attribute if of.name == "pads")
+        if padding.attribute[0].s != b"constant" or any(padding.input[2:]) or ends[:, :2].any():
+            continue
+        own.ints[:] = (np.array(own.ints) + ends[:, 2:].ravel()).tolist()
+        convolution.input[0] = padding.input[0]
+        graph.node.remove(padding)
+    used = {name for node in graph.node for name in node.input}
+    for given in [given for given in graph.initializer if given.name not in used]:
+        graph.initializer.remove(given)
 
 
 def _without_weights(model: Any, weights: Sequence[Any]) -> None:
