@@ -211,9 +211,9 @@ class _Axis:
         return cls(side, reach, places, (pixels[places] + 0.5).astype(np.float32), support, weights)
 
     def distances(self, place: NDArray[np.float32]) -> tuple[Any, Any]:
-        """(N, T) least and greatest distance from places to the pixel centres of every tile."""
-        before = self.middles[:, 0] - place[:, None]
-        after = place[:, None] - self.middles[:, -1]
+        """(T, N) least and greatest distance from places to the pixel centres of every tile."""
+        before = self.middles[:, :1] - place
+        after = place - self.middles[:, -1:]
         near = np.maximum(np.maximum(before, after), 0)
         return near, np.maximum(np.abs(before), np.abs(after))
 
@@ -221,17 +221,17 @@ class _Axis:
 def _contenders(scores: _Scores, rows: _Axis, columns: _Axis) -> tuple[IntArray, IntArray]:
     """Which queries can win a pixel of which tile: (S,) tiles, ascending, and (S,) queries."""
     logits, weight = scores.logits, scores.weight
-    near_x, far_x = (np.square(d) for d in columns.distances(scores.x))  # (N, columns)
-    near_y, far_y = (np.square(d) for d in rows.distances(scores.y))  # (N, rows)
+    near_x, far_x = (np.square(d) for d in columns.distances(scores.x))  # (columns, N)
+    near_y, far_y = (np.square(d) for d in rows.distances(scores.y))  # (rows, N)
     tiles, queries = [], []
     for row, start in enumerate(rows.support):
         strip = np.asarray(logits[:, start : start + rows.reach], dtype=np.float32)
-        highest = _along(np.maximum, strip.max(axis=1), columns)  # (N, columns)
-        lowest = _along(np.minimum, strip.min(axis=1), columns)  # (N, columns)
-        best = highest - weight * np.sqrt(near_y[:, row, None] + near_x)
-        worst = lowest - weight * np.sqrt(far_y[:, row, None] + far_x)
-        able = best >= worst.max(axis=0) - _ROUNDING  # (N, columns)
-        column, query = np.nonzero(able.T)
+        highest = _along(np.maximum, strip.max(axis=1), columns)  # (columns, N)
+        lowest = _along(np.minimum, strip.min(axis=1), columns)  # (columns, N)
+        best = highest - weight * np.sqrt(near_y[row] + near_x)
+        worst = lowest - weight * np.sqrt(far_y[row] + far_x)
+        able = best >= worst.max(axis=1, keepdims=True) - _ROUNDING  # (columns, N)
+        column, query = np.nonzero(able)
         tiles.append(row * len(columns.support) + column)
         queries.append(query)
     return np.concatenate(tiles), np.concatenate(queries)
@@ -253,8 +253,9 @@ def _around(labels: NDArray[np.int32]) -> tuple[IntArray, IntArray]:
 
 
 def _along(extreme: np.ufunc, values: NDArray[np.float32], columns: _Axis) -> NDArray[np.float32]:
-    """(N, w) logits ⇒ (N, T): the extreme one that each tile's pixels are interpolated from."""
-    result = values[:, columns.support]
+    """(N, w) logits ⇒ (T, N): the extreme one that each tile's pixels are interpolated from."""
+    lines = np.ascontiguousarray(values.T)  # lines are gathered faster than columns
+    result = lines[columns.support]
     for step in range(1, columns.reach):
-        extreme(result, values[:, columns.support + step], out=result)
+        extreme(result, lines[columns.support + step], out=result)
     return result
