@@ -60,7 +60,7 @@ class Graph:
 
         values = {
             weight: onnxruntime.OrtValue.ortvalue_from_numpy(
-                np.array(tensors[weight], np.float32, order="C")
+                np.asarray(tensors[weight], np.float32, order="C")
             )
             for weight in (weights_of(name) if weights is None else weights)
         }
