@@ -5,7 +5,7 @@ small tiles, and a tile looks only at queries that can win a pixel in it: interp
 between the least and the greatest logit around the tile, so a query whose best score there is below
 the worst score of another is out. The result is the argmax over all queries, exactly.
 
-Of a large photo only the pixels in the middle of cells, a thousand along its longer side, are
+Of a large photo only the pixels in the middle of cells, 1,500 along its longer side, are
 assigned so. Cells that differ from one beside them are assigned pixel by pixel, to the queries of
 the cells around, and the others are left whole: the work grows with the borders.
 
@@ -30,7 +30,7 @@ IntArray = NDArray[np.intp]
 
 _ROUNDING = 1e-3  # float32 scores of two orders of summation differ by less
 
-_CELLS = 1024
+_CELLS = 1536
 """Cells along the longer side of a photo that has twice as many pixels or more."""
 
 _SCORES = 1 << 18
