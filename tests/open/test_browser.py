@@ -235,7 +235,7 @@ def test_what_was_done_by_hand_is_what_the_copied_command_line_does(person, tmp_
     assert "element" in person.about()
     person.drag(TOWER, (TOWER[0] + 30, TOWER[1]), (TOWER[0] + 60, TOWER[1] + 5))
     person.until(1)
-    assert re.fullmatch(r"--move object@[\d.,]+ \+60,\+5", person.history()[0])
+    assert re.fullmatch(r"--move object@[\d.,]+:object \+60,\+5", person.history()[0])
     corner = person.handle("ne")
     person.drag(corner, (corner[0] - 4, corner[1] + 30))
     person.until(2)
