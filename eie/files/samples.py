@@ -18,8 +18,8 @@ from eie.files.photo import DAMAGE
 if TYPE_CHECKING:
     from PIL import Image
 
-_BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANES, _SOFTWARE, _FORMAT = (
-    258, 259, 262, 277, 284, 305, 339,
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANES, _SOFTWARE, _FORMAT = (
+    256, 257, 258, 259, 262, 277, 284, 305, 339,
 )  # fmt: skip
 """Tags of a TIFF."""
 
@@ -52,6 +52,16 @@ def refuse_misread(image: Image.Image, where: str) -> None:
     """
     if image.format != "TIFF":
         return
+    # Pillow takes what lies beyond the last strip for black.
+    boxes = [part[1] for part in getattr(image, "tile", ())]
+    width, height = (_numbers(image, tag)[0] for tag in (_WIDTH, _HEIGHT))
+    right, bottom = (max((box[side] for box in boxes), default=0) for side in (2, 3))
+    if boxes and (right < width or bottom < height):
+        raise BadInputError(
+            f"it says {width}×{height} and holds pixels of {right}×{bottom}",
+            where=where,
+            hint="it is damaged or was cut short",
+        )
     if _SIGNED in _numbers(image, _FORMAT) and bits(image) <= 8:
         raise BadInputError(
             "its pixels are signed numbers", where=where, hint="save them as 0 to 255"

@@ -121,6 +121,14 @@ def test_signed_and_floating_numbers_are_named() -> None:
         read_photo(tiff([bytes(256)], 8, 8, bits=16, samples=2))
 
 
+def test_a_tiff_whose_strips_end_early_is_not_filled_up_with_black() -> None:
+    short = bytearray(encoded(RGB, "TIFF"))
+    place = short.index(struct.pack("<HHII", 257, 4, 1, 30))
+    short[place + 8 : place + 12] = struct.pack("<I", 31)
+    with pytest.raises(BadInputError, match="says 40×31 and holds pixels of 40×30"):
+        read_photo(bytes(short))
+
+
 def test_channels_that_are_not_read_are_told_of() -> None:
     four = np.dstack([RGB, DISC * np.uint8(255)])
     photo = read_photo(tiff([four.tobytes()], 40, 30, photometric=2, samples=4, extra=[0]))
