@@ -60,7 +60,7 @@ def test_outputs_are_refused_before_the_work(run, file, tmp_path, monkeypatch):
     def work(*_: object, **__: object) -> None:
         raise AssertionError("the work was begun")
 
-    for place in ("decompose.read_photo", "payload.read_elements", "render.read_elements"):
+    for place in ("decompose.read_photo", "input_output.read_elements", "render.read_elements"):
         monkeypatch.setattr(f"eie.cli.{place}", work)
     Image.fromarray(scene(64, 48)).save(tmp_path / "p.png")
     nowhere = tmp_path / "no" / "a.png"
