@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[1]
 
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "formats/reading.md", "findings/README.md")
 
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
 FILE, FUNCTION = 400, 80
 """Most lines of a file and of a function."""
 
@@ -23,7 +25,7 @@ ALIKE, PAIRS = 6, 6
 
 SOURCES = sorted(
     path
-    for folder in ("eie", "benchmarks")
+    for folder in ("eie", "benchmarks", "formats", "examples")
     for path in (ROOT / folder).rglob("*.py")
     if "node_modules" not in path.parts
 )
@@ -35,7 +37,7 @@ def code_in(page: str) -> str:
     return "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.S))
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", [*SOURCES, *TESTS], ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_and_functions_are_short(path):
     text = path.read_text("utf-8")
     assert len(text.splitlines()) <= FILE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -109,6 +110,7 @@ def _serve(start: Start, pipe: Connection) -> None:
     # Ctrl-C reaches all processes of a terminal; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)  # by an exception, so that no temporary file is left
+    sys.unraisablehook = _leave_after_all
     threading.Thread(target=leave_with_parent, daemon=True).start()
     desk = Desk()
     with suppress(EOFError, OSError):
@@ -116,6 +118,15 @@ def _serve(start: Start, pipe: Connection) -> None:
         pipe.send(begun)
         while begun.reason is None:
             pipe.send(desk.do(pipe.recv()))
+
+
+def _leave_after_all(lost: Any) -> None:
+    """Where an exception cannot be raised, as in a weak reference's callback, Python drops it."""
+    if not isinstance(lost.exc_value, SystemExit):
+        sys.__unraisablehook__(lost)
+        return
+    signal.signal(signal.SIGTERM, _leave)
+    threading.Timer(0.01, signal.raise_signal, (signal.SIGTERM,)).start()  # once that is over
 
 
 def _leave(*_: Any) -> None:

@@ -57,6 +57,7 @@ class ClickFacts:
         part, whole: (P, P), the smallest and the largest candidate.
         likeness: (P, P) in [0, 1].
         centre: (P, 2), x and y in longer sides of the photo.
+        share: (P,) of the photo's area.
         touching: (P, P) bool.
     """
 
@@ -67,6 +68,7 @@ class ClickFacts:
     whole: NDArray[np.float32]
     likeness: NDArray[np.float64]
     centre: NDArray[np.float64]
+    share: NDArray[np.float64]
     touching: NDArray[np.bool_]
 
     @classmethod
@@ -89,6 +91,7 @@ class ClickFacts:
             chance[largest, every],
             np.eye(count) if source.affinity is None else likeness(source.affinity),
             _centres(small, area),
+            area / area.sum(),
             touching_patches(small, count),
         )
 
@@ -96,18 +99,20 @@ class ClickFacts:
 def answer(
     facts: ClickFacts,
     clicks: Sequence[PatchClick],
+    first: NDArray[np.float32] | None = None,
     logits: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
     asked: Callable[[NDArray[np.float32]], None] | None = None,
 ) -> NDArray[np.bool_]:
     """The patches of a thing.
 
-    One click takes the best-scored candidate of its patch. After each further one the network is
-    asked anew, and told what it said before. What was clicked last counts for a patch, and what is
-    not connected to a joined patch is left out.
+    After each click but the first the network is asked anew, and told what it said before. What was
+    clicked last counts for a patch, and what is not connected to a joined patch is left out.
 
     Args:
         facts: of the source.
         clicks: at least one; the first one joins.
+        first: (P,) chances of what the first click means (:mod:`eie.editing.candidate_ranking`);
+            None for the best-scored candidate of its patch.
         logits: of features (P, 22), logits (P,); None for the embedded network's.
         asked: gets what the network is asked after the last click.
 
@@ -115,11 +120,12 @@ def answer(
         (P,) bool; nothing if the last joined patch was cut off again.
     """
     logits = logits or _embedded()
-    first = clicks[0].patch
-    chance = facts.chance[facts.score[:, first].argmax(), first]  # (P,)
-    inside = 2 * chance > 1  # (P,)
+    if first is None:
+        patch = clicks[0].patch
+        first = facts.chance[facts.score[:, patch].argmax(), patch]  # (P,)
+    chance, inside = first, 2 * first > 1  # (P,) each
     for count in range(max(2, len(clicks) - _REMEMBERED + 1), len(clicks) + 1):
-        features = click_features(facts, clicks[:count], chance)  # (P, 22)
+        features = click_features(facts, clicks[:count], first, chance)  # (P, 22)
         if asked and count == len(clicks):
             asked(features)
         told = logits(features)  # (P,)
@@ -132,7 +138,10 @@ def answer(
 
 
 def click_features(
-    facts: ClickFacts, clicks: Sequence[PatchClick], before: NDArray[np.float32]
+    facts: ClickFacts,
+    clicks: Sequence[PatchClick],
+    first: NDArray[np.float32],
+    before: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """(P, 22) numbers in [0, 1] or a little above: what clicks say of every patch.
 
@@ -140,17 +149,17 @@ def click_features(
     and the last click's; whether the last joins, and touches the patch; how many cut off.
 
     Args:
-        before: (P,) the chances before the last click.
+        first: (P,) the chances after the first click.
+        before: (P,) those before the last one.
     """
     joined, apart = _sides(clicks)
     last, joins = clicks[-1]
-    first = clicks[0].patch
     count = len(before)
     columns = [
         *_told(facts, joined, apart),
         *_told(facts, apart, joined),
         before,
-        facts.chance[facts.score[:, first].argmax(), first],
+        first,
         facts.mean[last],
         np.full(count, joins),
         facts.touching[:, last],

@@ -1,7 +1,8 @@
 """The thing at a place, from what the file says that points on the patches stand for.
 
-clicked patch            ⇒ one of its three candidates ⇒ the elements of the thing
-several clicked patches  ⇒ an answer that each corrects (:mod:`eie.editing.corrections`)
+a click                ⇒ one of all candidates with its patch (:mod:`.candidate_ranking`)
+a patch and an extent  ⇒ one of the patch's own three candidates
+several clicks         ⇒ an answer that each corrects (:mod:`.corrections`)
 """
 
 from __future__ import annotations
@@ -13,11 +14,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from eie.editing.candidate_ranking import SmallMap, meant
 from eie.editing.corrections import ClickFacts, PatchClick, answer
 from eie.editing.picking import RowMask, Rows, areas
 from eie.editing.region_growing import TOLERANCE, instance_rows, object_around
 from eie.elements import SURE, ElementSet, ObjectMasks
 from eie.patch_graph import connected, thinned, touching_patches
+
+CanvasPoint = tuple[float, float]
+"""x and y in pixels of the canvas."""
 
 
 class Extent(Enum):
@@ -40,11 +45,13 @@ class ObjectClick(NamedTuple):
     """An element that was clicked, and what for.
 
     row: of the element.
+    point: x and y of the click, in pixels of the canvas.
     joins: whether it is of the thing, or of another.
     by_itself: whether one of its three candidates is meant, whatever else was clicked.
     """
 
     row: int
+    point: CanvasPoint
     joins: bool
     by_itself: bool = False
 
@@ -56,12 +63,15 @@ def object_at(
     extent: Extent | None = None,
     tolerance: float | None = None,
     apart: Rows | None = None,
+    point: CanvasPoint | None = None,
 ) -> Rows:
     """The elements of the thing that an element belongs to.
 
-    A place stands for its best-scored candidate, or for that which `extent` names. What is not
-    connected to it is left out, over patches that touch in the photo: another thing of the same
-    kind is likelier than a part that is cut off, which a second place can add.
+    A point stands for what a click there means most likely, of all candidates that the element is
+    in (:func:`eie.editing.candidate_ranking.meant`). An element by itself stands for its own
+    best-scored candidate, or for that which `extent` names. What is not connected to it is left
+    out, over patches that touch in the photo: another thing of the same kind is likelier than a
+    part that is cut off, which a second place can add.
 
     Args:
         elements: the set. Elements of a source that tells no objects are grown by affinity
@@ -71,6 +81,8 @@ def object_at(
         extent: which candidate; None for that of the tolerance.
         tolerance: as :func:`extent_of`, and of growing.
         apart: elements that growing leaves out.
+        point: where the element was clicked; it counts where neither an extent nor a tolerance is
+            asked for.
 
     Returns:
         rows in ascending order, `row` among them.
@@ -86,6 +98,8 @@ def object_at(
     patch = elements.table.patch
     small, _ = thinned(source.label_map)
     clicked = int(patch[row])
+    if point is not None and extent is None and tolerance is None:
+        return rows[2 * _meant(elements, row, point, ClickFacts.of(source))[patch[rows]] > 1]
     chosen = extent or (Extent.OBJECT if tolerance is None else extent_of(tolerance))
     inside = candidate(source.objects, clicked, areas(small, source.patches), chosen)
     inside = connected(inside, np.array([clicked]), touching_patches(small, source.patches))
@@ -118,16 +132,28 @@ def objects_together(
         here = [other for other, is_mine in zip(clicks, mine, strict=True) if is_mine]
         if len(here) == 1:
             continue
+        ordered, facts = joining_first(here), ClickFacts.of(source)
         inside = answer(
-            ClickFacts.of(source),
-            joining_first([PatchClick(int(patch[other.row]), other.joins) for other in here]),
+            facts,
+            [PatchClick(int(patch[other.row]), other.joins) for other in ordered],
+            _meant(elements, ordered[0].row, ordered[0].point, facts),
         )
         thing = rows[inside[patch[rows]]]
         things |= {c.row: thing for c in here if c.joins and not c.by_itself}
     return things
 
 
-def joining_first(clicks: Sequence[PatchClick]) -> list[PatchClick]:
+def _meant(
+    elements: ElementSet, row: int, point: CanvasPoint, facts: ClickFacts
+) -> NDArray[np.float32]:
+    """(P,) chances of what a click on an element means, wherever the element was moved."""
+    table = elements.table
+    small = SmallMap.of(elements.sources[table.source[row]].label_map)
+    x, y = (float(at) for at in elements.transform(row).inverse(*point))
+    return meant(facts, small, int(table.patch[row]), (x, y))
+
+
+def joining_first(clicks: Sequence[ObjectClick]) -> list[ObjectClick]:
     """Clicks with the first one that joins before all others."""
     first = next(index for index, click in enumerate(clicks) if click.joins)
     return [clicks[first], *clicks[:first], *clicks[first + 1 :]]

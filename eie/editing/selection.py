@@ -1,8 +1,9 @@
 """Selections: which elements an operation acts on.
 
     selection = term { ("+" | "-") term | ":" modifier }       from left to right
-    term      = ids | "all" | "@" point | "object@" point [ "~" tolerance | ":part" | ":whole" ]
+    term      = ids | "all" | "@" point | "object@" point [ "~" tolerance | ":" extent ]
               | "object@" point "," point | "box:" point "," point | "mask:" file | "group:" name
+    extent    = "part" | "object" | "whole"
     modifier  = "grow" [ "=" n ] | "shrink" [ "=" n ] | "smooth" [ "=" n ] | "fill"
     ids       = id [ "-" id ] { "," id [ "-" id ] }
     point     = x "," y                            pixels of the canvas, or `%` of it
@@ -10,9 +11,10 @@
 - `12`, `3,7,20-25`: elements by id. A `-` between two numbers without blanks is a range; it takes
   the elements that exist in it, and its ends must exist. `20-25 - 22` takes 22 away again.
 - `@x,y`: the front-most element at that place, as the elements lie at the moment.
-- `object@x,y`: the object that this element belongs to: what the segmenter takes it for most
-  likely. `:part` behind it is the smallest and `:whole` the largest of the three things that it may
-  be taken for; `~0.2` and `~0.8` say the same by a tolerance (:mod:`eie.editing.objects`). In a
+- `object@x,y`: the object in the middle of which the point lies, of all that the segmenter takes
+  the element there to be in. Behind it, `:part` is the smallest, `:object` the likeliest and
+  `:whole` the largest of the three things that the element by itself may stand for; `~0.2`, `~0.5`
+  and `~0.8` say the same by a tolerance (:mod:`eie.editing.objects`). In a
   file that tells no objects, it is grown by element affinity over patches that touch in the photo,
   as far as the tolerance lets it (:func:`eie.editing.region_growing.grow`).
   Objects that are joined and cut off are asked for together: `object@a + object@b - object@c` says
@@ -80,8 +82,8 @@ from eie.elements import ElementSet
 from eie.errors import UsageError
 
 GRAMMAR = (
-    "a selection is made of 12 or 3,7,20-25, @x,y, object@x,y, object@x,y:part, object@x,y:whole, "
-    "object@x0,y0,x1,y1, "
+    "a selection is made of 12 or 3,7,20-25, @x,y, object@x,y, object@x,y:part, object@x,y:object, "
+    "object@x,y:whole, object@x0,y0,x1,y1, "
     "box:x0,y0,x1,y1, mask:FILE.png, group:NAME and all, joined by + and removed by -, corrected "
     "by :grow=N, :shrink=N, :smooth and :fill"
 )
@@ -98,7 +100,7 @@ _GROUP = re.compile("group:")
 _RANGE = re.compile(r"([0-9]{1,18})(?:-([0-9]{1,18}))?(?![0-9])")
 _COMMA = re.compile(",")
 _TILDE = re.compile("~")
-_EXTENT = re.compile(r":\s*(part|whole)(?!\w)")
+_EXTENT = re.compile(r":\s*(part|object|whole)(?!\w)")
 _JOINER = re.compile(r"[+:-]")
 _COUNTED = re.compile(r"(grow|shrink|smooth)(?!\w)")
 _FILL = re.compile(r"fill(?!\w)")
@@ -171,7 +173,10 @@ class Selection:
         told = {
             side: objects_together(
                 elements,
-                [ObjectClick(row, sign == side, term.by_itself) for sign, term, row in terms],
+                [
+                    ObjectClick(row, term.place(elements), sign == side, term.by_itself)
+                    for sign, term, row in terms
+                ],
                 among,
             )
             for side in "+-"
@@ -184,7 +189,15 @@ class Selection:
             if rows is None:
                 apart = [other for side, _, other in terms if side != sign and other != row]
                 extent, tolerance = term.extent, term.tolerance
-                yield object_at(elements, row, among, extent, tolerance, np.array(apart, np.intp))
+                yield object_at(
+                    elements,
+                    row,
+                    among,
+                    extent,
+                    tolerance,
+                    np.array(apart, np.intp),
+                    term.place(elements),
+                )
             else:
                 yield rows if sign == "+" else rows[~np.isin(rows, kept)]
 

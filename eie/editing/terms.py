@@ -108,7 +108,13 @@ class ObjectAt:
 
     def rows(self, elements: ElementSet, among: RowMask) -> Rows:
         row = row_at_point(elements, self.point, among)
-        return object_at(elements, row, among, self.extent, self.tolerance)
+        place = self.place(elements)
+        return object_at(elements, row, among, self.extent, self.tolerance, point=place)
+
+    def place(self, elements: ElementSet) -> tuple[float, float]:
+        """x and y in pixels of the canvas."""
+        x, y = self.point.on(elements.canvas)
+        return float(x), float(y)
 
     @property
     def by_itself(self) -> bool:

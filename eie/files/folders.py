@@ -84,7 +84,7 @@ def _holds_images(folder: Path) -> bool:
         return False
 
 
-def held_out(count: int, every: int | None) -> list[int]:
-    """Of `count` files in order, those that a training with `FOLDER:every` leaves out: every so
-    many, from the first; none of them for None."""
-    return [] if every is None else list(range(0, count, every))
+def held_out(count: int, every: int | None, first: int = 0) -> list[int]:
+    """Of `count` files in order, those that a training with `FOLDER:every+first` leaves out: every
+    so many, from the number `first` on; none of them for None."""
+    return [] if every is None else list(range(first, count, every))

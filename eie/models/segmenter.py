@@ -259,68 +259,88 @@ def _fill(sam: Any, tensors: Mapping[str, Tensor], path: Path) -> None:
     sam.load_state_dict(tensors, assign=True)
 
 
+class _Sizes:
+    """The sizes of the model that a checkpoint's tensors are of."""
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        self.tensors = tensors
+        # A block's table of relative positions has 2·side − 1 rows: side of its window or the grid.
+        blocks = range(self.count("image_encoder.blocks."))
+        positions = (f"image_encoder.blocks.{block}.attn.rel_pos_h" for block in blocks)
+        self.sides = [(self.size(name) + 1) // 2 for name in positions]
+        self.grid, self.width = self.size(_POSITIONS, 1), self.size(_POSITIONS, 3)
+        self.patch = self.size("image_encoder.patch_embed.proj.weight", 2)
+        self.channels = self.size("mask_decoder.iou_token.weight", 1)
+
+    def size(self, name: str, axis: int = 0) -> int:
+        """Of a tensor along an axis."""
+        return int(self.tensors[name].shape[axis])
+
+    def count(self, prefix: str) -> int:
+        """How many parts are numbered behind a prefix."""
+        ends = (name[len(prefix) :] for name in self.tensors if name.startswith(prefix))
+        return 1 + max(int(end.split(".")[0]) for end in ends)
+
+
 def _build_for(tensors: Mapping[str, Tensor]) -> tuple[Any, str]:
     """An empty Sam of the sizes that a checkpoint's tensors have, and the name of that size."""
     import torch
 
-    from eie.models.sam_modeling import (
-        ImageEncoderViT,
-        MaskDecoder,
-        PromptEncoder,
-        Sam,
-        TwoWayTransformer,
-    )
+    from eie.models.sam_modeling import PromptEncoder, Sam
 
-    def size(name: str, axis: int = 0) -> int:
-        return int(tensors[name].shape[axis])
-
-    def count(prefix: str) -> int:
-        numbers = [int(n[len(prefix) :].split(".")[0]) for n in tensors if n.startswith(prefix)]
-        return 1 + max(numbers)
-
-    encoder, decoder = "image_encoder", "mask_decoder"
-    grid, width = size(f"{encoder}.pos_embed", 1), size(f"{encoder}.pos_embed", 3)
-    depth = count(f"{encoder}.blocks.")
-    patch = size(f"{encoder}.patch_embed.proj.weight", 2)
-    channels = size(f"{decoder}.iou_token.weight", 1)
-    # A block's table of relative positions has 2·side − 1 rows: side of its window or of the grid.
-    sides = [(size(f"{encoder}.blocks.{i}.attn.rel_pos_h") + 1) // 2 for i in range(depth)]
-    layer = f"{decoder}.transformer.layers.0"
-    narrowing = channels // size(f"{layer}.cross_attn_token_to_image.q_proj.weight")
-
+    sizes = _Sizes(tensors)
+    grid, side, depth = sizes.grid, sizes.grid * sizes.patch, len(sizes.sides)
     with torch.device("meta"):  # the tensors of the checkpoint take the places
         sam = Sam(
-            image_encoder=ImageEncoderViT(
-                img_size=grid * patch,
-                patch_size=patch,
-                embed_dim=width,
-                depth=depth,
-                num_heads=width // size(f"{encoder}.blocks.0.attn.rel_pos_h", 1),
-                mlp_ratio=size(f"{encoder}.blocks.0.mlp.lin1.weight") / width,
-                out_chans=size(f"{encoder}.neck.0.weight"),
-                norm_layer=partial(torch.nn.LayerNorm, eps=1e-6),
-                use_rel_pos=True,
-                window_size=min(sides),
-                global_attn_indexes=tuple(i for i, side in enumerate(sides) if side == grid),
-            ),
+            image_encoder=_image_encoder(sizes),
             prompt_encoder=PromptEncoder(
-                embed_dim=channels,
+                embed_dim=sizes.channels,
                 image_embedding_size=(grid, grid),
-                input_image_size=(grid * patch, grid * patch),
-                mask_in_chans=size("prompt_encoder.mask_downscaling.3.weight"),
+                input_image_size=(side, side),
+                mask_in_chans=sizes.size("prompt_encoder.mask_downscaling.3.weight"),
             ),
-            mask_decoder=MaskDecoder(
-                transformer_dim=channels,
-                transformer=TwoWayTransformer(
-                    depth=count(f"{decoder}.transformer.layers."),
-                    embedding_dim=channels,
-                    num_heads=_DECODER_HEADS,
-                    mlp_dim=size(f"{layer}.mlp.lin1.weight"),
-                    attention_downsample_rate=narrowing,
-                ),
-                num_multimask_outputs=size(f"{decoder}.mask_tokens.weight") - 1,
-                iou_head_depth=count(f"{decoder}.iou_prediction_head.layers."),
-                iou_head_hidden_dim=size(f"{decoder}.iou_prediction_head.layers.0.weight"),
-            ),
+            mask_decoder=_mask_decoder(sizes),
         )
-    return sam, _KNOWN_SIZES.get((width, depth), f"vit_{width}x{depth}")
+    return sam, _KNOWN_SIZES.get((sizes.width, depth), f"vit_{sizes.width}x{depth}")
+
+
+def _image_encoder(sizes: _Sizes) -> Any:
+    import torch
+
+    from eie.models.sam_modeling import ImageEncoderViT
+
+    block, size = "image_encoder.blocks.0", sizes.size
+    return ImageEncoderViT(
+        img_size=sizes.grid * sizes.patch,
+        patch_size=sizes.patch,
+        embed_dim=sizes.width,
+        depth=len(sizes.sides),
+        num_heads=sizes.width // size(f"{block}.attn.rel_pos_h", 1),
+        mlp_ratio=size(f"{block}.mlp.lin1.weight") / sizes.width,
+        out_chans=size("image_encoder.neck.0.weight"),
+        norm_layer=partial(torch.nn.LayerNorm, eps=1e-6),
+        use_rel_pos=True,
+        window_size=min(sizes.sides),
+        global_attn_indexes=tuple(i for i, s in enumerate(sizes.sides) if s == sizes.grid),
+    )
+
+
+def _mask_decoder(sizes: _Sizes) -> Any:
+    from eie.models.sam_modeling import MaskDecoder, TwoWayTransformer
+
+    layers, heads = "mask_decoder.transformer.layers.", "mask_decoder.iou_prediction_head.layers."
+    size, count, channels = sizes.size, sizes.count, sizes.channels
+    return MaskDecoder(
+        transformer_dim=channels,
+        transformer=TwoWayTransformer(
+            depth=count(layers),
+            embedding_dim=channels,
+            num_heads=_DECODER_HEADS,
+            mlp_dim=size(f"{layers}0.mlp.lin1.weight"),
+            attention_downsample_rate=channels
+            // size(f"{layers}0.cross_attn_token_to_image.q_proj.weight"),
+        ),
+        num_multimask_outputs=size("mask_decoder.mask_tokens.weight") - 1,
+        iou_head_depth=count(heads),
+        iou_head_hidden_dim=size(f"{heads}0.weight"),
+    )

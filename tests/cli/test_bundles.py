@@ -15,7 +15,7 @@ import typer
 from typer.testing import CliRunner
 
 import eie.cli
-from eie.cli.bundles import SettingsOptions, bundled, changed, value_of
+from eie.cli.bundles import ArgumentOptions, SettingsOptions, bundled, changed, value_of
 
 SOURCES = Path(eie.cli.__file__).parent
 
@@ -80,6 +80,24 @@ def test_help_shows_the_settings_defaults(app):
     page = CliRunner().invoke(app, ["--help"]).output
     for default in ("(3)", "(2.0)", "(--keep)"):
         assert f"[default: {default}" in page
+
+
+def test_only_arguments_that_were_typed_are_given_and_the_context_is_there():
+    app = typer.Typer(rich_markup_mode=None)
+
+    @app.command()
+    @bundled(
+        options=ArgumentOptions(dict, size=SIZE, keep=KEEP), inner=ArgumentOptions(Inner, rate=RATE)
+    )
+    def command(context: typer.Context, options: dict, inner: Inner) -> None:
+        typer.echo(f"{context.info_name} {options} {inner}")
+
+    def said(*words: str) -> str:
+        return CliRunner().invoke(app, words).output
+
+    assert said() == f"command {{}} {Inner()}\n"
+    assert said("--no-keep", "--rate", "1") == f"command {{'keep': False}} {Inner(rate=1.0)}\n"
+    assert said("--size", "7") == f"command {{'size': 7}} {Inner()}\n"
 
 
 def _members(command):

@@ -42,9 +42,8 @@ def test_clicked_patches_are_taken_or_left_as_asked_last(seed, first, others) ->
 @given(st.integers(0, 5), st.integers(0, PATCHES - 1), clicks)
 def test_numbers_about_patches_are_finite_and_small(seed, first, others) -> None:
     asked = [PatchClick(first, True), *others]
-    features = click_features(
-        ClickFacts.of(source_of(seed)), asked, np.full(PATCHES, 0.5, np.float32)
-    )
+    unsure = np.full(PATCHES, 0.5, np.float32)
+    features = click_features(ClickFacts.of(source_of(seed)), asked, unsure, unsure)
     assert features.shape == (PATCHES, FEATURES)
     assert features.dtype == np.float32
     assert features.min() >= 0
@@ -57,18 +56,28 @@ def test_each_answer_is_told_the_one_before() -> None:
     answer(
         ClickFacts.of(source_of(0)),
         [PatchClick(0, True), PatchClick(1, True), PatchClick(2, False)],
-        lambda _: np.float32(next(said)),
-        asked.append,
+        logits=lambda _: np.float32(next(said)),
+        asked=asked.append,
     )
     (last,) = asked
     np.testing.assert_allclose(last[:, 16], 1 / (1 + np.exp(-3.0)), rtol=1e-6)
+
+
+def test_the_first_answer_is_what_it_is_told_to_be() -> None:
+    first = np.zeros(PATCHES, np.float32)
+    first[[3, 4]] = 0.8
+    asked: list[np.ndarray] = []
+    facts = ClickFacts.of(source_of(0))
+    assert np.flatnonzero(answer(facts, [PatchClick(3, True)], first)).tolist() == [3, 4]
+    answer(facts, [PatchClick(3, True), PatchClick(8, True)], first, asked=asked.append)
+    np.testing.assert_array_equal(asked[0][:, 16], first)
 
 
 def test_what_is_not_connected_to_a_joined_patch_is_left_out() -> None:
     logits = np.full(PATCHES, -9.0, np.float32)
     logits[[0, 8]] = 9.0
     asked = [PatchClick(0, True), PatchClick(1, True)]
-    inside = answer(ClickFacts.of(source_of(0)), asked, lambda _: logits)
+    inside = answer(ClickFacts.of(source_of(0)), asked, logits=lambda _: logits)
     assert np.flatnonzero(inside).tolist() == [0, 1]
 
 

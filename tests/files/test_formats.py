@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import doctest
-import importlib.util
+import importlib
 import json
 import re
 from pathlib import Path
@@ -27,12 +27,11 @@ BAD = sorted((FORMATS / "samples" / "bad").glob("*.h5"))
 MESSAGES = json.loads((FORMATS / "samples" / "bad" / "messages.json").read_text())
 
 
-def make_script() -> ModuleType:
+@pytest.fixture
+def make(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The script that made the samples."""
-    spec = importlib.util.spec_from_file_location("make", FORMATS / "samples" / "make.py")
-    make = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make)
-    return make
+    monkeypatch.syspath_prepend(FORMATS / "samples")
+    return importlib.import_module("make")
 
 
 @pytest.mark.parametrize("page", ["element-file.md", "reading.md"])
@@ -84,10 +83,12 @@ def test_what_other_programs_write_anew_is_read_with_a_note(path: Path, differen
     assert load(dump(elements)).prompt == "a cat"  # and is whole again once it is written
 
 
-def test_files_of_version_1_0_that_were_written_anew_are_read(differences) -> None:
+def test_files_of_version_1_0_that_were_written_anew_are_read(
+    make: ModuleType, differences
+) -> None:
     """[E14]"""
     path = FORMATS / "samples" / "good" / "1.0-edited.h5"
-    data = make_script().anew(path.read_bytes(), "latest")
+    data = make.anew(path.read_bytes(), "latest")
     with pytest.warns(Note, match="another program"):
         assert differences(load(data), load(path)) == []
 
@@ -115,9 +116,8 @@ def test_bad_samples_are_refused_in_words(path: Path) -> None:
 
 
 def test_samples_are_what_their_script_makes(
-    tmp_path: Path, differences, monkeypatch: pytest.MonkeyPatch
+    make: ModuleType, tmp_path: Path, differences, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = make_script()
     make.write_good(tmp_path / "good")
     make.write_bad(tmp_path / "bad")
     make.write_rewritten(tmp_path / "rewritten")

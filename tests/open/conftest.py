@@ -22,6 +22,7 @@ from eie.open.app import create_app
 from eie.open.safety import Guard
 from eie.open.service import Service
 from eie.open.workspace import Workspace
+from tests.open.at_the_page import browser, chromium, person, served  # noqa: F401 - fixtures
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TOKEN = "a-token-of-the-tests"

@@ -95,7 +95,7 @@ def test_objects_are_what_a_click_takes(opened, tiny_bytes):
     rows = rows_on_canvas(elements, elements.table.visible)
     random = np.random.default_rng(2)
     for y, x in random.permutation(np.argwhere(rows >= 0))[:40].tolist():
-        for kind, extent in enumerate((":part", "", ":whole")):
+        for kind, extent in enumerate((":part", ":object", ":whole")):
             ids = select(elements, f"object@{x + 0.5},{y + 0.5}{extent}")
             assert set(elements.table.id[members[rows[y, x], kind]]) == set(ids.tolist())
 

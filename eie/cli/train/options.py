@@ -34,7 +34,8 @@ Data = Annotated[
         metavar="DATA...",
         help="Folders of images, told apart by their layout: photos with human segmentations "
         "(ID.jpg and ID.gtK.png), cut-outs with an alpha channel, or plain photos. FOLDER:K leaves "
-        "out every K-th file, from the first, for validation.",
+        "out every K-th file, from the first, for validation, FOLDER:K+J from the one after J "
+        "others.",
     ),
 ]
 

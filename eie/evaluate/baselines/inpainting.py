@@ -7,7 +7,8 @@ the baseline makes what is white in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Protocol
 
 import numpy as np
 
@@ -16,8 +17,14 @@ from eie.evaluate.cases.edit_case import Area, EditCase, Plane
 from eie.evaluate.core.case_result import Mask, Pixels
 from eie.evaluate.measures.similarity import EXTRA_HINT, check_installed
 
-Fill = Callable[[Pixels, Mask], Pixels]
-"""Takes (H, W, 3) and the (H, W) unknown pixels; gives (H, W, 3), of which only those are used."""
+
+class Inpainter(Protocol):
+    """Anything that fills a hole."""
+
+    def __call__(self, image: Pixels, mask: Mask) -> Pixels:
+        """(H, W, 3) of which only those pixels are used that the mask (H, W) holds: the hole."""
+        ...
+
 
 NOTHING = "nothing"
 """The photo as it was, unedited."""
@@ -28,17 +35,17 @@ TELEA_RADIUS = 3.0
 """Pixels around a pixel that Telea's method makes it from, as in eie's `classical` decoder."""
 
 
-def hole(photo: Pixels, unknown: Mask) -> Pixels:  # noqa: ARG001
+def hole(image: Pixels, mask: Mask) -> Pixels:  # noqa: ARG001
     """Middle grey: what it costs to make nothing."""
-    return np.full_like(photo, GREY)
+    return np.full_like(image, GREY)
 
 
-def telea(photo: Pixels, unknown: Mask) -> Pixels:
+def telea(image: Pixels, mask: Mask) -> Pixels:
     """OpenCV's inpainting by fast marching (Telea, J. Graphics Tools 2004)."""
     import cv2
 
-    mask = unknown.astype(np.uint8)
-    filled = cv2.inpaint(np.ascontiguousarray(photo), mask, TELEA_RADIUS, cv2.INPAINT_TELEA)
+    hole = mask.astype(np.uint8)
+    filled = cv2.inpaint(np.ascontiguousarray(image), hole, TELEA_RADIUS, cv2.INPAINT_TELEA)
     return np.asarray(filled, dtype=np.uint8)
 
 
@@ -46,11 +53,11 @@ PATCH_RADIUS = 3
 """Of the patches that are compared: 7×7 pixels, as the method's authors took."""
 
 
-def patchmatch(photo: Pixels, unknown: Mask) -> Pixels:
+def patchmatch(image: Pixels, mask: Mask) -> Pixels:
     """PatchMatch (Barnes et al., SIGGRAPH 2009) with the coarse-to-fine voting of Wexler et al.
     (PAMI 2007), by PyPatchMatch: every patch of the fill is like some patch of the surroundings.
 
-    The same photo and mask give the same pixels; the search for patches starts at random.
+    The same image and mask give the same pixels; the search for patches starts at random.
 
     Raises:
         MissingModelError: the package is not installed, or has no compiled library here.
@@ -63,7 +70,7 @@ def patchmatch(photo: Pixels, unknown: Mask) -> Pixels:
     import patchmatch
 
     patchmatch.set_random_seed(0)
-    filled = patchmatch.inpaint(np.ascontiguousarray(photo), unknown, patch_size=PATCH_RADIUS)
+    filled = patchmatch.inpaint(np.ascontiguousarray(image), mask, patch_size=PATCH_RADIUS)
     return np.asarray(filled, dtype=np.uint8)
 
 
@@ -76,7 +83,7 @@ def has_patchmatch() -> bool:
     return bool(patchmatch.patchmatch_available)
 
 
-def patchmatch_cython(photo: Pixels, unknown: Mask) -> Pixels:
+def patchmatch_cython(image: Pixels, mask: Mask) -> Pixels:
     """The same method by patchmatch-cython, in its own default settings, with a fixed seed.
 
     Raises:
@@ -85,18 +92,18 @@ def patchmatch_cython(photo: Pixels, unknown: Mask) -> Pixels:
     check_installed("patchmatch_cython", "the baseline patchmatch-cython")
     from patchmatch_cython import inpaint_pyramid
 
-    return np.asarray(inpaint_pyramid(np.ascontiguousarray(photo), unknown, seed=0), dtype=np.uint8)
+    return np.asarray(inpaint_pyramid(np.ascontiguousarray(image), mask, seed=0), dtype=np.uint8)
 
 
-def shiftmap(photo: Pixels, unknown: Mask) -> Pixels:
+def shiftmap(image: Pixels, mask: Mask) -> Pixels:
     """Statistics of patch offsets and graph cuts alone (He & Sun, ECCV 2012): eie's `classical`
     decoder without what it adds, elements and candidates from the border."""
     from eie.rendering import ClassicalDecoder
 
-    return ClassicalDecoder(border=False).fills(photo, unknown)[0]
+    return ClassicalDecoder(border=False).fills(image, mask)[0]
 
 
-FILLS: Mapping[str, Fill] = {
+INPAINTERS: Mapping[str, Inpainter] = {
     "hole": hole,
     "telea": telea,
     "patchmatch": patchmatch,
@@ -105,7 +112,7 @@ FILLS: Mapping[str, Fill] = {
 }
 """What fills what an edit reveals, by name."""
 
-BASELINES = (NOTHING, *FILLS)
+BASELINES = (NOTHING, *INPAINTERS)
 """The names of all baselines."""
 
 
@@ -121,15 +128,15 @@ def edited_by(baseline: str, case: EditCase, *, solid: bool = False) -> Pixels:
     """
     if baseline == NOTHING:
         return case.before
-    unknown = case.unknown_by_mask if solid else case.unknown
-    return _edited_with(FILLS[baseline], case, unknown)
+    mask = case.unknown_by_mask if solid else case.unknown
+    return _edited_with(INPAINTERS[baseline], case, mask)
 
 
-def _edited_with(fill: Fill, case: EditCase, unknown: Mask) -> Pixels:
-    """(H, W, 3) the edit: what is unknown is filled, the object is pasted."""
+def _edited_with(inpaint: Inpainter, case: EditCase, mask: Mask) -> Pixels:
+    """(H, W, 3) the edit: the hole is filled, the object is pasted."""
     result = case.before.copy()
-    if unknown.any():
-        result[unknown] = fill(case.before, unknown)[unknown]
+    if mask.any():
+        result[mask] = inpaint(case.before, mask)[mask]
     if case.target is None:
         return result
     colour = case.before[case.home.slices]

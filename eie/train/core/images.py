@@ -39,12 +39,13 @@ class SegmentedPhoto:
 
     pixels: (H, W, 3) uint8. segmentations: (A, H, W) uint8, a label map of each annotator.
     things: the labels that are things, not what lies around them, with 0 for what nobody labelled;
-        None if that is not known.
+        None if that is not known. file: the photo's.
     """
 
     pixels: Pixels
     segmentations: Pixels
     things: frozenset[int] | None = None
+    file: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,17 +68,23 @@ class TrainingImages:
 @dataclass(frozen=True)
 class Folder:
     """A folder of training images, or a shard of them, which may lie in a store; every
-    `held_out`-th file, from the first, is left out."""
+    `held_out`-th file, from the one with the number `first` on, is left out."""
 
     path: AnyPath
     held_out: int | None = None
+    first: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Folder:
-        """Read `FOLDER` or `FOLDER:K`, in which every K-th file (sorted) is kept for validation."""
+        """Read `FOLDER`, `FOLDER:K` or `FOLDER:K+J`: every K-th file (sorted) is kept for
+        validation, from the first or, with J from 0 to K − 1, from that number on."""
         path, colon, every = text.rpartition(":")
-        if colon and every.isdecimal() and int(every) > 0:
-            return cls(path_of(path), int(every))
+        count, plus, first = every.partition("+")
+        if colon and count.isdecimal() and int(count) > 0:
+            if not plus:
+                return cls(path_of(path), int(count))
+            if first.isdecimal() and int(first) < int(count):
+                return cls(path_of(path), int(count), int(first))
         return cls(path_of(text))
 
     @property
@@ -96,7 +103,9 @@ class Folder:
         )
 
     def __str__(self) -> str:
-        return str(self.path) if self.held_out is None else f"{self.path}:{self.held_out}"
+        if self.held_out is None:
+            return str(self.path)
+        return f"{self.path}:{self.held_out}" + (f"+{self.first}" if self.first else "")
 
 
 def read_training_images(folders: Sequence[Folder], max_side: int) -> TrainingImages:
@@ -152,7 +161,7 @@ def photo_files(folders: Sequence[Folder]) -> list[Path]:
 def _images_of(folder: Folder) -> list[ImageFile]:
     """Images of a folder with their segmentations, those kept for validation left out."""
     images = image_files(folder.local)
-    kept = set(held_out(len(images), folder.held_out))
+    kept = set(held_out(len(images), folder.held_out, folder.first))
     return [image for index, image in enumerate(images) if index not in kept]
 
 
@@ -175,7 +184,7 @@ def _segmented_photo(path: Path, pixels: Pixels, segmentations: Sequence[Path]) 
             raise BadInputError(
                 f"the label map's size differs from that of {path.name}", where=str(segmentation)
             )
-    return SegmentedPhoto(pixels[:, :, :3], np.stack(labels))
+    return SegmentedPhoto(pixels[:, :, :3], np.stack(labels), file=path)
 
 
 def _small(labels: NDArray[np.int32], path: Path) -> Pixels:

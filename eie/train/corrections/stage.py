@@ -1,6 +1,7 @@
-"""How further clicks correct a selection: a small network over patches, and people who click.
+"""What clicks select: small networks over candidates and patches, and people who click.
 
-    photos with label maps ⇒ elements, and what points on them stand for, by the frozen segmenter
+    photos with label maps ⇒ elements, and what points on them stand for, by heads new to them
+    a thing, clicks in its middle ⇒ the candidates that the first click may mean, and their IoU
     a thing, simulated clicks on what is still wrong ⇒ what the network is asked, and the truth
 
 The clicks of a round are on what the network of the round before got wrong: who learns to correct
@@ -9,7 +10,6 @@ must see its own errors (dataset aggregation; Ross et al., AISTATS 2011).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,51 +19,36 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.numpy import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-import eie
-from eie.decomposition import preloaded
-from eie.editing.click_simulation import Click, Mask, simulate_clicks
-from eie.editing.corrections import FEATURES, ClickFacts, PatchClick, answer
+from eie.editing import candidate_ranking
+from eie.editing.click_simulation import Click, Mask, innermost, simulate_clicks
+from eie.editing.corrections import FEATURES, PatchClick, answer
 from eie.errors import UsageError
 from eie.notes import tell
 from eie.train.core.checkpoint import claim, run_options
-from eie.train.core.images import Folder, SegmentedPhoto, read_training_images
+from eie.train.core.images import Folder, read_training_images
+from eie.train.core.loop import learning_rate
 from eie.train.core.segmenters import MAX_PHOTO_SIDE
+from eie.train.core.settings import LoopSettings
+from eie.train.corrections.photos import ClickedPhoto, clicked_photos
+from eie.train.corrections.ranking import WARMUP, choices_on, train_ranking
 from eie.train.corrections.settings import CorrectionSettings
 
 WEIGHTS_NAME = "corrections.safetensors"
 
-_WARMUP = 50
+RANKING_NAME = "candidate_ranking.safetensors"
 
-_FEWEST = 2
-"""Of a photo's annotators, those are heeded who saw so few segments: their segments are things
-rather than parts."""
-
-_CLICKS_ON_THING = 2
+Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""Features (P, 22) or facts (C, 27) ⇒ logits (P,) or (C,)."""
 
 _ENTROPY = 0.1
 """What cross-entropy counts beside Dice."""
 
 _LEAST_SHARE = 0.02
 """A thing's share of the photo below which errors count no more."""
-
-
-@dataclass(frozen=True, eq=False)
-class ClickedPhoto:
-    """A photo's patches and the things that are clicked in it.
-
-    label_map: (H, W) int. share: (P,) of the photo. things: (H, W) bool each; how many of them are
-    clicked in a round, and how often each.
-    """
-
-    label_map: NDArray[np.integer]
-    facts: ClickFacts
-    share: NDArray[np.float64]
-    things: tuple[Mask, ...]
-    taken: int
-    times: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,9 +78,10 @@ def train_corrections(
     settings: CorrectionSettings | None = None,
     dry_run: bool = False,
 ) -> dict[str, Any]:
-    """Train what :func:`eie.editing.corrections.answer` asks, and write it into a folder.
+    """Train what :func:`eie.editing.candidate_ranking.meant` and
+    :func:`eie.editing.corrections.answer` ask, and write it into a folder.
 
-    The network is then in `run/corrections.safetensors`.
+    The networks are then in `run/candidate_ranking.safetensors` and `run/corrections.safetensors`.
 
     Args:
         folders: photos with label maps; others are left out.
@@ -104,7 +90,7 @@ def train_corrections(
         The options.
 
     Raises:
-        BadInputError: a folder or image cannot be read.
+        BadInputError: a folder or image cannot be read, or heads are none.
         UsageError: there is nothing to click on, or `run` holds another run.
         MissingModelError: the segmenter's weights are missing.
     """
@@ -121,69 +107,56 @@ def train_corrections(
     random = np.random.default_rng(settings.seed)
     photos = [*clicked_photos(segmented, settings)]
     torch.manual_seed(settings.seed)
+    choices = [choice for photo in photos for choice in choices_on(photo, settings, random)]
+    if not choices:
+        raise UsageError("nothing to click on", hint="add photos that the heads have not seen")
+    save_file(train_ranking(choices, settings, random), run / RANKING_NAME)
+    tell([f"ranking: {len(choices)} first clicks"])
+    rank = candidate_ranking.network(run / RANKING_NAME)
     network, asked = correction_network(settings.hidden), list[Asked]()
     for number, steps in enumerate(settings.rounds):
         logits = partial(_logits, network) if number else _before_training
         for photo in photos:
-            asked += asked_on(photo, logits, settings.clicks, random)
+            asked += asked_on(photo, rank, logits, settings.clicks, random)
         loss = fit(network, asked, steps, settings, random)
         tell([f"round {number + 1}: {len(asked)} answers, loss {loss:.3f}"])
-    _save(network, run / WEIGHTS_NAME)
+    told = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    save_file(told, run / WEIGHTS_NAME)
     return options
-
-
-def clicked_photos(
-    photos: Sequence[SegmentedPhoto], settings: CorrectionSettings
-) -> Iterator[ClickedPhoto]:
-    """Photos with their patches; without those in which there is nothing to click on."""
-    segmenter = preloaded(settings.segmenter)
-    for photo in photos:
-        things = tuple(things_of(photo, settings))
-        source = eie.decompose(photo.pixels, segmenter=segmenter).sources[0]
-        if not things or source.objects is None:
-            continue
-        area = np.bincount(source.label_map.ravel(), minlength=source.patches)
-        known = photo.things is not None
-        yield ClickedPhoto(
-            source.label_map,
-            ClickFacts.of(source),
-            area / area.sum(),
-            things,
-            settings.things if known else settings.segments,
-            _CLICKS_ON_THING if known else 1,
-        )
-
-
-def things_of(photo: SegmentedPhoto, settings: CorrectionSettings) -> Iterator[Mask]:
-    """The masks of what is clicked: things, or the segments of those who saw the fewest."""
-    fewest = sorted(photo.segmentations, key=lambda labels: len(np.unique(labels)))[:_FEWEST]
-    for labels in fewest if photo.things is None else photo.segmentations[:1]:
-        present, counts = np.unique(labels, return_counts=True)
-        share = counts / labels.size
-        for label in present[(share >= settings.least) & (share <= settings.most)]:
-            if photo.things is None or int(label) in photo.things:
-                yield labels == label
 
 
 def asked_on(
     photo: ClickedPhoto,
-    logits: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    rank: Network,
+    logits: Network,
     clicks: int,
     random: np.random.Generator,
 ) -> Iterator[Asked]:
-    """What a network is asked while somebody clicks on things of a photo."""
-    area = photo.share * photo.label_map.size
+    """What a network is asked while somebody clicks on things of a photo.
+
+    Args:
+        rank: what ranks the candidates of the first click.
+    """
+    area = photo.facts.share * photo.label_map.size
     for _ in range(photo.times):
         taken = min(photo.taken, len(photo.things))
         for index in random.choice(len(photo.things), taken, replace=False):
             thing = photo.things[index]
             inside = np.bincount(photo.label_map[thing], minlength=len(area)) / area  # (P,)
-            weight = photo.share / max(_LEAST_SHARE, float(thing.mean()))  # (P,)
+            weight = photo.facts.share / max(_LEAST_SHARE, float(thing.mean()))  # (P,)
+            x, y = innermost(thing)
+            patch = int(photo.label_map[y, x])
+            first = candidate_ranking.meant(photo.facts, photo.small, patch, (x, y), rank)  # (P,)
             told: list[NDArray[np.float32]] = []
 
-            def select(so_far: Sequence[Click], told: list[NDArray[np.float32]] = told) -> Mask:
+            def select(
+                so_far: Sequence[Click],
+                first: NDArray[np.float32] = first,
+                told: list[NDArray[np.float32]] = told,
+            ) -> Mask:
                 patches = [PatchClick(int(photo.label_map[c.y, c.x]), c.joins) for c in so_far]
-                selected: Mask = answer(photo.facts, patches, logits, told.append)[photo.label_map]
+                inside = answer(photo.facts, patches, first, logits, told.append)  # (P,)
+                selected: Mask = inside[photo.label_map]
                 return selected
 
             simulate_clicks(thing, select, clicks)
@@ -202,10 +175,9 @@ def fit(
     optimizer = torch.optim.AdamW(
         network.parameters(), settings.rate, weight_decay=settings.weight_decay
     )
-    batch, losses = min(settings.batch, len(asked)), []
+    batch, losses, schedule = min(settings.batch, len(asked)), [], LoopSettings(steps, WARMUP)
     for step in range(steps):
-        rise, fall = min(1, (step + 1) / _WARMUP), (1 + math.cos(math.pi * step / steps)) / 2
-        optimizer.param_groups[0]["lr"] = settings.rate * rise * fall
+        optimizer.param_groups[0]["lr"] = settings.rate * learning_rate(step, schedule)
         drawn = [asked[i] for i in random.choice(len(asked), batch, replace=False)]
         loss = answers_loss(network, drawn)
         optimizer.zero_grad()
@@ -238,9 +210,3 @@ def _logits(network: nn.Module, features: NDArray[np.float32]) -> NDArray[np.flo
     with torch.inference_mode():
         told: NDArray[np.float32] = network(2 * torch.from_numpy(features) - 1)[:, 0].numpy()
     return told
-
-
-def _save(network: nn.Module, path: Path) -> None:
-    from safetensors.torch import save_file
-
-    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, path)

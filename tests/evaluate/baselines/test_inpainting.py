@@ -8,7 +8,7 @@ from skimage import data
 
 from eie.errors import MissingModelError
 from eie.evaluate.baselines.inpainting import (
-    FILLS,
+    INPAINTERS,
     edited_by,
     hole,
     patchmatch,
@@ -44,7 +44,7 @@ def test_nothing_is_the_photo_before(photo):
     np.testing.assert_array_equal(edited_by("nothing", case), case.before)
 
 
-@pytest.mark.parametrize("baseline", FILLS)
+@pytest.mark.parametrize("baseline", INPAINTERS)
 def test_only_the_hole_and_the_object_change(photo, baseline):
     case = moved(photo, Area(60, 40, 20, 20))
     result = edited_by(baseline, case)

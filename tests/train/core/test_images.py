@@ -26,6 +26,8 @@ def test_every_kth_file_is_left_out_from_the_first(data):
     everything = read_training_images([Folder(data / "photos")], max_side=100).photos
     kept = read_training_images([Folder(data / "photos", held_out=2)], max_side=100).photos
     assert [photo.tobytes() for photo in kept] == [everything[i].tobytes() for i in (1, 3)]
+    others = read_training_images([Folder(data / "photos", 2, 1)], max_side=100).photos
+    assert [photo.tobytes() for photo in others] == [everything[i].tobytes() for i in (0, 2)]
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,8 @@ def test_every_kth_file_is_left_out_from_the_first(data):
     [
         ("photos", Folder(Path("photos"))),
         ("photos:20", Folder(Path("photos"), 20)),
+        ("photos:4+1", Folder(Path("photos"), 4, 1)),
+        ("photos:4+4", Folder(Path("photos:4+4"))),
         ("a:b/photos", Folder(Path("a:b/photos"))),
         ("photos:0", Folder(Path("photos:0"))),
     ],

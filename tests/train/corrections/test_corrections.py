@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
-from eie.editing import corrections
-from eie.errors import UsageError
-from eie.train.core.images import Folder, SegmentedPhoto
+import eie
+from eie.editing import candidate_ranking, corrections
+from eie.errors import BadInputError, UsageError
+from eie.files.folders import image_files
+from eie.notes import Note
+from eie.train.core.images import Folder, SegmentedPhoto, read_training_images
+from eie.train.corrections.photos import Heads, clicked_photos, things_of
+from eie.train.corrections.ranking import Choice, train_ranking
 from eie.train.corrections.settings import CorrectionSettings
 from eie.train.corrections.stage import (
+    RANKING_NAME,
     WEIGHTS_NAME,
     Asked,
     answers_loss,
     correction_network,
-    things_of,
     train_corrections,
 )
 
-SMALL = CorrectionSettings(rounds=(2, 3), clicks=3, hidden=8, batch=4)
+SMALL = CorrectionSettings(
+    rounds=(2, 3), clicks=3, hidden=8, batch=4, points=2, ranked=2, members=2, ranking_steps=3
+)
 
 
 def segmented(*maps: np.ndarray, things: frozenset[int] | None = None) -> SegmentedPhoto:
@@ -73,12 +84,42 @@ def test_what_was_trained_is_what_corrects(data, tmp_path, monkeypatch) -> None:
     np.testing.assert_allclose(corrections.network(written)(features), expected, atol=1e-5)
 
 
+def test_the_candidate_that_overlaps_most_comes_to_be_ranked_first(tmp_path) -> None:
+    random = np.random.default_rng(0)
+    choices = []
+    for _ in range(40):
+        facts = torch.from_numpy(random.random((6, candidate_ranking.FACTS), dtype=np.float32))
+        choices.append(Choice(facts, 0.1 + 0.8 * facts[:, 3]))
+    tensors = train_ranking(choices, replace(SMALL, ranking_steps=400, hidden=16), random)
+    save_file(tensors, tmp_path / "ranking.safetensors")
+    rank = candidate_ranking.network(tmp_path / "ranking.safetensors")
+    facts = random.random((50, candidate_ranking.FACTS), dtype=np.float32)
+    assert np.corrcoef(rank(facts), facts[:, 3])[0, 1] > 0.8
+
+
+def test_photos_are_cut_by_heads_that_have_not_seen_them(data, tmp_path) -> None:
+    files = [image.path for image in image_files(data / "bsds")]
+    run = tmp_path / "heads"
+    run.mkdir()
+    written = {"stage": "objects", "data": [f"{data / 'bsds'}:2+1"]}
+    (run / "options.json").write_text(json.dumps(written))
+    with pytest.raises(BadInputError, match="no finished run of eie train objects"):
+        Heads.of_run(run)
+    weights = Path(eie.__file__).parent / "models" / "weights" / "tiny-segmenter.safetensors"
+    (run / "tiny-segmenter.safetensors").write_bytes(weights.read_bytes())
+    assert Heads.of_run(run).seen == {file.resolve() for file in files[::2]}
+    photos = read_training_images([Folder(data / "bsds")], 800).segmented
+    settings = replace(SMALL, heads=(str(run),))
+    with pytest.warns(Note, match=f"{len(files[::2])} photos that all heads were trained on"):
+        clicked = [*clicked_photos(photos, settings)]
+    assert len(clicked) == len(files) - len(files[::2])
+
+
 def test_the_same_command_gives_the_same_weights(data, tmp_path) -> None:
     for name in "ab":
         train_corrections([Folder(data / "bsds")], tmp_path / name, SMALL)
-    assert (tmp_path / "a" / WEIGHTS_NAME).read_bytes() == (
-        tmp_path / "b" / WEIGHTS_NAME
-    ).read_bytes()
+    for name in (WEIGHTS_NAME, RANKING_NAME):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
 def test_without_label_maps_there_is_nothing_to_click_on(data, tmp_path) -> None:

@@ -2,76 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
-from PIL import Image
 
 import eie
-from eie.errors import BadInputError, UsageError
-from eie.files.stores import path_of
+from eie.errors import UsageError
 from eie.models.conditioning import Scaling, conditioned_channels, encode_pixels
 from eie.models.content_checkpoints import load_content_encoder, load_light_decoder
 from eie.models.diffusion_checkpoints import load_element_model, load_vae
 from eie.models.element_attention import ElementAttention
 from eie.rendering import ClassicalDecoder
-from eie.train.autoencoder.settings import AutoencoderConfig, AutoencoderSettings, PhotoCropSettings
 from eie.train.autoencoder.stage import train_autoencoder
 from eie.train.core.checkpoint import averaged_weights
-from eie.train.core.decomposed_photos import DecomposedPhotos
-from eie.train.core.images import Folder, photo_files
+from eie.train.core.images import Folder
 from eie.train.core.loop import train
-from eie.train.core.settings import CropSettings
 from eie.train.diffusion.decoder_data import draw_batch
-from eie.train.diffusion.encoded_photos import EncodedPhotos
 from eie.train.diffusion.losses import loss_weight
-from eie.train.diffusion.masks import MaskDatabase, build_masks, draw_mask, train_masks
 from eie.train.diffusion.parts import training_scheduler
-from eie.train.diffusion.run import encoded_photos, train_decoder, train_shards
+from eie.train.diffusion.run import train_decoder
 from eie.train.diffusion.settings import (
-    DecoderConfig,
-    DecoderSettings,
     DropoutSettings,
-    MaskSettings,
 )
-from eie.train.diffusion.shards import ShardedPhotos
 from eie.train.diffusion.stage import DecoderStage
-from tests.train.conftest import LOOP, save_smooth_photos
-
-SMALL_VAE = AutoencoderSettings(
-    model=AutoencoderConfig(latent_channels=4, width=24, blocks=1),
-    crops=PhotoCropSettings(crop=32, batch=2),
-    loop=LOOP,
-    fitted_batches=16,
-)
-SMALL = DecoderSettings(
-    model=DecoderConfig(
-        block_out_channels=(32, 32), heads=2, text_dim=4, token_dim=8, hidden_dim=8, frequencies=2
-    ),
-    crops=CropSettings(crop=64, batch=2, working_size=96, elements=(16,)),
-    loop=LOOP,
-)
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    return save_smooth_photos(tmp_path_factory.mktemp("photos"), *2 * [(104, 120), (128, 96)])
-
-
-@pytest.fixture(scope="module")
-def vae(photos, tmp_path_factory):
-    run = tmp_path_factory.mktemp("runs") / "autoencoder"
-    train_autoencoder([Folder(photos)], run, SMALL_VAE)
-    return run
-
-
-def encoded(photos, cache) -> EncodedPhotos:
-    files = photo_files([Folder(photos)])
-    decomposed = DecomposedPhotos(files, cache / "decompositions", 32, SMALL.crops, "slic")
-    return EncodedPhotos(decomposed, "tiny", cache / "encoded")
+from tests.train.conftest import LOOP
+from tests.train.diffusion.conftest import SMALL, SMALL_VAE, encoded
 
 
 def test_the_autoencoder_is_a_model_folder(vae) -> None:
@@ -86,51 +44,6 @@ def test_an_autoencoder_can_start_from_another(photos, vae, tmp_path) -> None:
     train_autoencoder([Folder(photos)], tmp_path / "run", short)
     # The linear encoder, and with it the latents, stay.
     assert torch.equal(load_vae(tmp_path / "run").analysis, load_vae(vae).analysis)
-
-
-def test_masks_of_cutouts_and_of_what_people_outlined(data, tmp_path) -> None:
-    train_masks([Folder(data / "objects"), Folder(data / "bsds")], tmp_path / "masks.npz")
-    masks = MaskDatabase.load(tmp_path / "masks.npz")
-    built = build_masks([Folder(data / "objects"), Folder(data / "bsds")])
-    assert np.array_equal(masks.shapes, built.shapes)
-    # 4 cut-outs 50×35; of 3 photos with 2 annotators the segments of a third of the area.
-    assert len(masks) == 4 + 3 * 2
-    assert masks.aspect[0] == pytest.approx(50 / 35)
-    assert masks.aspect[4] == pytest.approx(0.5)
-    assert masks.shapes[0].all()
-
-
-def test_masks_of_pictures_and_of_plain_photos(photos, tmp_path) -> None:
-    (tmp_path / "white").mkdir()
-    picture = np.zeros((40, 60), np.uint8)
-    picture[10:20, 10:50] = 255
-    Image.fromarray(picture).save(tmp_path / "white" / "mask.png")
-    masks = build_masks([Folder(tmp_path / "white")])
-    assert len(masks) == 1
-    assert masks.aspect[0] == pytest.approx(4.0)
-    settings = MaskSettings(segmenter="slic", area=(0.0, 1.0), objects_of_photo=2)
-    assert len(build_masks([Folder(photos)], settings)) == 8
-
-
-def test_no_masks_is_an_error(photos, tmp_path) -> None:
-    with pytest.raises(BadInputError, match="no object shapes"):
-        build_masks([Folder(photos)], MaskSettings(segmenter="slic", area=(2.0, 3.0)))
-    (tmp_path / "masks.npz").write_bytes(b"no database")
-    with pytest.raises(BadInputError, match="mask database"):
-        MaskDatabase.load(tmp_path / "masks.npz")
-
-
-def test_drawn_masks_have_about_the_size_asked_for() -> None:
-    rng = np.random.default_rng(0)
-    sizes = [draw_mask(None, 128, (0.5, 0.5), rng).mean() for _ in range(200)]
-    # An ellipse's area is at most π/4 of its box, of whose sides one is half of the crop's.
-    assert 0.03 < np.mean(sizes) < np.pi / 16
-    shape = np.zeros((1, 8, 8), bool)
-    shape[:, :, :4] = True
-    masks = MaskDatabase(shape, np.array([2.0], np.float32))
-    drawn = draw_mask(masks, 100, (0.4, 0.4), rng)
-    assert drawn.any(axis=0).sum() <= 21
-    assert drawn.any(axis=1).sum() <= 21
 
 
 @pytest.mark.parametrize("foreign", [False, True])
@@ -416,56 +329,3 @@ def test_steps_are_drawn_as_set(photos, vae, tmp_path) -> None:
     assert (few._steps(4000, device) == 999).float().mean() < 0.01
     much = DecoderStage(replace(SMALL, vae=str(vae), last_share=0.5), data, None)
     assert (much._steps(4000, device) == 999).float().mean() == pytest.approx(0.5, abs=0.05)
-
-
-def test_shards_hold_what_folders_give(photos, tmp_path) -> None:
-    settings = replace(SMALL, segmenter="slic")
-    shards = train_shards([Folder(photos)], tmp_path / "shards", settings, of_shard=3)
-    assert [shard.name for shard in shards] == ["photos-00000.tar", "photos-00001.tar"]
-    whole, sharded = encoded(photos, tmp_path), ShardedPhotos(shards)
-    assert len(sharded) == len(whole) == 4
-    for index in range(4):
-        for foreign in (False, True):
-            one, other = whole.get(index, foreign), sharded.get(index, foreign)
-            assert all(
-                np.array_equal(getattr(one, f.name), getattr(other, f.name)) for f in fields(one)
-            )
-
-
-def test_shards_in_a_store_are_those_of_a_folder(photos, tmp_path) -> None:
-    settings = replace(SMALL, segmenter="slic")
-    store = path_of(f"local://{tmp_path.as_posix()}/stored")
-    stored = train_shards([Folder(photos)], store, settings, of_shard=3)
-    assert [str(shard) for shard in stored] == [f"{store}/photos-0000{n}.tar" for n in (0, 1)]
-    local = train_shards([Folder(photos)], tmp_path / "shards", settings, of_shard=3)
-    assert [shard.read_bytes() for shard in stored] == [shard.read_bytes() for shard in local]
-    sharded = encoded_photos([Folder.parse(f"{store}/*.tar")], tmp_path, settings)
-    assert isinstance(sharded, ShardedPhotos) and len(sharded) == 4
-    one, other = sharded.get(3, True), ShardedPhotos(local).get(3, True)
-    assert all(np.array_equal(getattr(one, f.name), getattr(other, f.name)) for f in fields(one))
-    with pytest.raises(BadInputError, match="finds no shard"):
-        encoded_photos([Folder.parse(f"{store}/x*.tar")], tmp_path, settings)
-    with pytest.raises(BadInputError, match="are on this machine"):
-        encoded_photos([Folder.parse(str(store))], tmp_path, settings)
-
-
-def test_a_run_from_shards_equals_one_from_folders(photos, vae, tmp_path) -> None:
-    settings = replace(SMALL, vae=str(vae))
-    shards = train_shards([Folder(photos)], tmp_path / "shards", settings, of_shard=3)
-    train_decoder([Folder(photos)], tmp_path / "folders", settings)
-    train_decoder([Folder(shard) for shard in shards], tmp_path / "tars", settings)
-    first, second = (averaged_weights(tmp_path / name) for name in ("folders", "tars"))
-    assert all(torch.equal(first[name], second[name]) for name in first)
-
-
-def test_damaged_shards_are_refused(photos, tmp_path) -> None:
-    (shard,) = train_shards([Folder(photos)], tmp_path / "shards", SMALL)
-    with pytest.raises(UsageError, match="together"):
-        train_decoder([Folder(photos), Folder(shard)], tmp_path / "run", SMALL)
-    (tmp_path / "short.tar").write_bytes(shard.read_bytes()[:-300_000])
-    with pytest.raises(BadInputError, match=r"shard|sample"):
-        photos = ShardedPhotos([tmp_path / "short.tar"])
-        [photos.get(index, True) for index in range(len(photos))]
-    (tmp_path / "other.tar").write_bytes(b"no tar")
-    with pytest.raises(BadInputError, match="cannot be read as a shard"):
-        ShardedPhotos([tmp_path / "other.tar"])

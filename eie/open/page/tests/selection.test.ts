@@ -18,7 +18,7 @@ describe("selection texts", () => {
     terms = withTerm(terms, "add", object(30.26, 40));
     terms = withTerm(terms, "remove", object(50, 60));
     expect(composed(terms)).toBe("object@10,20+object@30.3,40-object@50,60");
-    expect(composed(withTerm(terms, "new", object(1, 2)))).toBe("object@1,2");
+    expect(composed(withTerm(terms, "new", object(1, 2)))).toBe("object@1,2:object");
   });
 
   it("take nothing away from nothing", () => {

@@ -33,10 +33,12 @@ export function withExtent(terms: readonly Term[], extent: Extent): readonly Ter
   );
 }
 
+/** The text of a selection. A single click takes what the page has shown under the pointer, which is
+ *  what the element there stands for by itself; several correct each other. */
 export function composed(terms: readonly Term[]): string {
   let text = "";
   for (const { sign, what } of terms) {
-    const next = textOf(what);
+    const next = textOf(what, terms.length === 1);
     if (!text) text = next;
     // Between two numbers a minus without blanks is a range.
     else if (sign === "-" && /\d$/.test(text) && /^\d/.test(next)) text += ` - ${next}`;
@@ -45,10 +47,10 @@ export function composed(terms: readonly Term[]): string {
   return text;
 }
 
-function textOf(what: What): string {
+function textOf(what: What, alone: boolean): string {
   if (what.kind === "text") return what.text;
   const place = `object@${decimal(what.at.x, 1)},${decimal(what.at.y, 1)}`;
-  return what.extent === "object" ? place : `${place}:${what.extent}`;
+  return what.extent === "object" && !alone ? place : `${place}:${what.extent}`;
 }
 
 export function boxText(kind: "object@" | "box:", box: Box): string {

@@ -1,0 +1,115 @@
+"""Photos whose things are clicked: their patches, and what heads say that have not seen them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import eie
+from eie.decomposition import preloaded
+from eie.editing.candidate_ranking import SmallMap
+from eie.editing.click_simulation import Mask
+from eie.editing.corrections import ClickFacts
+from eie.errors import BadInputError
+from eie.notes import tell
+from eie.train.core.images import Folder, SegmentedPhoto, photo_files
+from eie.train.core.segmenters import WEIGHTS_NAME
+from eie.train.corrections.settings import CorrectionSettings
+
+_FEWEST = 2
+"""Of a photo's annotators, those are heeded who saw so few segments: their segments are things
+rather than parts."""
+
+_CLICKS_ON_THING = 2
+
+
+@dataclass(frozen=True, eq=False)
+class ClickedPhoto:
+    """A photo's patches and the things that are clicked in it.
+
+    label_map: (H, W) int. small: it, to measure candidates on. things: (H, W) bool each; how many
+    of them are clicked in a round, and how often each.
+    """
+
+    label_map: NDArray[np.integer]
+    small: SmallMap
+    facts: ClickFacts
+    things: tuple[Mask, ...]
+    taken: int
+    times: int
+
+
+@dataclass(frozen=True)
+class Heads:
+    """A light build of the segmenter, and the photos that its object heads were trained on."""
+
+    segmenter: str
+    seen: frozenset[Path] = frozenset()
+
+    @classmethod
+    def of_run(cls, run: Path) -> Heads:
+        """Those that `eie train objects` trained.
+
+        Raises:
+            BadInputError: it is no finished run of objects, or a folder it was trained on is gone.
+        """
+        try:
+            options = json.loads((run / "options.json").read_text(encoding="utf-8"))
+            folders = [Folder.parse(folder) for folder in options["data"]]
+        except (OSError, ValueError, TypeError, KeyError):
+            folders = []
+        if not folders or options.get("stage") != "objects" or not (run / WEIGHTS_NAME).exists():
+            raise BadInputError(
+                "no finished run of eie train objects",
+                where=str(run),
+                hint=f"it has options.json and {WEIGHTS_NAME}",
+            )
+        seen = frozenset(file.resolve() for file in photo_files(folders))
+        return cls(str(run / WEIGHTS_NAME), seen)
+
+
+def clicked_photos(
+    photos: Sequence[SegmentedPhoto], settings: CorrectionSettings
+) -> Iterator[ClickedPhoto]:
+    """Photos with their patches; without those in which there is nothing to click on, and those
+    that all heads were trained on: what heads say of photos they know is too good to learn from."""
+    known = [Heads.of_run(Path(run)) for run in settings.heads] or [Heads(settings.segmenter)]
+    segmenters = [preloaded(heads.segmenter) for heads in known]
+    left = 0
+    for photo in photos:
+        things = tuple(things_of(photo, settings))
+        file = photo.file.resolve() if photo.file else None
+        fresh = (s for heads, s in zip(known, segmenters, strict=True) if file not in heads.seen)
+        segmenter = next(fresh, None)
+        left += segmenter is None
+        if not things or segmenter is None:
+            continue
+        source = eie.decompose(photo.pixels, segmenter=segmenter).sources[0]
+        if source.objects is None:
+            continue
+        labelled = photo.things is not None
+        yield ClickedPhoto(
+            source.label_map,
+            SmallMap.of(source.label_map),
+            ClickFacts.of(source),
+            things,
+            settings.things if labelled else settings.segments,
+            _CLICKS_ON_THING if labelled else 1,
+        )
+    tell([f"{left} photos that all heads were trained on are left out"] if left else [])
+
+
+def things_of(photo: SegmentedPhoto, settings: CorrectionSettings) -> Iterator[Mask]:
+    """The masks of what is clicked: things, or the segments of those who saw the fewest."""
+    fewest = sorted(photo.segmentations, key=lambda labels: len(np.unique(labels)))[:_FEWEST]
+    for labels in fewest if photo.things is None else photo.segmentations[:1]:
+        present, counts = np.unique(labels, return_counts=True)
+        share = counts / labels.size
+        for label in present[(share >= settings.least) & (share <= settings.most)]:
+            if photo.things is None or int(label) in photo.things:
+                yield labels == label
