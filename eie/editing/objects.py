@@ -68,8 +68,9 @@ def object_at(
     """The elements of the thing that an element belongs to.
 
     A point stands for what a click there means most likely, of all candidates that the element is
-    in (:func:`eie.editing.candidate_ranking.meant`). An element by itself stands for its own
-    best-scored candidate, or for that which `extent` names. What is not connected to it is left
+    in (:func:`eie.editing.candidate_ranking.meant`). An element by itself, or in a photo cut by a
+    Segment Anything checkpoint, stands for its own best-scored candidate, or for that which
+    `extent` names. What is not connected to it is left
     out, over patches that touch in the photo: another thing of the same kind is likelier than a
     part that is cut off, which a second place can add.
 
@@ -98,7 +99,7 @@ def object_at(
     patch = elements.table.patch
     small, _ = thinned(source.label_map)
     clicked = int(patch[row])
-    if point is not None and extent is None and tolerance is None:
+    if point is not None and extent is None and tolerance is None and _ranked(elements, row):
         return rows[2 * _meant(elements, row, point, ClickFacts.of(source))[patch[rows]] > 1]
     chosen = extent or (Extent.OBJECT if tolerance is None else extent_of(tolerance))
     inside = candidate(source.objects, clicked, areas(small, source.patches), chosen)
@@ -133,14 +134,22 @@ def objects_together(
         if len(here) == 1:
             continue
         ordered, facts = joining_first(here), ClickFacts.of(source)
+        row, point = ordered[0].row, ordered[0].point
         inside = answer(
             facts,
             [PatchClick(int(patch[other.row]), other.joins) for other in ordered],
-            _meant(elements, ordered[0].row, ordered[0].point, facts),
+            _meant(elements, row, point, facts) if _ranked(elements, row) else None,
         )
         thing = rows[inside[patch[rows]]]
         things |= {c.row: thing for c in here if c.joins and not c.by_itself}
     return things
+
+
+def _ranked(elements: ElementSet, row: int) -> bool:
+    """Whether candidates are ranked by what was learnt of the embedded segmenter's: what a Segment
+    Anything checkpoint says of its own is better founded, and its scores lie elsewhere."""
+    segmenter = elements.decomposition.get("segmenter")
+    return elements.table.source[row] != 0 or not str(segmenter).endswith(".pth")
 
 
 def _meant(

@@ -41,10 +41,29 @@ def chosen(elements: ElementSet, text: str) -> set[int]:
     return set(select(elements, text).tolist())
 
 
-def test_a_click_takes_the_best_scored_candidate(row_of_five: ElementSet) -> None:
-    assert chosen(row_of_five, "object@5,5") == THING
-    assert chosen(row_of_five, "object@35,5") == {3}
+def test_an_element_stands_for_its_best_scored_candidate(row_of_five: ElementSet) -> None:
+    for cut_by, click in (("tiny", "object@{},5:object"), ("sam_vit_b.pth", "object@{},5")):
+        elements = replace(row_of_five, decomposition={"segmenter": cut_by})
+        assert chosen(elements, click.format(5)) == THING
+        assert chosen(elements, click.format(35)) == {3}
+        assert chosen(elements, click.format(45)) == {4}
+
+
+def test_a_click_takes_a_candidate_with_its_element(row_of_five: ElementSet) -> None:
+    for x in (1, 5, 12, 18, 27):
+        assert chosen(row_of_five, f"object@{x},5") in (PART, THING, GROUP, {2})
     assert chosen(row_of_five, "object@45,5") == {4}
+
+
+def test_a_click_means_the_same_where_its_thing_was_moved() -> None:
+    random = np.random.default_rng(0)
+    labels = np.kron(np.arange(24).reshape(4, 6), np.ones((10, 10), int))
+    objects = ObjectMasks.of(random.random((3, 24, 24)), random.random((3, 24)).astype("f4"))
+    pixels = np.zeros((40, 60, 3), dtype=np.uint8)
+    elements = ElementSet.from_source(Source.from_label_map(labels, pixels=pixels, objects=objects))
+    moved = edit(elements, [Move("all", "+13,-4")])
+    for x, y in random.integers((15, 5), (45, 30), (12, 2)).tolist():
+        assert chosen(elements, f"object@{x},{y}") == chosen(moved, f"object@{x + 13},{y - 4}")
 
 
 def test_part_and_whole_are_the_smallest_and_the_largest(row_of_five: ElementSet) -> None:
