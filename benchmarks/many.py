@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageOps
 from skimage import data
 
 from benchmarks import cost_of, run
@@ -64,12 +64,14 @@ def measure() -> dict[str, float | str]:
 
 
 def write_photos(folder: Path, count: int) -> None:
-    """Different parts of four photos of scikit-image."""
+    """Different parts of four photos of scikit-image, mirrored from the hundredth on."""
     folder.mkdir()
     photos = [data.astronaut(), data.coffee(), data.chelsea(), data.rocket()]
     for n in range(count):
         photo = Image.fromarray(photos[n % 4])
-        cut = photo.crop((n, n, photo.width - n, photo.height - n))
+        edge = n % 100
+        cut = photo.crop((edge, edge, photo.width - edge, photo.height - edge))
+        cut = ImageOps.mirror(cut) if n // 100 % 2 else cut
         cut.resize((512, 384), Image.Resampling.LANCZOS).save(folder / f"{n:03}.png")
 
 
