@@ -1,5 +1,5 @@
 # make demo        decompose, edit and render an example photo, and say where the picture is
-# make test        the whole test suite; make test-slow adds full-size models with random weights
+# make test        the whole test suite; make test-slow runs full-size models with random weights alone
 # make test-lowest the same with the lowest versions of all dependencies that pyproject.toml allows
 # make check       linters, types, which part imports which, how long files are and what repeats
 # make bench       the benchmarks, into build/bench

@@ -1,4 +1,5 @@
-"""Editing: selections, operations, edit scripts. NumPy only, so that it starts in a blink.
+"""Editing: selections, operations, edit scripts. No torch, and nothing heavy before it
+is wanted, so that it starts in a blink.
 
     >>> changed = edit(elements, [Move("object@120,80", "+40,0"), Delete("33")])
     >>> undo(changed, 2).table.equals(elements.table)
@@ -10,7 +11,8 @@ elements that a mask has parted stay parted, which does not show.
 
     selection, terms, modifiers, groups, units, scanner   what is typed ⇒ which elements
     picking, objects, boxed_object, region_growing        what is meant by a place
-    corrections, all_objects, click_simulation            what is meant by several clicks
+    candidate_ranking, corrections, all_objects           what is meant by a click, and by several
+    click_simulation                                      a person who clicks, for evaluations
     parting                                               masks cut elements
     operations, changes, colours                          what is done to them
     script, account                                       edits as JSON, and in words

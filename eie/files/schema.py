@@ -1,4 +1,4 @@
-"""The arrays of an element file, version 1: `formats/element-file.md` in code."""
+"""The arrays of an element file, version 1.1: `formats/element-file.md` in code."""
 
 from __future__ import annotations
 
