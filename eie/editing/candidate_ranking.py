@@ -36,8 +36,8 @@ _SIDE = 160
 _IN = 0.51
 """The chance of a patch that is in what is meant is at least this, of others at most the rest."""
 
-_LEAST = 1e-3
-"""What is divided by is at least this."""
+_LEAST, _NOTHING = 1e-3, 1e-9
+"""What is divided by is at least this: depths in pixels, and sums of chances."""
 
 
 class SmallMap(NamedTuple):
@@ -149,11 +149,11 @@ def candidate_facts(
     weighed = within * facts.share  # (C, P)
     common = weighed @ within.T  # (C, C)
     overlap = common / (area[:, None] + area - common)  # (C, C)
-    weight = candidates.weight / candidates.weight.sum()  # (C,)
+    weight = candidates.weight / max(candidates.weight.sum(), _NOTHING)  # (C,)
     mine, others = facts.mean[patch] * facts.share, facts.mean[:, patch] * facts.share  # (P,)
     soft = facts.mean * facts.share  # (P, P)
     shared = soft @ within.T  # (P, C)
-    agreed = shared / (soft.sum(axis=1)[:, None] + area - shared)  # (P, C)
+    agreed = shared / np.maximum(soft.sum(axis=1)[:, None] + area - shared, _NOTHING)  # (P, C)
     leaked = (weighed @ soft * (1 - within)).sum(axis=1) / area / outside  # (C,)
     top = facts.score[:, patch].max()
     columns = [
@@ -166,8 +166,8 @@ def candidate_facts(
         10 * weight,
         overlap @ weight,
         overlap[:, candidates.best.argmax()],
-        *(weighed @ facts.mean[patch] / area, within @ mine / mine.sum()),
-        *(weighed @ facts.mean[:, patch] / area, within @ others / others.sum()),
+        *(weighed @ facts.mean[patch] / area, within @ mine / max(mine.sum(), _NOTHING)),
+        *(weighed @ facts.mean[:, patch] / area, within @ others / max(others.sum(), _NOTHING)),
         weighed @ facts.likeness[patch] / area,
         *_contrast(facts, within),
         (weighed * agreed.T).sum(axis=1) / area,

@@ -91,7 +91,7 @@ class ClickFacts:
             chance[largest, every],
             np.eye(count) if source.affinity is None else likeness(source.affinity),
             _centres(small, area),
-            area / area.sum(),
+            np.maximum(area, 1) / small.size,  # one that thinning misses is hardly there
             touching_patches(small, count),
         )
 

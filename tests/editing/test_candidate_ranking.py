@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -109,6 +110,29 @@ def test_the_networks_choose_and_the_point_decides() -> None:
         patch = int(source.label_map[int(2.5 * PATCH), int(x)])
         chance = meant(facts, small, patch, (x, 2.5 * PATCH), nearest_centre)
         np.testing.assert_array_equal(chance > 0.5, middle)
+
+
+@pytest.mark.parametrize("chance", [0, 128, 255])
+@pytest.mark.parametrize("affinity", [None, np.zeros((6, 6), "f4")])
+def test_what_says_nothing_of_anything_leaves_the_clicked_patch(chance, affinity) -> None:
+    labels = np.repeat(np.arange(6), 2)[None]
+    objects = ObjectMasks(np.full((3, 6, 6), chance, np.uint8), np.zeros((3, 6), np.float32))
+    source = Source.from_label_map(labels, objects=objects, affinity=affinity)
+    told = meant(ClickFacts.of(source), SmallMap.of(labels), 5, (10.0, 0.0))
+    assert (told > 0.5).sum() == (6 if chance > 127 else 1)
+    assert told[5] > 0.5
+
+
+def test_a_patch_that_thinning_misses_can_be_clicked() -> None:
+    labels = np.zeros((1500, 1500), int)
+    labels[1, 1] = 1
+    objects = ObjectMasks.of(np.repeat(np.eye(2)[None], 3, axis=0), np.zeros((3, 2), "f4"))
+    source = Source.from_label_map(labels, objects=objects)
+    facts = ClickFacts.of(source)
+    found = candidates_with(facts, 1)
+    told = candidate_facts(facts, SmallMap.of(labels), found, 1, (1.0, 1.0))
+    assert np.isfinite(told).all()
+    assert (meant(facts, SmallMap.of(labels), 1, (1.0, 1.0)) > 0.5).tolist() == [False, True]
 
 
 def test_a_patch_too_thin_for_the_small_map_can_be_clicked() -> None:
