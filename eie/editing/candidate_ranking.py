@@ -13,7 +13,6 @@ learnt score follows mask proposals and their ranking (Carreira & Sminchisescu, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.editing.corrections import ClickFacts
+from eie.editing.corrections import ClickFacts, Network
 from eie.elements import SHARPNESS
 from eie.patch_graph import connected
 
@@ -83,7 +82,7 @@ def meant(
     small: SmallMap,
     patch: int,
     point: tuple[float, float],
-    logits: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
+    logits: Network | None = None,
 ) -> NDArray[np.float32]:
     """The chances that patches are in what a click means: (P,) float32, above 0.5 if they are.
 
@@ -232,7 +231,7 @@ def _different(masks: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.
     return masks[first], same.reshape(-1)
 
 
-def network(weights: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+def network(weights: Path) -> Network:
     """What facts (C, 27) say: logits (C,), the logarithm of the mean chance that several networks
     give, by weights that `eie train corrections` wrote."""
     from safetensors.numpy import load_file
@@ -253,5 +252,5 @@ def network(weights: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32
 
 
 @lru_cache(maxsize=1)
-def _embedded() -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+def _embedded() -> Network:
     return network(WEIGHTS)

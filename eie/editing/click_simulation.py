@@ -65,11 +65,16 @@ def innermost(mask: Mask) -> tuple[int, int]:
 
     Of several the first. The mask must not be empty.
     """
+    y, x = np.unravel_index(int(depths(mask).argmax()), mask.shape)
+    return int(x), int(y)
+
+
+def depths(mask: Mask) -> NDArray[np.float64]:
+    """(H, W) how far each pixel is from everything outside; the photo's frame is outside."""
     from scipy.ndimage import distance_transform_edt
 
-    distance = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-    y, x = np.unravel_index(int(distance.argmax()), mask.shape)
-    return int(x), int(y)
+    found: NDArray[np.float64] = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    return found
 
 
 def intersection_over_union(one: Mask, other: Mask) -> float:

@@ -39,6 +39,10 @@ _NEAR = 8.0
 """How fast nearness falls, per longer side of the photo."""
 
 
+Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""Numbers that tell of each of K things (K, F) ⇒ logits (K,)."""
+
+
 class PatchClick(NamedTuple):
     """A patch that was clicked, to join what is there or to cut it off."""
 
@@ -100,7 +104,7 @@ def answer(
     facts: ClickFacts,
     clicks: Sequence[PatchClick],
     first: NDArray[np.float32] | None = None,
-    logits: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
+    logits: Network | None = None,
     asked: Callable[[NDArray[np.float32]], None] | None = None,
 ) -> NDArray[np.bool_]:
     """The patches of a thing.
@@ -223,7 +227,7 @@ def _centres(labels: NDArray[np.integer], area: NDArray[np.int64]) -> NDArray[np
     return np.asarray(np.stack(sums, axis=1) / side[:, None])
 
 
-def network(weights: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+def network(weights: Path) -> Network:
     """What features (P, 22) say: logits (P,), by weights that `eie train corrections` wrote."""
     from safetensors.numpy import load_file
 
@@ -241,5 +245,5 @@ def network(weights: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32
 
 
 @lru_cache(maxsize=1)
-def _embedded() -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+def _embedded() -> Network:
     return network(WEIGHTS)

@@ -6,13 +6,12 @@ elements alone, and on edits, here those whose right result is known.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from eie.errors import BadInputError, UsageError
+from eie.errors import UsageError
 from eie.evaluate.cases.compositions import Composition
 from eie.evaluate.core.case_result import CaseResult
 from eie.evaluate.core.run import Run
@@ -22,6 +21,7 @@ from eie.evaluate.measures.table import measures
 from eie.evaluate.reconstruction import evaluate_reconstruction
 from eie.evaluate.reports.results import Results
 from eie.evaluate.settings import EditSettings, ReconstructionSettings
+from eie.files.runs import read_options
 
 TITLE = "Ablation"
 
@@ -77,7 +77,7 @@ def evaluate_ablation(
         MissingModelError: a run has not handed out its weights yet.
     """
     settings = settings or AblationSettings()
-    options = {folder: read_options(folder) for folder in runs}
+    options = {folder: read_options(folder, "decoder") for folder in runs}
     labels = run_labels(options)
     judged = {
         labels[folder]: _judged(folder, photos, compositions, settings, run) for folder in runs
@@ -121,26 +121,6 @@ def _judged(
             compositions, replace(settings.edits, **alone, options=options), own.within("edits")
         ),
     ]
-
-
-def read_options(run: Path) -> dict[str, Any]:
-    """The options of a training run.
-
-    Raises:
-        BadInputError: the folder holds no run of `eie train decoder`.
-    """
-    path = run / "options.json"
-    try:
-        options = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise BadInputError(
-            f"no training run: {error}", where=str(run), hint="name folders of eie train decoder"
-        ) from error
-    if not isinstance(options, dict) or options.get("stage") != "decoder":
-        raise BadInputError(
-            "a run of another stage", where=str(run), hint="name folders of eie train decoder"
-        )
-    return options
 
 
 def run_labels(options: Mapping[Path, Mapping[str, Any]]) -> dict[Path, str]:

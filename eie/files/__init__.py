@@ -9,6 +9,7 @@
     masks, labels                                   pictures that mark something; label maps
     folders, stores, streams                        where files are: folders, stores, pipes
     atomic, locking                                 whole files or none
+    runs                                            what folders of trainings say of themselves
 
 Element files need h5py, which is imported when one of their names is asked for.
 """

@@ -16,12 +16,12 @@ from eie.errors import BadInputError, UsageError
 from eie.evaluate.ablation import (
     AblationSettings,
     evaluate_ablation,
-    read_options,
     run_labels,
 )
 from eie.evaluate.cases.compositions import plan_compositions
 from eie.evaluate.core.run import Run
 from eie.evaluate.settings import EditSettings, ReconstructionSettings
+from eie.files.runs import read_options
 from eie.models.content_checkpoints import EMBEDDED, load_content_encoder
 from eie.models.diffusion_checkpoints import load_vae, save_diffusion_model
 from eie.models.element_attention import ElementAttention
@@ -137,10 +137,10 @@ def test_rows_are_called_by_their_switch(tmp_path) -> None:
 
 def test_other_folders_are_refused(tmp_path) -> None:
     with pytest.raises(BadInputError, match="no training run"):
-        read_options(tmp_path)
+        read_options(tmp_path, "decoder")
     (tmp_path / "options.json").write_text('{"stage": "encoder"}')
     with pytest.raises(BadInputError, match="another stage"):
-        read_options(tmp_path)
+        read_options(tmp_path, "decoder")
     with pytest.raises(UsageError, match="twice"):
         run_labels({tmp_path: DEFAULT, tmp_path / "." / "x" / "..": DEFAULT})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from eie.editing.candidate_ranking import SmallMap
 from eie.editing.click_simulation import Mask
 from eie.editing.corrections import ClickFacts
 from eie.errors import BadInputError
+from eie.files.runs import read_options
 from eie.notes import tell
 from eie.train.core.images import Folder, SegmentedPhoto, photo_files
 from eie.train.core.segmenters import WEIGHTS_NAME
@@ -58,12 +58,9 @@ class Heads:
         Raises:
             BadInputError: it is no finished run of objects, or a folder it was trained on is gone.
         """
-        try:
-            options = json.loads((run / "options.json").read_text(encoding="utf-8"))
-            folders = [Folder.parse(folder) for folder in options["data"]]
-        except (OSError, ValueError, TypeError, KeyError):
-            folders = []
-        if not folders or options.get("stage") != "objects" or not (run / WEIGHTS_NAME).exists():
+        data = read_options(run, "objects").get("data")
+        folders = [Folder.parse(str(folder)) for folder in data] if isinstance(data, list) else []
+        if not folders or not (run / WEIGHTS_NAME).exists():
             raise BadInputError(
                 "no finished run of eie train objects",
                 where=str(run),

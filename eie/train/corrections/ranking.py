@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from eie.editing.candidate_ranking import FACTS, candidate_facts, candidates_with
-from eie.editing.click_simulation import Mask, innermost
-from eie.train.core.loop import learning_rate
-from eie.train.core.settings import LoopSettings
+from eie.editing.click_simulation import Mask, depths
+from eie.train.corrections.fitting import minimise
 from eie.train.corrections.photos import ClickedPhoto
 from eie.train.corrections.settings import CorrectionSettings
 
@@ -27,9 +26,6 @@ _MIDDLE = 0.7
 _DROPOUT = 0.2
 
 _BATCH, _DECAY = 32, 1e-2
-
-WARMUP = 50
-"""Steps over which the learning rate rises."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,10 +57,9 @@ def choices_on(
 
 def _middle(thing: Mask, points: int, random: np.random.Generator) -> Iterator[tuple[int, int]]:
     """x and y of the innermost pixel of a thing, and of others in its middle."""
-    from scipy.ndimage import distance_transform_edt
-
-    yield innermost(thing)
-    depth = distance_transform_edt(np.pad(thing, 1))[1:-1, 1:-1]  # (H, W)
+    depth = depths(thing)  # (H, W)
+    y, x = np.unravel_index(int(depth.argmax()), depth.shape)
+    yield int(x), int(y)
     lines, columns = np.nonzero(depth >= _MIDDLE * depth.max())
     drawn = random.choice(len(lines), min(points - 1, len(lines)), replace=False)
     yield from zip(columns[drawn].tolist(), lines[drawn].tolist(), strict=True)
@@ -107,17 +102,13 @@ def _fit(
     settings: CorrectionSettings,
     random: np.random.Generator,
 ) -> nn.Sequential:
-    optimizer = torch.optim.AdamW(network.parameters(), settings.rate, weight_decay=_DECAY)
-    schedule = LoopSettings(settings.ranking_steps, WARMUP)
-    for step in range(settings.ranking_steps):
-        optimizer.param_groups[0]["lr"] = settings.rate * learning_rate(step, schedule)
+    def loss() -> Tensor:
         drawn = [choices[i] for i in random.integers(len(choices), size=_BATCH)]
         told = network(torch.cat([choice.facts for choice in drawn]))[:, 0]  # (ΣC,)
         parts = told.split([len(choice.overlap) for choice in drawn])
         expected = [(part.softmax(dim=0) * c.overlap).sum()
                     for part, c in zip(parts, drawn, strict=True)]  # fmt: skip
-        loss = -torch.stack(expected).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        return -torch.stack(expected).mean()
+
+    minimise(network, loss, settings.ranking_steps, settings.rate, _DECAY)
     return network.eval()

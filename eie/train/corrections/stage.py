@@ -10,7 +10,7 @@ must see its own errors (dataset aggregation; Ross et al., AISTATS 2011).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,24 +25,20 @@ from torch.nn import functional as F
 
 from eie.editing import candidate_ranking
 from eie.editing.click_simulation import Click, Mask, innermost, simulate_clicks
-from eie.editing.corrections import FEATURES, PatchClick, answer
+from eie.editing.corrections import FEATURES, Network, PatchClick, answer
 from eie.errors import UsageError
 from eie.notes import tell
 from eie.train.core.checkpoint import claim, run_options
 from eie.train.core.images import Folder, read_training_images
-from eie.train.core.loop import learning_rate
 from eie.train.core.segmenters import MAX_PHOTO_SIDE
-from eie.train.core.settings import LoopSettings
+from eie.train.corrections.fitting import minimise
 from eie.train.corrections.photos import ClickedPhoto, clicked_photos
-from eie.train.corrections.ranking import WARMUP, choices_on, train_ranking
+from eie.train.corrections.ranking import choices_on, train_ranking
 from eie.train.corrections.settings import CorrectionSettings
 
 WEIGHTS_NAME = "corrections.safetensors"
 
 RANKING_NAME = "candidate_ranking.safetensors"
-
-Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""Features (P, 22) or facts (C, 27) ⇒ logits (P,) or (C,)."""
 
 _ENTROPY = 0.1
 """What cross-entropy counts beside Dice."""
@@ -172,18 +168,13 @@ def fit(
     random: np.random.Generator,
 ) -> float:
     """Train a network for some steps on what is asked; the mean loss of the last tenth."""
-    optimizer = torch.optim.AdamW(
-        network.parameters(), settings.rate, weight_decay=settings.weight_decay
-    )
-    batch, losses, schedule = min(settings.batch, len(asked)), [], LoopSettings(steps, WARMUP)
-    for step in range(steps):
-        optimizer.param_groups[0]["lr"] = settings.rate * learning_rate(step, schedule)
-        drawn = [asked[i] for i in random.choice(len(asked), batch, replace=False)]
-        loss = answers_loss(network, drawn)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(float(loss.detach()))
+    batch = min(settings.batch, len(asked))
+
+    def loss() -> Tensor:
+        drawn = random.choice(len(asked), batch, replace=False)
+        return answers_loss(network, [asked[index] for index in drawn])
+
+    losses = minimise(network, loss, steps, settings.rate, settings.weight_decay)
     return float(np.mean(losses[-max(1, steps // 10) :]))
 
 
