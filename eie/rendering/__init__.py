@@ -5,7 +5,7 @@
     anchored                                           what stays, what moved, what is to be filled
     layers, stamps, mattes                             what moved: its pixels, edges and colours
     classical, light, diffusion, inpaint               the decoders, which fill
-    layout, offsets, graph_cut, pieces, blending       the classical one's parts
+    layout, lines, offsets, graph_cut, pieces, blending    the classical one's parts
     element_tensors, sampling, filling                 what the learned ones share
     windows, working_size, reduced                     at which size a model or search works
 """

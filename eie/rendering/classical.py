@@ -3,9 +3,10 @@
     window ⇒ working sizes ⇒ candidate offsets ⇒ graph cuts, coarse to fine ⇒ copy ⇒ blending
 
 K. He and J. Sun, "Statistics of Patch Offsets for Image Completion", ECCV 2012, with candidates
-from the hole's border, guided by the photo's elements, and blended in the gradient domain
-(:mod:`eie.rendering.offsets`, :mod:`eie.rendering.graph_cut`, :mod:`eie.rendering.layout`,
-:mod:`eie.rendering.blending`). What is copied keeps the photo's own detail.
+from the hole's border, guided by the photo's lines and elements, and blended in the gradient domain
+(:mod:`eie.rendering.offsets`, :mod:`eie.rendering.graph_cut`, :mod:`eie.rendering.lines`,
+:mod:`eie.rendering.layout`, :mod:`eie.rendering.blending`). What is copied keeps the photo's own
+detail.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from eie.rendering.graph_cut import (
     finer_labelling,
 )
 from eie.rendering.layout import Layout, misplacement
+from eie.rendering.lines import favour, lines_into
 from eie.rendering.offsets import candidate_offsets
 from eie.rendering.pieces import PaddedWindow, Pieces, finished_pixels
 from eie.rendering.windows import separate_holes
@@ -45,7 +47,7 @@ REPEATED = 0.05
 TRIED = 16
 """Most labellings that are made for variations, of which some may look alike."""
 
-WORSE = 1.15
+WORSE = 1.2
 """Energy of a variation, as a multiple of the best one's, from which on it is none."""
 
 BORDERING = 1 / 3
@@ -71,8 +73,8 @@ class ClassicalDecoder:
         coarsest: most pixels of a hole at the size at which offsets are first chosen.
         finest: the same of the largest size at which they and their cuts are improved.
         blended: most pixels of a hole at the size at which colours are blended.
-        border: whether places like a hole's border are candidates, too, not those of the statistics
-            of patch offsets alone, as in He & Sun's method.
+        border: whether places like a hole's border, and along lines that cross it, are candidates,
+            too, not those of the statistics of patch offsets alone, as in He & Sun's method.
         seed: which of the fills; 0 is the best, 1 the next best, …, and again from the first on
             after the last. Variation k, counted from 0, has seed + k.
 
@@ -218,11 +220,14 @@ class ClassicalDecoder:
         while len(sizes[-1]) > self.coarsest and min(sizes[-1].hole.shape) > 1:
             sizes.append(sizes[-1].halved())
         *finer, coarsest = sizes
-        offsets = candidate_offsets(coarsest, border=self.border)
+        lines = lines_into(coarsest) if self.border else []
+        offsets = candidate_offsets(coarsest, lines, border=self.border)
         offsets = offsets or [Offset(0, 0)]  # of itself: what is around goes on smoothly
         costs = costs_of(coarsest, offsets)
         if layout is not None:
-            costs.data[:] += misplacement(coarsest, layout, step << len(finer), offsets)
+            misplaced = misplacement(coarsest, layout, step << len(finer), offsets)
+            favour(misplaced, coarsest, lines, offsets)
+            costs.data[:] += misplaced
         for labelling in labellings(coarsest, offsets, costs):
             for size in reversed(finer):
                 labelling = finer_labelling(size, labelling)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from eie.pictures import Mask, dilated
 from eie.rendering.working_size import BORDER, Indices, Numbers, Offset, WorkingSize
 
-UNKNOWN = 1000.0
+UNKNOWN = 4000.0
 """Cost of copying a pixel that is not known: taken only where no offset knows one."""
 
 MIRRORING = 6.0
@@ -36,6 +36,11 @@ STRANGE = 30.0
 
 MEETING = 4.0
 """Weight of what is copied meeting the photo at the border."""
+
+CROSSING, CLEAR = 2.0, 40.0
+"""How much more than others a pixel of the border counts where a clear edge crosses it, and the
+gradient, in the features' units, that is one. Edges along the border may be the thing's that was
+taken away; one that crosses it has to go on."""
 
 CUT = 3.0
 """Cost c of a cut between two pixels, besides what is seen of it: few, large pieces."""
@@ -96,25 +101,39 @@ class Costs:
 def costs_of(work: WorkingSize, offsets: Sequence[Offset]) -> Costs:
     """The costs of offsets, without any knowledge of what belongs where."""
     border = np.nonzero(work.border)
+    weight = MEETING * _crossing(work)[border]  # (b,)
     data = np.empty((len(offsets), len(work)), dtype=np.float32)
     features = np.empty((len(offsets), len(work), 5), dtype=np.float32)
     for index, offset in enumerate(offsets):
         features[index], known = work.copied(offset, work.rows, work.columns)
         data[index] = np.where(known, 0, UNKNOWN) + MIRRORING * offset.mirrored
-        data[index] += MEETING * _misfit(work, offset, border)
+        data[index] += _misfit(work, offset, border, weight)
     gradient = np.sqrt(np.square(features[..., 3:]).sum(axis=2))  # (L, n)
     return Costs(data, features, 1 / (1 + gradient / MASKED))
 
 
-def _misfit(work: WorkingSize, offset: Offset, border: tuple[Indices, ...]) -> Numbers:
-    """(n,) mean difference from the photo of what an offset copies to the border around a pixel;
-    0 for pixels that are not beside it."""
+def _crossing(work: WorkingSize) -> Numbers:
+    """(H, W) how much a pixel of the border counts, 1 or more."""
+    import cv2
+
+    inward = cv2.GaussianBlur(work.hole.astype(np.float32), (0, 0), 3)
+    x, y = (cv2.Sobel(inward, cv2.CV_32F, right, 1 - right) for right in (1, 0))
+    along = abs(x * work.features[..., 4] - y * work.features[..., 3])
+    along /= np.maximum(np.hypot(x, y), 1e-6)
+    return np.asarray(1 + CROSSING * (along / CLEAR).clip(max=1), dtype=np.float32)
+
+
+def _misfit(
+    work: WorkingSize, offset: Offset, border: tuple[Indices, ...], weight: Numbers
+) -> Numbers:
+    """(n,) mean weighted difference from the photo of what an offset copies to the border around a
+    pixel; 0 for pixels that are not beside it."""
     import cv2
 
     copied, known = work.copied(offset, *border)
     difference = np.sqrt(np.square(copied - work.features[border]).sum(axis=1))
     plane = np.zeros(work.hole.shape, dtype=np.float32)
-    plane[border] = np.where(known, difference, STRANGE)
+    plane[border] = weight * np.where(known, difference, STRANGE)
     around = cv2.blur(plane, (2 * BORDER + 1, 2 * BORDER + 1))[work.rows, work.columns]
     share = work.border_share
     return np.where(share > 0, around / np.maximum(share, 1e-6), 0)

@@ -1,21 +1,23 @@
 """Candidate offsets: from where a hole may be filled with large coherent pieces.
 
-Two sources, both at the coarsest working size:
+Three sources, all at the coarsest working size:
 
 - **Statistics of patch offsets.** In a photo, alike patches lie at few distances from each other;
   the peaks of their histogram are offsets at which texture and structure go on (He & Sun,
   "Statistics of Patch Offsets for Image Completion", ECCV 2012, §3).
 - **The border.** Places of the photo, and of its mirror image, that look like a part of the hole's
   border: what lies beside such a place goes on where the hole begins.
+- **Lines** that run into the hole, which go on along themselves (:mod:`eie.rendering.lines`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from eie.pictures import dilated
+from eie.rendering.lines import Line
 from eie.rendering.working_size import Indices, Numbers, Offset, WorkingSize
 
 PEAKS = 40
@@ -46,14 +48,18 @@ FOOT = 4
 """Pixels of the hole beside a part of its border, for which a place must have pixels, too."""
 
 
-def candidate_offsets(work: WorkingSize, *, border: bool = True) -> list[Offset]:
+def candidate_offsets(
+    work: WorkingSize, lines: Sequence[Line] = (), *, border: bool = True
+) -> list[Offset]:
     """Offsets that may fill parts of a hole, always the same ones, none beside another: finer
     working sizes look there.
 
     Args:
+        lines: that run into the hole; offsets along them come first.
         border: take those of the border, too, not of statistics alone.
     """
-    found = [*(border_offsets(work) if border else ()), *frequent_offsets(work)]
+    along = [line.offset() for line in lines]
+    found = [*along, *(border_offsets(work) if border else ()), *frequent_offsets(work)]
     apart: dict[Offset, None] = {}
     for offset in found:
         near = (offset.shifted(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1))

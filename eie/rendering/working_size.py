@@ -46,6 +46,11 @@ class Offset(NamedTuple):
     def shifted(self, down: int, right: int) -> Offset:
         return Offset(self.down + down, self.right + right, self.mirrored)
 
+    def is_beside(self, other: Offset) -> bool:
+        """Whether it is another, or that of a neighbouring pixel."""
+        apart = max(abs(self.down - other.down), abs(self.right - other.right))
+        return apart <= 1 and self.mirrored == other.mirrored
+
 
 @dataclass(frozen=True, eq=False)
 class WorkingSize:

@@ -87,15 +87,15 @@ def test_every_variation_has_a_guess_of_its_own(tmp_path) -> None:
     model = save_random_tiny_model(tmp_path / "model", guess_deviation=0.05)
     photo = np.ascontiguousarray(data.astronaut()[112:240, 20:148])
     elements = with_rows(make_set(photo, blocks(128, 128, 3, 3)), [4], visible=False)
-    decoder = fast(str(model), temperature=0.0, seed=2)
+    decoder = fast(str(model), temperature=0.0, seed=0)
     made = [r.photo.pixels for r in variations(elements, 2, decoder=decoder)]
-    plain = ClassicalDecoder(seed=2).fill_variations(stage(elements), 2)
+    plain = ClassicalDecoder(seed=0).fill_variations(stage(elements), 2)
     hole = stage(elements).hole
     differ = np.abs(plain[0].astype(int) - plain[1])[hole]
     assert differ.mean() > 5
     change = [one.astype(int) - other for one, other in zip(made, plain, strict=True)]
     assert max(np.abs(one)[hole].mean() for one in change) < differ.mean()  # each from its own
-    alone = render(elements, decoder=replace(decoder, seed=3)).photo.pixels
+    alone = render(elements, decoder=replace(decoder, seed=1)).photo.pixels
     assert np.abs(alone.astype(int) - made[1]).max() <= 3  # a batch may round otherwise
 
 
