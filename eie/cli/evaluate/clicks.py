@@ -9,7 +9,7 @@ import typer
 
 from eie.cli.bundles import SettingsOptions, bundled
 from eie.cli.evaluate import options as o
-from eie.cli.options import Device, Elements, Segmenter
+from eie.cli.options import Device, Elements, Segmenter, option
 from eie.evaluate.settings import ClickSettings
 
 
@@ -18,21 +18,11 @@ from eie.evaluate.settings import ClickSettings
         ClickSettings,
         segmenter=Segmenter,
         elements=Elements,
-        tolerance=Annotated[
-            float | None,
-            typer.Option(metavar="0-1", min=0.0, max=1.0, help="Of objects, as in eie edit."),
-        ],
-        clicks=Annotated[
-            int | None,
-            typer.Option(
-                metavar="N",
-                help="The most on a thing; counted for things that never get so far, too.",
-            ),
-        ],
-        smallest=Annotated[
-            float | None,
-            typer.Option(metavar="0-1", help="Least area of a thing, as a share of its photo."),
-        ],
+        tolerance=option(float, "Of objects, as in eie edit.", metavar="0-1", min=0.0, max=1.0),
+        clicks=option(
+            int, "The most on a thing; counted for things that never get so far, too.", metavar="N"
+        ),
+        smallest=option(float, "Least area of a thing, as a share of its photo.", metavar="0-1"),
         baselines=o.Baselines,
         device=Device,
     ),

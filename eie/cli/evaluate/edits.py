@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from eie.cli.bundles import SettingsOptions, bundled
 from eie.cli.evaluate import options as o
-from eie.cli.options import Device, Edge, Elements, Model, Segmenter, typed
+from eie.cli.options import Device, Edge, Elements, Model, Segmenter, option, typed
 from eie.errors import UsageError
 from eie.evaluate.settings import EditSettings
 
@@ -26,32 +24,26 @@ if TYPE_CHECKING:
         EditSettings,
         decoders=o.Decoders,
         baselines=o.Baselines,
-        select=Annotated[
-            str | None,
-            typer.Option(
-                metavar="click|mask|exact",
-                help="How eie picks the object: by object@x,y at the pixel of it that is farthest "
-                "from its border; by mask: with its true mask, the pixels more its own than the "
-                "scene's, which baselines are given, too; or with a mask of all that it touches, "
-                "undilated (by 3 pixels of pairs), so that decoders have to fill exactly what "
-                "baselines have to.",
-            ),
-        ],
-        free=Annotated[
-            bool | None,
-            typer.Option(
-                "--free",
-                help="Decode everything from embeddings and boxes, and compare with decoding the "
-                "elements unedited.",
-            ),
-        ],
+        select=option(
+            str,
+            "How eie picks the object: by object@x,y at the pixel of it that is farthest "
+            "from its border; by mask: with its true mask, the pixels more its own than the "
+            "scene's, which baselines are given, too; or with a mask of all that it touches, "
+            "undilated (by 3 pixels of pairs), so that decoders have to fill exactly what "
+            "baselines have to.",
+            metavar="click|mask|exact",
+        ),
+        free=option(
+            bool,
+            "Decode everything from embeddings and boxes, and compare with decoding the "
+            "elements unedited.",
+            "--free",
+        ),
         edge=Edge,
         segmenter=Segmenter,
         elements=Elements,
         size=o.Size,
-        shadow=Annotated[
-            bool | None, typer.Option("--shadow", help="Give pasted objects a soft contact shadow.")
-        ],
+        shadow=option(bool, "Give pasted objects a soft contact shadow.", "--shadow"),
         device=Device,
     ),
     output=o.OutputOptions(every=False),

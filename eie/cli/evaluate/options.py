@@ -13,6 +13,7 @@ import typer
 
 from eie.cli.bundles import counts, names
 from eie.cli.input_output import answer, note
+from eie.cli.options import option
 from eie.errors import UsageError
 from eie.evaluate.cases.edit_case import KINDS
 from eie.evaluate.cases.pairs import PAIR_KINDS
@@ -25,47 +26,35 @@ if TYPE_CHECKING:
 WIDE = 200
 """Columns of a table that no terminal limits."""
 
-Decoders = Annotated[
-    str | None,
-    typer.Option(
-        "--decoder",
-        metavar="NAME,...",
-        help="Decoders to judge, as in eie render, or none.",
-        callback=names,
-    ),
-]
+Decoders = option(
+    str,
+    "Decoders to judge, as in eie render, or none.",
+    "--decoder",
+    metavar="NAME,...",
+    callback=names,
+)
 
-Baselines = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME,...", help="What is compared with, or none; see above.", callback=names
-    ),
-]
+Baselines = option(
+    str, "What is compared with, or none; see above.", metavar="NAME,...", callback=names
+)
 
-Counts = Annotated[
-    str | None,
-    typer.Option(
-        "--counts",
-        "--elements",
-        metavar="N,...",
-        help="Elements asked for; several numbers give a row each, and curves in the report.",
-        callback=counts,
-    ),
-]
+Counts = option(
+    str,
+    "Elements asked for; several numbers give a row each, and curves in the report.",
+    "--counts",
+    "--elements",
+    metavar="N,...",
+    callback=counts,
+)
 
-Size = Annotated[
-    int | None,
-    typer.Option(
-        metavar="PX",
-        min=32,
-        help="Short side of photos to reconstruct, longest side of photos to edit.",
-    ),
-]
+Size = option(
+    int,
+    "Short side of photos to reconstruct, longest side of photos to edit.",
+    metavar="PX",
+    min=32,
+)
 
-Denoising = Annotated[
-    int | None,
-    typer.Option(metavar="N", min=1, help="Of decoders that denoise.", show_default="their own"),
-]
+Denoising = option(int, "Of decoders that denoise.", metavar="N", min=1, show_default="their own")
 
 Seed = Annotated[
     int | None,
@@ -116,19 +105,14 @@ ObjectsEvery = Annotated[
     typer.Option(metavar="K", min=1, help="Only every K-th object, as --every of photos."),
 ]
 
-Every = Annotated[
-    int | None,
-    typer.Option(
-        metavar="K",
-        min=1,
-        help="Only every K-th file, from the first: those that a training on FOLDER:K leaves out.",
-    ),
-]
+Every = option(
+    int,
+    "Only every K-th file, from the first: those that a training on FOLDER:K leaves out.",
+    metavar="K",
+    min=1,
+)
 
-Limit = Annotated[
-    int | None,
-    typer.Option(metavar="N", min=1, help="At most that many cases, spread evenly over all."),
-]
+Limit = option(int, "At most that many cases, spread evenly over all.", metavar="N", min=1)
 
 Workers = Annotated[
     int | None,
@@ -137,36 +121,28 @@ Workers = Annotated[
     ),
 ]
 
-StoreFolder = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DIR",
-        help="Folder that keeps every finished case: the same command goes on where it stopped.",
-        show_default="results/ in the report's folder",
-    ),
-]
+StoreFolder = option(
+    Path,
+    "Folder that keeps every finished case: the same command goes on where it stopped.",
+    metavar="DIR",
+    show_default="results/ in the report's folder",
+)
 
-ReportFolder = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DIR",
-        help="Folder for a report page, index.html: tables, plots, and the pictures of the best, "
-        "median and worst cases.",
-    ),
-]
+ReportFolder = option(
+    Path,
+    "Folder for a report page, index.html: tables, plots, and the pictures of the best, "
+    "median and worst cases.",
+    metavar="DIR",
+)
 
-Json = Annotated[
-    bool | None, typer.Option("--json", help="Write the results to standard output as JSON.")
-]
+Json = option(bool, "Write the results to standard output as JSON.", "--json")
 
-Csv = Annotated[
-    bool | None,
-    typer.Option(
-        "--csv",
-        help="Write the results to standard output as CSV: a row for each case and method, and one "
-        "with the case '*' for the means, '*KIND' for those of a kind of case.",
-    ),
-]
+Csv = option(
+    bool,
+    "Write the results to standard output as CSV: a row for each case and method, and one "
+    "with the case '*' for the means, '*KIND' for those of a kind of case.",
+    "--csv",
+)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import typer
 import eie
 from eie.cli.bundles import SettingsOptions, bundled
 from eie.cli.evaluate import options as o
-from eie.cli.options import Device, Segmenter, default_of
+from eie.cli.options import Device, Segmenter, default_of, option
 from eie.evaluate.settings import SegmentationSettings
 
 
@@ -19,14 +19,12 @@ from eie.evaluate.settings import SegmentationSettings
         SegmentationSettings,
         segmenter=Segmenter,
         counts=o.Counts,
-        beta=Annotated[
-            float | None,
-            typer.Option(
-                metavar="B",
-                help="As in eie decompose.",
-                show_default=default_of(eie.decompose, "beta"),
-            ),
-        ],
+        beta=option(
+            float,
+            "As in eie decompose.",
+            metavar="B",
+            show_default=default_of(eie.decompose, "beta"),
+        ),
         baselines=o.Baselines,
         device=Device,
     ),

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from eie.cli.bundles import SettingsOptions, bundled
-from eie.cli.options import Segmenter
+from eie.cli.options import Segmenter, option
 from eie.cli.train import options as o
 from eie.train.corrections.settings import CorrectionSettings
 
-Heads = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="RUN_DIR",
-        help="Run of eie train objects, to be repeated: each photo is cut by the first of them "
-        "that was not trained on it, and left out if all were. Without, all are cut by the "
-        "segmenter, which should not have been trained on them either.",
-    ),
-]
+Heads = option(
+    list[str],
+    "Run of eie train objects, to be repeated: each photo is cut by the first of them "
+    "that was not trained on it, and left out if all were. Without, all are cut by the "
+    "segmenter, which should not have been trained on them either.",
+    metavar="RUN_DIR",
+)
 
 
 @bundled(

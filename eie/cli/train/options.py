@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from eie.cli.input_output import note
+from eie.cli.options import option
 from eie.files.atomic import check_folder
 from eie.files.stores import path_of
 from eie.train.core.settings import Precision
@@ -65,199 +66,136 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check everything, print the options, do not train.")
 ]
 
-Steps = Annotated[int | None, typer.Option(min=1, help="Length of the run.")]
+Steps = option(int, "Length of the run.", min=1)
 
-Seed = Annotated[int | None, typer.Option(min=0, help="Of batches and initial weights.")]
+Seed = option(int, "Of batches and initial weights.", min=0)
 
-MixedPrecision = Annotated[Precision | None, typer.Option(help="Of products and convolutions.")]
+MixedPrecision = option(Precision, "Of products and convolutions.")
 
-Workers = Annotated[int | None, typer.Option(min=0, help="Processes that prepare batches.")]
+Workers = option(int, "Processes that prepare batches.", min=0)
 
-Accumulate = Annotated[
-    int | None, typer.Option(min=1, help="Batches whose gradients make one step.")
-]
+Accumulate = option(int, "Batches whose gradients make one step.", min=1)
 
-Start = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="WEIGHTS",
-        help="Safetensors file to start from, as far as it fits; an encoder takes a model, too.",
-    ),
-]
+Start = option(
+    Path,
+    "Safetensors file to start from, as far as it fits; an encoder takes a model, too.",
+    metavar="WEIGHTS",
+)
 
-Rate = Annotated[float | None, typer.Option(min=0.0, help="Highest learning rate.")]
+Rate = option(float, "Highest learning rate.", min=0.0)
 
-HeadRate = Annotated[
-    float | None, typer.Option(min=0.0, help="Highest learning rate but for the backbone.")
-]
+HeadRate = option(float, "Highest learning rate but for the backbone.", min=0.0)
 
-BackboneRate = Annotated[
-    float | None, typer.Option(min=0.0, help="Highest learning rate of the backbone.")
-]
+BackboneRate = option(float, "Highest learning rate of the backbone.", min=0.0)
 
-Batch = Annotated[int | None, typer.Option(min=1, help="Crops in a batch.")]
+Batch = option(int, "Crops in a batch.", min=1)
 
-Crop = Annotated[
-    int | None,
-    typer.Option(help="Side of a crop in pixels, a multiple of 32, or for the autoencoder of 8."),
-]
+Crop = option(int, "Side of a crop in pixels, a multiple of 32, or for the autoencoder of 8.")
 
-Batches = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help="Different batches, kept in the run's folder; after so many they come again. Without "
-        "a number, new ones all along.",
-    ),
-]
+Batches = option(
+    int,
+    "Different batches, kept in the run's folder; after so many they come again. Without "
+    "a number, new ones all along.",
+    min=1,
+)
 
-Segmented = Annotated[
-    float | None,
-    typer.Option(min=0.0, max=1.0, help="Share of crops of photos that people segmented."),
-]
+Segmented = option(float, "Share of crops of photos that people segmented.", min=0.0, max=1.0)
 
-Pasted = Annotated[
-    float | None,
-    typer.Option(
-        min=0.0,
-        max=1.0,
-        help="Share of such photos' crops that get objects, too, as all others do.",
-    ),
-]
+Pasted = option(
+    float, "Share of such photos' crops that get objects, too, as all others do.", min=0.0, max=1.0
+)
 
-Objects = Annotated[int | None, typer.Option(min=1, help="Most objects on a crop.")]
+Objects = option(int, "Most objects on a crop.", min=1)
 
-Segments = Annotated[int | None, typer.Option(min=1, help="Most things asked for in a view.")]
+Segments = option(int, "Most things asked for in a view.", min=1)
 
-Noise = Annotated[
-    float | None, typer.Option(min=0.0, help="On what elements look like, in standard deviations.")
-]
+Noise = option(float, "On what elements look like, in standard deviations.", min=0.0)
 
-AffinityWeight = Annotated[
-    float | None,
-    typer.Option(
-        min=0.0, help="Weight of the affinity's cross-entropy: of whole objects against elements."
-    ),
-]
+AffinityWeight = option(
+    float, "Weight of the affinity's cross-entropy: of whole objects against elements.", min=0.0
+)
 
-DiceWeight = Annotated[
-    float | None, typer.Option(min=0.0, help="Weight of the affinity's overlap.")
-]
+DiceWeight = option(float, "Weight of the affinity's overlap.", min=0.0)
 
-Base = Annotated[
-    str | None,
-    typer.Option(
-        "--from",
-        metavar="DIR|HUB_ID",
-        help="Element model to train on, as eie models init makes of Stable Diffusion: its U-Net, "
-        "autoencoder, text encoder and content encoder, with the paper's settings. Captions are "
-        "read from PHOTO.txt beside the photos.",
-        show_default="a new, tiny one",
-    ),
-]
+Base = option(
+    str,
+    "Element model to train on, as eie models init makes of Stable Diffusion: its U-Net, "
+    "autoencoder, text encoder and content encoder, with the paper's settings. Captions are "
+    "read from PHOTO.txt beside the photos.",
+    "--from",
+    metavar="DIR|HUB_ID",
+    show_default="a new, tiny one",
+)
 
-Encoder = Annotated[str | None, typer.Option(metavar="tiny|DIR", help="Model folder of stage 1.")]
+Encoder = option(str, "Model folder of stage 1.", metavar="tiny|DIR")
 
-Vae = Annotated[
-    str | None, typer.Option(metavar="tiny|DIR", help="Folder of the latent autoencoder.")
-]
+Vae = option(str, "Folder of the latent autoencoder.", metavar="tiny|DIR")
 
-Masks = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="MASKS.npz", help="Mask database of eie train masks.", show_default="ellipses"
-    ),
-]
+Masks = option(
+    Path, "Mask database of eie train masks.", metavar="MASKS.npz", show_default="ellipses"
+)
 
 OfShard = Annotated[
     int | None, typer.Option(min=1, help="Photos in a shard.", show_default=str(PHOTOS_OF_SHARD))
 ]
 
-Predicted = Annotated[Objective | None, typer.Option(help="What the U-Net predicts.")]
+Predicted = option(Objective, "What the U-Net predicts.")
 
-MinSnr = Annotated[
-    float | None, typer.Option(min=0.0, help="γ of min-SNR loss weights; 0 for none.")
-]
+MinSnr = option(float, "γ of min-SNR loss weights; 0 for none.", min=0.0)
 
-Freeze = Annotated[
-    bool | None,
-    typer.Option(
-        "--freeze/--no-freeze",
-        help="Leave the content encoder as stage 1 left it, or train it along.",
-    ),
-]
+Freeze = option(
+    bool, "Leave the content encoder as stage 1 left it, or train it along.", "--freeze/--no-freeze"
+)
 
-Joint = Annotated[
-    bool | None,
-    typer.Option("--joint", help="Train an encoder from nothing along, without stage 1."),
-]
+Joint = option(bool, "Train an encoder from nothing along, without stage 1.", "--joint")
 
 Dropout = Annotated[
     bool, typer.Option("--dropout/--no-dropout", help="Element dropout.", show_default="--dropout")
 ]
 
-RandomPartition = Annotated[
-    bool | None,
-    typer.Option(
-        "--random-partition/--no-random-partition",
-        help="Cut crops with dropped elements by another photo's label map.",
-    ),
-]
+RandomPartition = option(
+    bool,
+    "Cut crops with dropped elements by another photo's label map.",
+    "--random-partition/--no-random-partition",
+)
 
-LightPicture = Annotated[
-    bool | None,
-    typer.Option(
-        "--light-picture/--no-light-picture",
-        help="Show the U-Net the light decoder's picture, too; without, it learns of elements "
-        "by attention only, as in the paper.",
-    ),
-]
+LightPicture = option(
+    bool,
+    "Show the U-Net the light decoder's picture, too; without, it learns of elements "
+    "by attention only, as in the paper.",
+    "--light-picture/--no-light-picture",
+)
 
-PictureFeatures = Annotated[
-    bool | None,
-    typer.Option(
-        "--picture-features/--no-picture-features",
-        help="Show it that picture's ImageNet features, too.",
-    ),
-]
+PictureFeatures = option(
+    bool,
+    "Show it that picture's ImageNet features, too.",
+    "--picture-features/--no-picture-features",
+)
 
-GuessDeviation = Annotated[
-    float | None,
-    typer.Option(
-        min=0.0,
-        help="Make what is to be added to a first guess, the light decoder's picture or the "
-        "classical decoder's fill: the standard deviation, in latents, of what an untrained U-Net "
-        "adds. 0 makes everything, as in the paper. Only with a light picture and v_prediction.",
-    ),
-]
+GuessDeviation = option(
+    float,
+    "Make what is to be added to a first guess, the light decoder's picture or the "
+    "classical decoder's fill: the standard deviation, in latents, of what an untrained U-Net "
+    "adds. 0 makes everything, as in the paper. Only with a light picture and v_prediction.",
+    min=0.0,
+)
 
-FeatureWeight = Annotated[
-    float | None,
-    typer.Option(
-        min=0.0,
-        help="Weight of the distance in ImageNet features in the loss; 0 for none, as in the "
-        "paper.",
-    ),
-]
+FeatureWeight = option(
+    float,
+    "Weight of the distance in ImageNet features in the loss; 0 for none, as in the paper.",
+    min=0.0,
+)
 
-LastShare = Annotated[
-    float | None,
-    typer.Option(
-        min=0.0,
-        max=1.0,
-        help="Share of crops at the noise schedule's last step, where all is to be told from what "
-        "is known.",
-    ),
-]
+LastShare = option(
+    float,
+    "Share of crops at the noise schedule's last step, where all is to be told from what is known.",
+    min=0.0,
+    max=1.0,
+)
 
-Temperature = Annotated[
-    float | None,
-    typer.Option(min=0.0, help="How far from what it expects most the model is to be used."),
-]
+Temperature = option(float, "How far from what it expects most the model is to be used.", min=0.0)
 
-Checkpointing = Annotated[
-    bool | None, typer.Option("--checkpointing", help="Trade time for memory in the U-Net.")
-]
+Checkpointing = option(bool, "Trade time for memory in the U-Net.", "--checkpointing")
 
 LOOP = {"seed": Seed, "precision": MixedPrecision, "workers": Workers, "accumulate": Accumulate}
 """Options of the loop that every stage has, besides the number of steps."""
