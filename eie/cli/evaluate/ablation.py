@@ -11,18 +11,14 @@ import typer
 from eie.cli.bundles import SettingsOptions, bundled
 from eie.cli.evaluate import options as o
 from eie.cli.evaluate.edits import pasted_cases
-from eie.cli.options import Device, Elements, Segmenter, typed
+from eie.cli.options import typed
 from eie.evaluate.settings import EditSettings, ReconstructionSettings
 
 
 @bundled(
     settings=SettingsOptions(
         ReconstructionSettings,
-        size=o.Size,
-        elements=Elements,
-        segmenter=Segmenter,
-        steps=o.Denoising,
-        device=Device,
+        **{n: o.SETTINGS[n] for n in ("size", "elements", "segmenter", "steps", "device")},
     ),
     output=o.OutputOptions(),
 )

@@ -9,23 +9,11 @@ import typer
 
 from eie.cli.bundles import SettingsOptions, bundled
 from eie.cli.evaluate import options as o
-from eie.cli.options import Device, Elements, Segmenter, option
 from eie.evaluate.settings import ClickSettings
 
 
 @bundled(
-    settings=SettingsOptions(
-        ClickSettings,
-        segmenter=Segmenter,
-        elements=Elements,
-        tolerance=option(float, "Of objects, as in eie edit.", metavar="0-1", min=0.0, max=1.0),
-        clicks=option(
-            int, "The most on a thing; counted for things that never get so far, too.", metavar="N"
-        ),
-        smallest=option(float, "Least area of a thing, as a share of its photo.", metavar="0-1"),
-        baselines=o.Baselines,
-        device=Device,
-    ),
+    settings=SettingsOptions(ClickSettings, **o.SETTINGS),
     output=o.OutputOptions(),
 )
 def command(

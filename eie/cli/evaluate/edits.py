@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from eie.cli.bundles import SettingsOptions, bundled
 from eie.cli.evaluate import options as o
-from eie.cli.options import Device, Edge, Elements, Model, Segmenter, option, typed
+from eie.cli.options import Model, typed
 from eie.errors import UsageError
 from eie.evaluate.settings import EditSettings
 
@@ -20,32 +20,7 @@ if TYPE_CHECKING:
 
 
 @bundled(
-    settings=SettingsOptions(
-        EditSettings,
-        decoders=o.Decoders,
-        baselines=o.Baselines,
-        select=option(
-            str,
-            "How eie picks the object: by object@x,y at the pixel of it that is farthest "
-            "from its border; by mask: with its true mask, the pixels more its own than the "
-            "scene's, which baselines are given, too; or with a mask of all that it touches, "
-            "undilated (by 3 pixels of pairs), so that decoders have to fill exactly what "
-            "baselines have to.",
-            metavar="click|mask|exact",
-        ),
-        free=option(
-            bool,
-            "Decode everything from embeddings and boxes, and compare with decoding the "
-            "elements unedited.",
-            "--free",
-        ),
-        edge=Edge,
-        segmenter=Segmenter,
-        elements=Elements,
-        size=o.Size,
-        shadow=option(bool, "Give pasted objects a soft contact shadow.", "--shadow"),
-        device=Device,
-    ),
+    settings=SettingsOptions(EditSettings, **o.SETTINGS),
     output=o.OutputOptions(every=False),
 )
 def command(

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import eie
 from eie.cli.bundles import counts, names
 from eie.cli.input_output import answer, note
-from eie.cli.options import option
+from eie.cli.options import Device, Edge, Elements, Model, Segmenter, default_of, option
 from eie.errors import UsageError
 from eie.evaluate.cases.edit_case import KINDS
 from eie.evaluate.cases.pairs import PAIR_KINDS
@@ -25,36 +26,6 @@ if TYPE_CHECKING:
 
 WIDE = 200
 """Columns of a table that no terminal limits."""
-
-Decoders = option(
-    str,
-    "Decoders to judge, as in eie render, or none.",
-    "--decoder",
-    metavar="NAME,...",
-    callback=names,
-)
-
-Baselines = option(
-    str, "What is compared with, or none; see above.", metavar="NAME,...", callback=names
-)
-
-Counts = option(
-    str,
-    "Elements asked for; several numbers give a row each, and curves in the report.",
-    "--counts",
-    "--elements",
-    metavar="N,...",
-    callback=counts,
-)
-
-Size = option(
-    int,
-    "Short side of photos to reconstruct, longest side of photos to edit.",
-    metavar="PX",
-    min=32,
-)
-
-Denoising = option(int, "Of decoders that denoise.", metavar="N", min=1, show_default="their own")
 
 Seed = Annotated[
     int | None,
@@ -143,6 +114,84 @@ Csv = option(
     "with the case '*' for the means, '*KIND' for those of a kind of case.",
     "--csv",
 )
+
+SETTINGS = {
+    "decoders": option(
+        str,
+        "Decoders to judge, as in eie render, or none.",
+        "--decoder",
+        metavar="NAME,...",
+        callback=names,
+    ),
+    "baselines": option(
+        str, "What is compared with, or none; see above.", metavar="NAME,...", callback=names
+    ),
+    "select": option(
+        str,
+        "How eie picks the object: by object@x,y at the pixel of it that is farthest "
+        "from its border; by mask: with its true mask, the pixels more its own than the "
+        "scene's, which baselines are given, too; or with a mask of all that it touches, "
+        "undilated (by 3 pixels of pairs), so that decoders have to fill exactly what "
+        "baselines have to.",
+        metavar="click|mask|exact",
+    ),
+    "free": option(
+        bool,
+        "Decode everything from embeddings and boxes, and compare with decoding the "
+        "elements unedited.",
+        "--free",
+    ),
+    "edge": Edge,
+    "model": Model,
+    "segmenter": Segmenter,
+    "elements": Elements,
+    "counts": option(
+        str,
+        "Elements asked for; several numbers give a row each, and curves in the report.",
+        "--counts",
+        "--elements",
+        metavar="N,...",
+        callback=counts,
+    ),
+    "beta": option(
+        float,
+        "As in eie decompose.",
+        metavar="B",
+        show_default=default_of(eie.decompose, "beta"),
+    ),
+    "tolerance": option(float, "Of objects, as in eie edit.", metavar="0-1", min=0.0, max=1.0),
+    "clicks": option(
+        int, "The most on a thing; counted for things that never get so far, too.", metavar="N"
+    ),
+    "smallest": option(float, "Least area of a thing, as a share of its photo.", metavar="0-1"),
+    "size": option(
+        int,
+        "Short side of photos to reconstruct, longest side of photos to edit.",
+        metavar="PX",
+        min=32,
+    ),
+    "shadow": option(bool, "Give pasted objects a soft contact shadow.", "--shadow"),
+    "pca_fit": option(
+        Path,
+        "Photos that the PCA is fitted to.",
+        metavar="DIR",
+        show_default="for each photo, the others of the evaluation",
+    ),
+    "lpips_weights": option(
+        Path,
+        "torchvision's AlexNet or VGG-16 (alexnet-owt-7be5be79.pth), for LPIPS.",
+        metavar="FILE",
+    ),
+    "inception_weights": option(
+        Path,
+        "torch-fidelity's weights-inception-2015-12-05-6726825d.pth, for FID.",
+        metavar="FILE",
+    ),
+    "steps": option(int, "Of decoders that denoise.", metavar="N", min=1, show_default="their own"),
+    "seed": Seed,
+    "device": Device,
+}
+"""The options of settings, by the field that each sets, of whatever evaluation has it."""
 
 
 @dataclass(frozen=True)

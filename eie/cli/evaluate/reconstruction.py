@@ -10,39 +10,11 @@ import typer
 
 from eie.cli.bundles import SettingsOptions, bundled
 from eie.cli.evaluate import options as o
-from eie.cli.options import Device, Elements, Model, Segmenter, option
 from eie.evaluate.settings import ReconstructionSettings
 
 
 @bundled(
-    settings=SettingsOptions(
-        ReconstructionSettings,
-        decoders=o.Decoders,
-        model=Model,
-        segmenter=Segmenter,
-        elements=Elements,
-        size=o.Size,
-        baselines=o.Baselines,
-        pca_fit=option(
-            Path,
-            "Photos that the PCA is fitted to.",
-            metavar="DIR",
-            show_default="for each photo, the others of the evaluation",
-        ),
-        lpips_weights=option(
-            Path,
-            "torchvision's AlexNet or VGG-16 (alexnet-owt-7be5be79.pth), for LPIPS.",
-            metavar="FILE",
-        ),
-        inception_weights=option(
-            Path,
-            "torch-fidelity's weights-inception-2015-12-05-6726825d.pth, for FID.",
-            metavar="FILE",
-        ),
-        steps=o.Denoising,
-        seed=o.Seed,
-        device=Device,
-    ),
+    settings=SettingsOptions(ReconstructionSettings, **o.SETTINGS),
     output=o.OutputOptions(),
 )
 def command(

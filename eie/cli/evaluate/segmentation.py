@@ -7,27 +7,13 @@ from typing import Annotated
 
 import typer
 
-import eie
 from eie.cli.bundles import SettingsOptions, bundled
 from eie.cli.evaluate import options as o
-from eie.cli.options import Device, Segmenter, default_of, option
 from eie.evaluate.settings import SegmentationSettings
 
 
 @bundled(
-    settings=SettingsOptions(
-        SegmentationSettings,
-        segmenter=Segmenter,
-        counts=o.Counts,
-        beta=option(
-            float,
-            "As in eie decompose.",
-            metavar="B",
-            show_default=default_of(eie.decompose, "beta"),
-        ),
-        baselines=o.Baselines,
-        device=Device,
-    ),
+    settings=SettingsOptions(SegmentationSettings, **o.SETTINGS),
     output=o.OutputOptions(),
 )
 def command(
