@@ -25,7 +25,7 @@ ALIKE, PAIRS = 6, 6
 
 SOURCES = sorted(
     path
-    for folder in ("eie", "benchmarks", "formats", "examples")
+    for folder in ("eie", "tools", "benchmarks", "formats", "examples")
     for path in (ROOT / folder).rglob("*.py")
     if "node_modules" not in path.parts
 )

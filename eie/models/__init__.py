@@ -9,5 +9,5 @@ diffusion_checkpoints, pipeline         loading, saving and running what denoise
 element_attention, latent_autoencoder   its networks beside the U-Net
 from_stable_diffusion                   stage 2's start
 hub, weight_files, model_cache          where weights are: folders, the hub, in memory
-graph, *_graphs, export                 the bundled networks as ONNX graphs, without PyTorch
+graph, *_graphs                         the bundled networks as ONNX graphs, without PyTorch
 """
