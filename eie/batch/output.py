@@ -10,7 +10,7 @@ from typing import Any
 from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.files import encode_photo, photo_format
-from eie.files.images import check_quality
+from eie.files.photo_writing import check_quality
 from eie.notes import tell
 
 PICTURES = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}

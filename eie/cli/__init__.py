@@ -17,9 +17,9 @@ from typing import Annotated
 import typer
 
 import eie
+from eie.cli.command_classes import lazy_group
 from eie.cli.failures import explain, quiet_libraries, traceback_wanted
 from eie.cli.input_output import note
-from eie.cli.lazy import lazy_group
 from eie.models.devices import keep_freed_memory
 
 COMMANDS = (

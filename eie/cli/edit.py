@@ -10,10 +10,10 @@ import typer
 
 from eie.batch import is_several
 from eie.cli.bundles import ArgumentOptions, bundled
+from eie.cli.command_classes import PlainCommand
 from eie.cli.input_output import change_elements, note
 from eie.cli.many import MANY, Many, single, work_through
 from eie.cli.options import ElementFiles, OutputElements, option, typed
-from eie.cli.plain import PlainCommand
 from eie.editing import OPERATIONS, Group, Operation, edit, read_script, redo, undo
 from eie.editing.colours import INTENTS
 from eie.editing.groups import LAST

@@ -18,13 +18,13 @@ from eie.errors import UsageError
 from eie.files import encode_photo, photo_format, write_atomically
 from eie.files.atomic import check_output, is_no_file
 from eie.files.folders import IMAGE_SUFFIXES
-from eie.files.images import check_alpha, check_quality, check_size
 from eie.files.kinds import HDF5, HEAD, picture_kind
 from eie.files.locking import exclusive
+from eie.files.photo_writing import check_alpha, check_quality, check_size
 from eie.files.streams import STREAM, read_input, write_output
 
 if TYPE_CHECKING:
-    from eie.files.images import Photo
+    from eie.files.photo import Photo
 
 PICTURES = tuple(IMAGE_SUFFIXES)
 ELEMENT_FILES = ("", ".h5", ".hdf5", ".hdf", ".he5")

@@ -15,7 +15,7 @@ from eie.cli.progress import working
 from eie.errors import UsageError
 
 if TYPE_CHECKING:
-    from eie.files.images import Photo
+    from eie.files.photo import Photo
 
 
 DRAWING = ArgumentOptions(

@@ -24,10 +24,9 @@ from eie.errors import BadInputError, UsageError
 from eie.evaluate.baselines import grabcut
 from eie.evaluate.cases.things import Thing, things_in
 from eie.evaluate.core.case_result import CaseResult, Mask, Pixels
-from eie.evaluate.core.choices import check_names
+from eie.evaluate.core.choices import check_names, loaded_segmenter, segmenter_hash
 from eie.evaluate.core.photos import read_rgb
 from eie.evaluate.core.run import Run, run_cases
-from eie.evaluate.core.segmenters import loaded_segmenter, segmenter_hash
 from eie.evaluate.measures.table import measures
 from eie.evaluate.reports.drawing import marked
 from eie.evaluate.reports.results import Results

@@ -25,11 +25,18 @@ from eie.evaluate.cases.pairs import PairCase, paired
 from eie.evaluate.core.case_result import CaseResult
 from eie.evaluate.core.choices import check_decoders, check_names
 from eie.evaluate.core.run import Run, run_cases
-from eie.evaluate.element_edits import NOT_EDITED, decomposed, picked, rendered, selected_mask
+from eie.evaluate.element_edits import (
+    NOT_EDITED,
+    Timed,
+    decomposed,
+    picked,
+    rendered,
+    selected_mask,
+    timed,
+)
 from eie.evaluate.measures.edit_scores import NOTES, TRUTH, hole_arrays, scores_of, set_scores
 from eie.evaluate.measures.realism import crop_about
 from eie.evaluate.measures.table import measures
-from eie.evaluate.measures.timing import Timed, timed
 from eie.evaluate.reports.results import Results
 from eie.evaluate.settings import PICKS, EditSettings
 

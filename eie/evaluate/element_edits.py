@@ -1,12 +1,13 @@
-"""The edit of a case as a user of eie does it: decompose, pick, edit, render."""
+"""The edit of a case as a user of eie does it: decompose, pick, edit, render; and what it costs."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,13 +15,26 @@ from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.evaluate.cases.edit_case import EditCase
 from eie.evaluate.core.case_result import Mask, Pixels
-from eie.evaluate.core.choices import decoder_options
-from eie.evaluate.core.segmenters import loaded_segmenter
-from eie.evaluate.measures.timing import Timed, timed
+from eie.evaluate.core.choices import decoder_options, loaded_segmenter
 from eie.evaluate.settings import EditSettings, Pick
 
 if TYPE_CHECKING:
     from eie.rendering import Decoder
+
+
+class Timed(NamedTuple):
+    """A picture (H, W, 3) and the processor seconds it took, in all threads of this process."""
+
+    pixels: Pixels
+    seconds: float
+
+
+def timed(make: Callable[[], Pixels]) -> Timed:
+    """Make a picture, and measure."""
+    start = time.process_time()
+    pixels = make()
+    return Timed(pixels, time.process_time() - start)
+
 
 NOT_EDITED = ", not edited"
 """Behind a decoder's name: what it makes of the photo's elements when they are left alone."""
@@ -127,6 +141,7 @@ def _encoding(settings: EditSettings) -> dict[str, Any]:
 
 
 def _write_mask(path: Path, mask: Mask) -> None:
-    from eie.files.images import Photo, write_photo
+    from eie.files.photo import Photo
+    from eie.files.photo_writing import write_photo
 
     write_photo(Photo(mask[..., None].astype(np.uint8) * 255), path)

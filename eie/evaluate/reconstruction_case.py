@@ -17,12 +17,10 @@ import eie
 from eie.elements import ElementSet, Source
 from eie.errors import UsageError
 from eie.evaluate.baselines.codecs import CODECS, coded_within
-from eie.evaluate.core.case_result import CaseResult, Pixels
-from eie.evaluate.core.choices import decoder_options
+from eie.evaluate.core.case_result import CaseResult, Pixels, read_case
+from eie.evaluate.core.choices import decoder_options, loaded_segmenter, segmenter_hash
 from eie.evaluate.core.photos import chosen_files
 from eie.evaluate.core.run import Run, run_cases
-from eie.evaluate.core.segmenters import loaded_segmenter, segmenter_hash
-from eie.evaluate.core.store import read_case
 from eie.evaluate.measures.similarity import (
     inception_features,
     lpips_distance,

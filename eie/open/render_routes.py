@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from eie.editing import script_of
 from eie.errors import UsageError
 from eie.files import encode_photo, photo_format
-from eie.files.images import check_alpha, check_quality, check_size
+from eie.files.photo_writing import check_alpha, check_quality, check_size
 from eie.open import schemas
 from eie.open.documents import Revision
 from eie.open.failures import RefusedError

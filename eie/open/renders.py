@@ -15,8 +15,8 @@ import numpy as np
 from eie.files.photo import Photo
 from eie.open.documents import Document, Revision
 from eie.open.failures import RefusedError, told
-from eie.open.tasks import Made, Task
-from eie.open.tasks import Render as RenderTask
+from eie.open.worker import Made, Task
+from eie.open.worker import Render as RenderTask
 from eie.open.workers import Workers
 from eie.rendering import DEFAULT, DEFAULT_FREE
 from eie.rendering.anchored import DEFAULT_EDGE

@@ -14,8 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from eie.errors import ResourceError
-from eie.open.tasks import Task
-from eie.open.worker import Failure, Message, Progress, Result, WorkerProcess
+from eie.open.worker import Failure, Message, Progress, Result, Task, WorkerProcess
 
 COUNT = 2
 """Processes. Short tasks may take both, long ones leave one for them."""

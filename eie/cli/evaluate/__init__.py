@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from eie.cli.lazy import lazy_group
+from eie.cli.command_classes import lazy_group
 
 COMMANDS = ("reconstruction", "segmentation", "clicks", "edits", "ablation")
 

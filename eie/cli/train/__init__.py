@@ -8,10 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from eie.cli.bundles import SettingsOptions, bundled, changed
+from eie.cli.command_classes import PlainGroup, RetiringCommand
 from eie.cli.input_output import note
 from eie.cli.options import option, typed
-from eie.cli.plain import PlainGroup
-from eie.cli.retired import RetiringCommand
 from eie.cli.train import options as o
 from eie.errors import UsageError
 from eie.files.stores import path_of
@@ -56,7 +55,7 @@ def segmenter(
       eie train segmenter bsds/train objects:10 photos:20 -o runs/segmenter
       eie decompose --segmenter runs/segmenter/tiny-segmenter.safetensors photo.jpg -o photo.h5
     """
-    from eie.train.core.segmenters import WEIGHTS_NAME
+    from eie.train.core.checkpoint import WEIGHTS_NAME
     from eie.train.segmenter.stage import train_segmenter
 
     o.run_training(train_segmenter, data, output, settings, dry_run, WEIGHTS_NAME)
@@ -81,7 +80,7 @@ def objects(
       eie train objects coco bsds/train objects:10 photos:20 scenes:5 -o runs/objects
       eie decompose --segmenter runs/objects/tiny-segmenter.safetensors photo.jpg -o photo.h5
     """
-    from eie.train.core.segmenters import WEIGHTS_NAME
+    from eie.train.core.checkpoint import WEIGHTS_NAME
     from eie.train.objects.stage import train_objects
 
     o.run_training(train_objects, data, output, settings, dry_run, WEIGHTS_NAME)

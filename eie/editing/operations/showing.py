@@ -1,12 +1,17 @@
-"""Operations on what is seen: whether, how often, before what, and with which appearance."""
+"""Operations on what is seen, how often and with which appearance; those that change no element.
+
+The latter name groups, tell where selections look, and go back to the start.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
 from eie.editing.changes import appended, changed, depths, far_to_near, shifted, stack
+from eie.editing.groups import group_members, parse_group_name
 from eie.editing.operations.base import Operation, argument
 from eie.editing.picking import Rows
 from eie.editing.selection import parse_selection
@@ -128,3 +133,54 @@ class Appearance(Operation):
             )
         shown = elements.table.take(models)
         return changed(elements, rows, source=shown.source, patch=shown.patch, flip=shown.flip)
+
+
+@dataclass(frozen=True)
+class Group(Operation):
+    """Name elements, for group:NAME; an older group of that name is replaced."""
+
+    name = "group"
+    done = "grouped"
+    group: str = argument("NAME", parse_group_name)
+    selection: str = argument("SEL", parse_selection)
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        members = elements.table.id[self.rows(elements)]
+        groups = {**elements.groups, self.group: tuple(members.tolist())}
+        return replace(elements, groups=MappingProxyType(groups))
+
+
+@dataclass(frozen=True)
+class Ungroup(Operation):
+    """Forget a group; its elements stay."""
+
+    name = "ungroup"
+    group: str = argument("NAME", parse_group_name)
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        group_members(elements, self.group)
+        groups = {name: ids for name, ids in elements.groups.items() if name != self.group}
+        return replace(elements, groups=MappingProxyType(groups))
+
+
+@dataclass(frozen=True)
+class Look(Operation):
+    """Look again: selections from here on mean the picture as it is by then."""
+
+    name = "look"
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        return elements
+
+
+@dataclass(frozen=True)
+class Reset(Operation):
+    """Go back to the unedited photo; an edit like others, so it can be undone."""
+
+    name = "reset"
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        if not elements.history:
+            return elements
+        first = elements.history[0]
+        return replace(elements, table=first.table, groups=first.groups)

@@ -22,7 +22,7 @@ from eie.evaluate.cases.edit_case import KINDS, Area, EditCase, Kind
 from eie.evaluate.core.case_result import Mask, Pixels
 from eie.evaluate.core.choices import check_names
 from eie.evaluate.core.photos import read_rgb
-from eie.files.images import read_photo
+from eie.files.photo_reading import read_photo
 
 Layer = NDArray[np.float32]
 """(h, w, 4) float32 in [0, 1]: colours times opacity, opacity."""

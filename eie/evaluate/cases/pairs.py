@@ -30,8 +30,8 @@ from eie.evaluate.cases.edit_case import HALF, Area, EditCase, Kind, Plane, dila
 from eie.evaluate.core.case_result import Mask, Pixels
 from eie.evaluate.core.photos import read_rgb
 from eie.files.folders import IMAGE_SUFFIXES
-from eie.files.images import read_photo
 from eie.files.masks import marked_in
+from eie.files.photo_reading import read_photo
 
 FIRST, SECOND = "_1", "_2"
 MASK = "_mask.png"

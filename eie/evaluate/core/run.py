@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from eie.errors import ResourceError
-from eie.evaluate.core.case_result import CaseResult
+from eie.evaluate.core.case_result import CaseResult, case_file, claim_store, read_case, write_case
 from eie.evaluate.core.photos import chosen_files
-from eie.evaluate.core.store import case_file, claim_store, read_case, write_case
 from eie.files.folders import ImageFile
 
 

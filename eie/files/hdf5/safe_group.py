@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from eie.errors import BadInputError
 from eie.files import chunks
 from eie.files.hdf5 import storage
-from eie.files.hdf5.arrays import Array
-from eie.files.hdf5.storage import Packing
+from eie.files.hdf5.storage import Array, Packing
 from eie.files.kinds import HDF5, picture_kind
 from eie.files.stores import AnyPath
 from eie.files.streams import open_input

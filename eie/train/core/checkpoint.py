@@ -19,6 +19,20 @@ from torch import Tensor, nn
 from eie.errors import BadInputError, ResourceError, UsageError
 from eie.train.core.images import Folder
 
+# Long side to which photos are scaled down when they are read.
+MAX_PHOTO_SIDE = 800
+
+# Where a run hands out its weights.
+WEIGHTS_NAME = "tiny-segmenter.safetensors"
+
+
+def save_segmenter(sam: nn.Module, path: Path) -> None:
+    """Write a tiny segmenter as the product embeds it: float16, the Sam's own names."""
+    from safetensors.torch import save_file
+
+    half = {name: tensor.half().contiguous() for name, tensor in sam.state_dict().items()}
+    save_file(half, path, metadata={"format": "pt", "model": "eie-tiny-segmenter"})
+
 
 def run_options(
     stage: str, folders: Sequence[Folder], settings: Any, **found: Any

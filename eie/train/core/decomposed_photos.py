@@ -112,7 +112,7 @@ def _working_photo(file: Path, settings: CropSettings) -> np.ndarray:
     import cv2
 
     from eie.files.colours import visible_colours
-    from eie.files.images import read_photo
+    from eie.files.photo_reading import read_photo
 
     pixels = visible_colours(read_photo(file).pixels)
     pixels = np.repeat(pixels[:, :, :1], 3, 2) if pixels.shape[2] < 3 else pixels[:, :, :3]

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from eie.errors import BadInputError
 from eie.files.folders import ImageFile, held_out, image_files
-from eie.files.images import read_photo
 from eie.files.labels import read_labels, thing_labels
+from eie.files.photo_reading import read_photo
 from eie.files.stores import AnyPath, path_of
 from eie.notes import tell
 

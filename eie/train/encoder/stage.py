@@ -19,8 +19,8 @@ from eie.models.weight_files import WEIGHTS_FILE
 from eie.train.core.checkpoint import has_checkpoint, load_fitting, run_options
 from eie.train.core.decomposed_photos import DecomposedPhotos
 from eie.train.core.images import Folder, photo_files
+from eie.train.core.log import side_by_side
 from eie.train.core.loop import device_of, train_stage
-from eie.train.core.sample_pictures import side_by_side
 from eie.train.core.settings import CropSettings
 from eie.train.encoder.bases import fit_bases
 from eie.train.encoder.crops import CropBatch, draw_batch
