@@ -212,7 +212,7 @@ def _operations(edit: Any, where: str, folder: AnyPath) -> tuple[list[Operation]
 
 def _check_values(recipe: Recipe, where: str) -> None:
     """Find out before the work what no photo could be made with."""
-    from eie.editing.colours import INTENTS
+    from eie.editing.operations.pasting import INTENTS
 
     if recipe.output.format not in PICTURES:
         raise BadInputError(

@@ -15,8 +15,8 @@ from eie.cli.input_output import change_elements, note
 from eie.cli.many import MANY, Many, single, work_through
 from eie.cli.options import ElementFiles, OutputElements, option, typed
 from eie.editing import OPERATIONS, Group, Operation, edit, read_script, redo, undo
-from eie.editing.colours import INTENTS
 from eie.editing.groups import LAST
+from eie.editing.operations.pasting import INTENTS
 from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.files.stores import path_of

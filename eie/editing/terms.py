@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.editing.boxed_object import object_in_box
 from eie.editing.groups import LAST, group_members
 from eie.editing.objects import Extent, object_at
 from eie.editing.picking import RowMask, Rows, areas, row_at, rows_on_canvas
+from eie.editing.region_growing import object_in_box
 from eie.editing.units import Point
 from eie.elements import Canvas, ElementSet
 from eie.errors import UsageError

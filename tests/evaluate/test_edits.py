@@ -17,8 +17,7 @@ from eie.evaluate.cases.compositions import plan_compositions
 from eie.evaluate.cases.edit_case import Area, EditCase
 from eie.evaluate.core.case_result import CaseResult
 from eie.evaluate.core.run import Run
-from eie.evaluate.edits import EditEvaluation, evaluate_edits
-from eie.evaluate.element_edits import edited, picked, selected_mask
+from eie.evaluate.edits import EditEvaluation, edited, evaluate_edits, picked, selected_mask
 from eie.evaluate.measures.edit_scores import (
     EQUAL_PSNR,
     hole_arrays,
