@@ -161,10 +161,7 @@ def parse_point(text: str) -> Point:
     Raises:
         UsageError: with the character at which the text stops being a point.
     """
-    reader = Reader(text, "point", "write x,y in pixels or %, for example 120,80 or 50%,50%")
-    point = read_point(reader)
-    reader.finish()
-    return point
+    return _whole_point(text, "point", "write x,y in pixels or %, for example 120,80 or 50%,50%")
 
 
 def parse_shift(text: str) -> Point:
@@ -173,10 +170,14 @@ def parse_shift(text: str) -> Point:
     Raises:
         UsageError: with the character at which the text stops being a shift.
     """
-    reader = Reader(text, "shift", "write dx,dy in pixels or %, for example +40,0 or -5%,10%")
-    shift = read_point(reader)
+    return _whole_point(text, "shift", "write dx,dy in pixels or %, for example +40,0 or -5%,10%")
+
+
+def _whole_point(text: str, what: str, grammar: str) -> Point:
+    reader = Reader(text, what, grammar)
+    point = read_point(reader)
     reader.finish()
-    return shift
+    return point
 
 
 def parse_factors(text: str) -> NDArray[np.float64]:
