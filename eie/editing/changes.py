@@ -225,7 +225,7 @@ def restacked(
     if not len(others):
         return elements
     depth = depths(elements, rows)
-    return changed(elements, rows, z=stack(int(lowest(others, depth)), depth))
+    return changed(elements, rows, z=stack(lowest(others, depth), depth))
 
 
 def appended(

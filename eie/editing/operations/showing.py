@@ -83,7 +83,7 @@ class Front(Selecting):
     done = "brought to the front"
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        return restacked(elements, self.rows(elements), lambda others, _: others.max() + 1)
+        return restacked(elements, self.rows(elements), lambda others, _: int(others.max()) + 1)
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Back(Selecting):
 
     def apply(self, elements: ElementSet) -> ElementSet:
         rows = self.rows(elements)
-        return restacked(elements, rows, lambda others, depth: others.min() - 1 - depth.max())
+        return restacked(elements, rows, lambda z, depth: int(z.min()) - 1 - int(depth.max()))
 
 
 @dataclass(frozen=True)
