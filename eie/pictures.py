@@ -30,6 +30,11 @@ class Window(NamedTuple):
         """All of an (H, W, ...) array."""
         return cls(0, 0, *pixels.shape[:2])
 
+    @classmethod
+    def at(cls, left: int, top: int, width: int, height: int) -> Window:
+        """The window of that size whose upper left pixel is (left, top)."""
+        return cls(top, left, top + height, left + width)
+
     @property
     def empty(self) -> bool:
         return self.bottom <= self.top or self.right <= self.left
@@ -67,9 +72,12 @@ class Window(NamedTuple):
 
 def bounds(mask: Mask) -> Window | None:
     """The smallest window around the True pixels, if there are any."""
+    return around(mask) if mask.any() else None
+
+
+def around(mask: Mask) -> Window:
+    """The smallest window around the True pixels of a mask that is not empty."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return None
     return Window(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
 
 

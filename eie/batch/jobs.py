@@ -10,8 +10,7 @@ from typing import Any, ClassVar, Protocol
 import eie
 from eie.batch.inputs import Item
 from eie.batch.manifest import content_hash
-from eie.batch.output import Output
-from eie.batch.recipe import Recipe, check_render, settings_of
+from eie.batch.recipe import Output, Recipe, check_render, settings_of
 from eie.files import read_photo
 from eie.files.folders import IMAGE_SUFFIXES
 from eie.files.stores import AnyPath

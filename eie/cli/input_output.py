@@ -16,10 +16,9 @@ import eie
 from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.files import encode_photo, photo_format, write_atomically
-from eie.files.atomic import check_output, is_no_file
+from eie.files.atomic import check_output, exclusive, is_no_file
 from eie.files.folders import IMAGE_SUFFIXES
 from eie.files.kinds import HDF5, HEAD, picture_kind
-from eie.files.locking import exclusive
 from eie.files.photo_writing import check_alpha, check_quality, check_size
 from eie.files.streams import STREAM, read_input, write_output
 

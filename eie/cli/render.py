@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from eie.batch import is_several
-from eie.batch.output import fewer, numbered
+from eie.batch.recipe import fewer, numbered
 from eie.cli.bundles import ArgumentOptions, bundled
 from eie.cli.input_output import (
     check_target,
@@ -143,8 +143,7 @@ def command(
     count = options.pop("variations", 1)
     if files and is_several(files):
         from eie.batch import Render
-        from eie.batch.output import Output
-        from eie.batch.recipe import check_render
+        from eie.batch.recipe import Output, check_render
 
         pictures = Output((format or "png").lower(), **written, variations=count)
         pictures.check(check_render(options))

@@ -288,7 +288,8 @@ def judged(case: EditCase, settings: EditSettings) -> CaseResult:
     for decoder in settings.chosen_decoders:
         scores[decoder]["selection"] = overlap
     regions = (case.revealed, case.object, case.cover > 0)
-    focus = crop_about(next(region for region in regions if region.any()))
+    crop = crop_about(next(region for region in regions if region.any()))
+    focus = (crop.left, crop.top, crop.width, crop.height)
     return CaseResult(case.name, scores, {**shown, **results}, hole_arrays(case, results), focus)
 
 

@@ -8,7 +8,7 @@
     photo_writing, photo                            photos ⇒ PNG, JPEG, WebP, TIFF
     masks, labels                                   pictures that mark something; label maps
     folders, stores, streams                        where files are: folders, stores, pipes
-    atomic, locking                                 whole files or none
+    atomic                                          whole files or none, one at a time
     runs                                            what folders of trainings say of themselves
 
 Element files need h5py, which is imported when one of their names is asked for.

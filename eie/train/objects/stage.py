@@ -24,7 +24,6 @@ from torch.nn import functional as F
 from eie.errors import UsageError
 from eie.models.object_head import ElementGraph, ObjectEnsemble, relations
 from eie.models.segmenter import load_sam
-from eie.train.core.batch_cache import repeated
 from eie.train.core.checkpoint import (
     MAX_PHOTO_SIDE,
     WEIGHTS_NAME,
@@ -33,6 +32,7 @@ from eie.train.core.checkpoint import (
     run_options,
     save_segmenter,
 )
+from eie.train.core.decomposed_photos import repeated
 from eie.train.core.images import Folder, TrainingImages, read_training_images
 from eie.train.core.loop import device_of, train_stage
 from eie.train.objects.settings import ObjectSettings
