@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import typer
 
 import eie
@@ -19,7 +18,6 @@ from eie.files import encode_photo, photo_format, write_atomically
 from eie.files.atomic import check_output, exclusive, is_no_file
 from eie.files.folders import IMAGE_SUFFIXES
 from eie.files.kinds import HDF5, HEAD, picture_kind
-from eie.files.photo_writing import check_alpha, check_quality, check_size
 from eie.files.streams import STREAM, read_input, write_output
 
 if TYPE_CHECKING:
@@ -192,30 +190,6 @@ def picture_format(output: str | None, format: str | None) -> str:
     refuse_terminal(output)
     refuse_element_file(output)
     return chosen
-
-
-def check_target(
-    elements: ElementSet,
-    format: str,
-    output: str | None,
-    *,
-    quality: int | None = None,
-    free: bool = False,
-) -> None:
-    """Find out before a picture is made whether its format can hold it.
-
-    Args:
-        free: whether it is made of embeddings alone, opaque.
-
-    Raises:
-        UsageError: it cannot, or knows no such quality.
-    """
-    where = output if output is not None and output != STREAM else "standard output"
-    check_quality(quality, format, where)
-    check_size(elements.canvas, format, where)
-    pixels = elements.sources[0].pixels
-    if pixels is not None and not free and pixels.shape[2] in (2, 4) and format == "JPEG":
-        check_alpha(np.asarray(pixels), format, where)
 
 
 def write_picture(photo: Photo, output: str | None, format: str, **settings: Any) -> None:

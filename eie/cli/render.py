@@ -9,7 +9,6 @@ from eie.batch import is_several
 from eie.batch.recipe import fewer, numbered
 from eie.cli.bundles import ArgumentOptions, bundled
 from eie.cli.input_output import (
-    check_target,
     is_stream,
     note,
     picture_format,
@@ -32,6 +31,7 @@ from eie.cli.options import (
 )
 from eie.cli.progress import working
 from eie.errors import UsageError
+from eie.files.photo_writing import check_picture
 from eie.rendering import (
     DECODERS,
     DEFAULT,
@@ -153,8 +153,12 @@ def command(
     format = picture_format(output, format)
     names = output_names(output, count)
     elements = read_elements(file)
-    check_target(
-        elements, format, output, quality=written.get("quality"), free=options.get("free", False)
+    check_picture(
+        format,
+        elements.canvas,
+        None if options.get("free") else elements.sources[0].pixels,
+        quality=written.get("quality"),
+        where="standard output" if is_stream(output) else output,
     )
     for name in names:
         refuse_terminal(name)

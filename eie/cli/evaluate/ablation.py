@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,6 +20,7 @@ from eie.evaluate.settings import EditSettings, ReconstructionSettings
         ReconstructionSettings,
         **{n: o.SETTINGS[n] for n in ("size", "elements", "segmenter", "steps", "device")},
     ),
+    pasted=o.PASTED,
     output=o.OutputOptions(),
 )
 def command(
@@ -28,10 +29,7 @@ def command(
         list[Path], typer.Argument(metavar="RUN...", help="Run folders of eie train decoder.")
     ],
     photos: o.Photos,
-    scenes: o.Scenes,
-    objects: o.Objects,
-    scenes_every: o.ScenesEvery = None,
-    objects_every: o.ObjectsEvery = None,
+    pasted: dict[str, Any],
     settings: ReconstructionSettings,
     seed: o.Seed = None,
     output: o.Output,
@@ -54,8 +52,6 @@ def command(
     drawn = typed(seed=seed)
     alike = {n: getattr(settings, n) for n in ("size", "elements", "segmenter", "device")}
     edits = EditSettings(**alike, select="exact", options={**drawn, **typed(steps=settings.steps)})
-    compositions = pasted_cases(
-        scenes, objects, scenes_every, objects_every, **drawn, **typed(limit=output.run.limit)
-    )
+    compositions = pasted_cases(**pasted, **drawn, **typed(limit=output.run.limit))
     judged = AblationSettings(reconstruction=replace(settings, **drawn), edits=edits)
     output.hand_out(evaluate_ablation(runs, photos, compositions, judged, output.run))

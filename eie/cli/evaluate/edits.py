@@ -21,15 +21,13 @@ if TYPE_CHECKING:
 
 @bundled(
     settings=SettingsOptions(EditSettings, **o.SETTINGS),
+    pasted=o.PASTED,
     output=o.OutputOptions(every=False),
 )
 def command(
     *,
-    scenes: o.Scenes = None,
-    objects: o.Objects = None,
+    pasted: dict[str, Any],
     pairs: o.Pairs = None,
-    scenes_every: o.ScenesEvery = None,
-    objects_every: o.ObjectsEvery = None,
     kinds: o.Kinds = None,
     settings: EditSettings,
     model: Model = None,
@@ -79,7 +77,6 @@ def command(
     output.check_plots()
     settings = replace(settings, options=typed(model=model, seed=seed))
     chosen: dict[str, Any] = typed(limit=output.run.limit, kinds=kinds)
-    pasted = typed(s=scenes, o=objects, every=scenes_every, objects_every=objects_every)
     cases: Sequence[Composition | PairCase]
     if pairs:
         if settings.shadow or pasted:
@@ -87,15 +84,15 @@ def command(
         cases = plan_pairs(find_pairs(pairs), **chosen)
     else:
         chosen |= typed(seed=seed)
-        cases = pasted_cases(scenes, objects, scenes_every, objects_every, **chosen)
+        cases = pasted_cases(**pasted, **chosen)
     output.hand_out(evaluate_edits(cases, settings, output.run))
 
 
 def pasted_cases(
-    scenes: Path | None,
-    objects: Path | None,
-    scenes_every: int | None,
-    objects_every: int | None,
+    scenes: Path | None = None,
+    objects: Path | None = None,
+    scenes_every: int | None = None,
+    objects_every: int | None = None,
     **choice: Any,
 ) -> list[Composition]:
     """Objects pasted on scenes.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import eie
-from eie.cli.bundles import counts, names
+from eie.cli.bundles import ArgumentOptions, counts, names
 from eie.cli.input_output import answer, note
 from eie.cli.options import Device, Edge, Elements, Model, Segmenter, default_of, option
 from eie.errors import UsageError
@@ -39,13 +39,14 @@ Seed = Annotated[
 
 Photos = Annotated[Path, typer.Option(metavar="DIR", help="Photos to reconstruct.")]
 
-Scenes = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Photos that objects are pasted on.")
-]
-
-Objects = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Cut-out objects with an alpha channel.")
-]
+PASTED = ArgumentOptions(
+    dict,
+    scenes=option(Path, "Photos that objects are pasted on.", metavar="DIR"),
+    objects=option(Path, "Cut-out objects with an alpha channel.", metavar="DIR"),
+    scenes_every=option(int, "Only every K-th scene, as --every of photos.", metavar="K", min=1),
+    objects_every=option(int, "Only every K-th object, as --every of photos.", metavar="K", min=1),
+)
+"""The options of objects that are pasted on scenes."""
 
 Pairs = Annotated[
     Path | None,
@@ -66,16 +67,6 @@ Kinds = Annotated[
     ),
 ]
 
-ScenesEvery = Annotated[
-    int | None,
-    typer.Option(metavar="K", min=1, help="Only every K-th scene, as --every of photos."),
-]
-
-ObjectsEvery = Annotated[
-    int | None,
-    typer.Option(metavar="K", min=1, help="Only every K-th object, as --every of photos."),
-]
-
 Every = option(
     int,
     "Only every K-th file, from the first: those that a training on FOLDER:K leaves out.",
@@ -85,12 +76,9 @@ Every = option(
 
 Limit = option(int, "At most that many cases, spread evenly over all.", metavar="N", min=1)
 
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N", min=0, help="Processes; 0 for this one.", show_default=str(Run.workers)
-    ),
-]
+Workers = option(
+    int, "Processes; 0 for this one.", metavar="N", min=0, show_default=str(Run.workers)
+)
 
 StoreFolder = option(
     Path,

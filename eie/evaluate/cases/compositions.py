@@ -23,7 +23,7 @@ from eie.evaluate.core.case_result import Mask, Pixels
 from eie.evaluate.core.choices import check_names
 from eie.evaluate.core.photos import read_rgb
 from eie.files.photo_reading import read_photo
-from eie.pictures import Window, bounds
+from eie.pictures import Window, averaged, bounds
 
 Layer = NDArray[np.float32]
 """(h, w, 4) float32 in [0, 1]: colours times opacity, opacity."""
@@ -119,7 +119,7 @@ def composed(
         BadInputError: a file cannot be read, the cut-out has no alpha or is empty, or the scene is
             too small.
     """
-    scene = scaled_to(read_rgb(composition.scene), settings.size)
+    scene = averaged(read_rgb(composition.scene), settings.size)
     cutout = read_cutout(composition.cutout)
     random = composition.random
     home, target = _places(random, composition, scene.shape[:2], cutout.shape[:2], settings)
@@ -165,18 +165,6 @@ def read_cutout(path: Path) -> Pixels:
     rgb = np.broadcast_to(pixels[..., :-1], (*alpha.shape, 3))
     whole = np.dstack([rgb, alpha])
     return np.ascontiguousarray(whole[visible.slices])
-
-
-def scaled_to(pixels: Pixels, size: int) -> Pixels:
-    """(H, W, C) scaled down, by area averages, to a long side of at most `size`."""
-    import cv2
-
-    height, width = pixels.shape[:2]
-    factor = size / max(height, width)
-    if factor >= 1:
-        return np.ascontiguousarray(pixels)
-    shape = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return np.asarray(cv2.resize(pixels, shape, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 @dataclass(frozen=True, eq=False)

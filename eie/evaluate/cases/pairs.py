@@ -25,14 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.errors import BadInputError, UsageError
-from eie.evaluate.cases.compositions import scaled_to
 from eie.evaluate.cases.edit_case import HALF, EditCase, Kind, Plane, dilated
 from eie.evaluate.core.case_result import Mask, Pixels
 from eie.evaluate.core.photos import read_rgb
 from eie.files.folders import IMAGE_SUFFIXES
 from eie.files.masks import marked_in
 from eie.files.photo_reading import read_photo
-from eie.pictures import Window, around, shrunk
+from eie.pictures import Window, around, averaged, shrunk
 
 FIRST, SECOND = "_1", "_2"
 MASK = "_mask.png"
@@ -210,7 +209,7 @@ def _read(pair: Pair, size: int) -> tuple[list[Pixels], list[Plane]]:
     for path, array in zip((*pair.photos[1:], *pair.masks), (*photos[1:], *masks), strict=True):
         if array.shape[:2] != photos[0].shape[:2]:
             raise BadInputError(f"its size differs from that of {pair.photos[0]}", where=str(path))
-    covers = [scaled_to(mask.astype(np.uint8) * 255, size) for mask in masks]
+    covers = [averaged(mask.astype(np.uint8) * 255, size) for mask in masks]
     # As sharp as photos of that size are: a blurred truth would excuse a blurred fill.
     return [shrunk(photo, size) for photo in photos], covers
 

@@ -21,8 +21,9 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.errors import BadInputError, ResourceError, UsageError
+from eie.errors import BadInputError
 from eie.files.atomic import write_atomically
+from eie.files.runs import claim, make_folder
 
 Pixels = NDArray[np.uint8]
 """(H, W, 3) uint8 RGB in [0, 255]."""
@@ -86,7 +87,8 @@ def write_case(store: Path, result: CaseResult) -> None:
         "arrays": sorted(result.arrays),
         "focus": result.focus,
     }
-    _write(case_file(store, result.case, "json"), _json(content))
+    text = json.dumps(content, indent=2) + "\n"
+    _write(case_file(store, result.case, "json"), text.encode())
 
 
 def read_case(store: Path, case: str) -> CaseResult:
@@ -137,51 +139,19 @@ class StoredPictures(Mapping[str, Pixels]):
         return len(self._files)
 
 
-def claim_store(store: Path, settings: dict[str, Any]) -> None:
+def claim_store(store: Path, settings: Mapping[str, Any]) -> None:
     """Save the settings in a new store, or compare them with those it was made with."""
-    path = store / SETTINGS_FILE
-    text = _json(settings)
-    if not path.exists():
-        if store.is_dir() and any(store.iterdir()):
-            raise UsageError("the folder is not empty and holds no results", where=str(store))
-        _make_folder(store / CASES_FOLDER)
-        _write(path, text)
-        return
-    try:
-        saved, asked = json.loads(path.read_bytes()), json.loads(text)
-        different = sorted(
-            name for name in saved.keys() | asked.keys() if saved.get(name) != asked.get(name)
-        )
-    except (OSError, ValueError, AttributeError) as error:
-        raise BadInputError(f"damaged settings: {error}", where=str(path)) from error
-    if different:
-        raise UsageError(
-            f"the results in it were made with other settings: {', '.join(different)}",
-            where=str(store),
-            hint="choose another folder, or repeat the command that made it",
-        )
+    claim(store / SETTINGS_FILE, settings, "results")
+    make_folder(store / CASES_FOLDER)
 
 
 def case_file(store: Path, case: str, suffix: str) -> Path:
     return store / CASES_FOLDER / f"{quote(case, safe=' ')}.{suffix}"
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ResourceError(
-            f"cannot be made: {error.strerror or error}", where=str(folder)
-        ) from error
-
-
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     with np.load(path, allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
-
-
-def _json(content: Any) -> bytes:
-    return (json.dumps(content, indent=2, default=str) + "\n").encode()
 
 
 def _write(path: Path, content: bytes) -> None:
