@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from eie.batch.inputs import Item
+from eie.batch.inputs import Item, numbered
 from eie.editing import OPERATIONS, Operation, read_script
 from eie.editing import script as scripts
 from eie.elements import ElementSet
@@ -95,13 +95,6 @@ class Output:
             )
             for path, rendering in zip(self.paths(relative), renderings, strict=False)
         }
-
-
-def numbered(path: Path, count: int) -> tuple[Path, ...]:
-    """Where each of several variations goes: OUT.png alone, or OUT-1.png, OUT-2.png …"""
-    if count == 1:
-        return (path,)
-    return tuple(path.with_stem(f"{path.stem}-{index}") for index in range(1, count + 1))
 
 
 def fewer(there: int, wanted: int) -> str:

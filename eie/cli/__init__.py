@@ -1,4 +1,5 @@
-"""The `eie` command: one thin file per command, each calling the library function of its name.
+"""The `eie` command: a thin file per command, or per group of them (`eie.cli.train`,
+`eie.cli.evaluate`), each calling the library function of its name.
 
 stdout carries only what was asked for (an element file, a picture, an answer); progress, notes and
 errors go to stderr.

@@ -82,16 +82,13 @@ PictureFormat = Annotated[
 
 Quality = option(int, "Of JPEG (95) and WebP (lossless).", metavar="1-100", min=1, max=100)
 
-Edge = Annotated[
-    str | None,
-    typer.Option(
-        "--edge",
-        metavar="hard|soft",
-        help="How what moved or is cut out ends: soft takes its old ground out of a border's "
-        "pixels and its thin parts along, hard cuts where its elements end.",
-        show_default="soft",
-    ),
-]
+Edge = option(
+    str,
+    "How what moved or is cut out ends: soft takes its old ground out of a border's pixels and its "
+    "thin parts along, hard cuts where its elements end.",
+    metavar="hard|soft",
+    show_default="soft",
+)
 
 Metadata = option(
     bool,
@@ -100,25 +97,19 @@ Metadata = option(
     show_default="--metadata",
 )
 
-Device = Annotated[
-    str | None,
-    typer.Option(
-        "--device",
-        metavar="DEVICE",
-        help="cpu, cuda, cuda:1, mps …; unless told, the CPU for bundled models but diffusion and "
-        "the fastest present for others.",
-    ),
-]
+Device = option(
+    str,
+    "cpu, cuda, cuda:1, mps …; unless told, the CPU for bundled models but diffusion and the "
+    "fastest present for others.",
+    metavar="DEVICE",
+)
 
-Model = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        metavar="tiny|DIR|HUB_ID",
-        help="Whose weights: 'tiny' (embedded), a model folder, or a hub id.",
-        show_default="tiny",
-    ),
-]
+Model = option(
+    str,
+    "Whose weights: 'tiny' (embedded), a model folder, or a hub id.",
+    metavar="tiny|DIR|HUB_ID",
+    show_default="tiny",
+)
 
 Elements = option(
     int, "About how many elements.", metavar="N", show_default=default_of(eie.decompose, "elements")

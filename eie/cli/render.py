@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from eie.batch import is_several
-from eie.batch.recipe import fewer, numbered
+from eie.batch.inputs import numbered
 from eie.cli.bundles import ArgumentOptions, bundled
 from eie.cli.input_output import (
     is_stream,
@@ -166,6 +166,8 @@ def command(
     with working("rendering") as report:
         renderings = variations(elements, count, progress=report, **options)
     if len(renderings) < count:
+        from eie.batch.recipe import fewer
+
         note(fewer(len(renderings), count))
     size = written.pop("size", None)
     total = elements.canvas.height * elements.canvas.width

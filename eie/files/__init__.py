@@ -9,7 +9,7 @@
     masks, labels                                   pictures that mark something; label maps
     folders, stores, streams                        where files are: folders, stores, pipes
     atomic                                          whole files or none, one at a time
-    runs                                            what folders of trainings say of themselves
+    runs                                            what folders of runs say of themselves
 
 Element files need h5py, which is imported when one of their names is asked for.
 """

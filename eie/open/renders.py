@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import tempfile
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -201,7 +200,7 @@ class Renders:
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
-        self._renders: OrderedDict[str, Render] = OrderedDict()
+        self._renders: dict[str, Render] = {}
 
     def by_id(self, identity: str) -> Render:
         """The render of that ID.

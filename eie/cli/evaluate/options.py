@@ -27,15 +27,9 @@ if TYPE_CHECKING:
 WIDE = 200
 """Columns of a table that no terminal limits."""
 
-Seed = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N",
-        min=0,
-        help="Of everything random.",
-        show_default=str(ReconstructionSettings.seed),
-    ),
-]
+Seed = option(
+    int, "Of everything random.", metavar="N", min=0, show_default=str(ReconstructionSettings.seed)
+)
 
 Photos = Annotated[Path, typer.Option(metavar="DIR", help="Photos to reconstruct.")]
 
@@ -57,15 +51,13 @@ Pairs = Annotated[
     ),
 ]
 
-Kinds = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME,...",
-        help="Edits to judge.",
-        show_default=f"{','.join(KINDS)}; {','.join(PAIR_KINDS)} of pairs",
-        callback=names,
-    ),
-]
+Kinds = option(
+    str,
+    "Edits to judge.",
+    metavar="NAME,...",
+    show_default=f"{','.join(KINDS)}; {','.join(PAIR_KINDS)} of pairs",
+    callback=names,
+)
 
 Every = option(
     int,

@@ -10,15 +10,8 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich import progress
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from torch import Tensor
 
 from eie.train.core.images import Pixels
@@ -41,12 +34,12 @@ class RunLog:
         self._rows = [row for row in _rows(self._csv) if int(row["step"]) <= step]
         self._board = SummaryWriter(str(run), purge_step=step + 1)
         self._console = Console(stderr=True)
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
+        self._progress = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TimeElapsedColumn(),
+            progress.TimeRemainingColumn(),
             console=self._console,
         )
         self._task = self._progress.add_task("training", total=steps, completed=step)
