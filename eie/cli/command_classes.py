@@ -110,17 +110,20 @@ def without_retired(arguments: Sequence[str], retired: Mapping[str, str]) -> lis
     return kept + rest
 
 
-def lazy_group(package: str, *names: str) -> type[PlainGroup]:
-    """A group of the commands of these names, a module of a package each.
+def lazy_group(package: str, *names: str, module: str | None = None) -> type[PlainGroup]:
+    """A group of the commands of these names: functions of a module, or else a module each.
 
-    A module has `command`, and `COMMAND_CLASS` if that is to be of a class of its own; or `app`, a
-    group.
+    Such a module has `command`, and `COMMAND_CLASS` if that is to be of a class of its own; or
+    `app`, a group.
+
+    Args:
+        package: where the modules are.
     """
 
     class LazyGroup(PlainGroup):
         def __init__(self, **attributes: Any) -> None:
             super().__init__(**attributes)
-            self.commands = _Commands(package, names)
+            self.commands = _Commands(package, names, module)
 
         def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
             return list(self.commands)
@@ -131,21 +134,23 @@ def lazy_group(package: str, *names: str) -> type[PlainGroup]:
 class _Commands(UserDict[str, Any]):
     """Commands by name, each made when it is looked up."""
 
-    def __init__(self, package: str, names: tuple[str, ...]) -> None:
+    def __init__(self, package: str, names: tuple[str, ...], module: str | None) -> None:
         super().__init__(dict.fromkeys(names))
         self.package = package
+        self.module = module
 
     def __getitem__(self, name: str) -> Any:
         if self.data[name] is None:
-            self.data[name] = _made(name, import_module(f"{self.package}.{name}"))
+            module = import_module(f"{self.package}.{self.module or name}")
+            self.data[name] = _made(name, module, name if self.module else "command")
         return self.data[name]
 
 
-def _made(name: str, module: Any) -> Any:
+def _made(name: str, module: Any, function: str) -> Any:
     one = typer.Typer(add_completion=False, rich_markup_mode=None)
     if hasattr(module, "app"):
         one.add_typer(module.app, name=name)
     else:
         kind = getattr(module, "COMMAND_CLASS", RetiringCommand)
-        one.command(name=name, cls=kind)(module.command)
+        one.command(name=name, cls=kind)(getattr(module, function))
     return typer.main.get_group(one).commands[name]

@@ -15,11 +15,11 @@ from eie.cli.input_output import (
     note,
     refuse_other_kind,
     refuse_terminal,
+    working,
     write_elements,
 )
 from eie.cli.many import MANY, Many, single, work_through
 from eie.cli.options import Device, Elements, default_of, option, typed
-from eie.cli.progress import working
 from eie.files import read_photo
 from eie.notes import tell
 

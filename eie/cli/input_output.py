@@ -1,4 +1,5 @@
-"""Element files, pictures and answers in and out of a command: by name, by `-`, through a pipe."""
+"""Element files, pictures and answers in and out of a command: by name, by `-`, through a pipe; and
+what a person sees meanwhile."""
 
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ from eie.files.streams import STREAM, read_input, write_output
 
 if TYPE_CHECKING:
     from eie.files.photo import Photo
+
 
 PICTURES = tuple(IMAGE_SUFFIXES)
 ELEMENT_FILES = ("", ".h5", ".hdf5", ".hdf", ".he5")
@@ -242,3 +244,18 @@ def _same_file(one: Path, other: Path) -> bool:
         return one.samefile(other)
     except (OSError, ValueError):
         return False
+
+
+@contextmanager
+def working(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error, if that is a terminal, while the block runs; gives what is told how
+    many steps are done, and of how many."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task(what, total=None)
+        yield lambda done, total: bars.update(bar, completed=done, total=total)

@@ -15,6 +15,7 @@ from eie.cli.input_output import (
     read_elements,
     refuse_element_file,
     refuse_terminal,
+    working,
     write_picture,
 )
 from eie.cli.many import MANY, Many, single, work_through
@@ -29,7 +30,6 @@ from eie.cli.options import (
     Quality,
     option,
 )
-from eie.cli.progress import working
 from eie.errors import UsageError
 from eie.files.photo_writing import check_picture
 from eie.rendering import (

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from eie.cli.bundles import ArgumentOptions, bundled
-from eie.cli.input_output import is_stream, picture_format, read_elements, write_picture
+from eie.cli.input_output import is_stream, picture_format, read_elements, working, write_picture
 from eie.cli.options import Edge, ElementFile, OutputPicture, PictureFormat, option, typed
-from eie.cli.progress import working
 from eie.errors import UsageError
 
 if TYPE_CHECKING:
