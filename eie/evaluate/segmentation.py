@@ -22,17 +22,6 @@ from eie.evaluate.reports import drawing
 from eie.evaluate.reports.results import Results
 from eie.evaluate.settings import SegmentationSettings
 
-MEASURES = measures(
-    "elements",
-    "boundary_recall",
-    "undersegmentation_error",
-    "achievable_accuracy",
-    "explained_variation",
-    "compactness",
-    "mean_size",
-    "small_share",
-)
-
 CURVES = (
     "boundary_recall",
     "undersegmentation_error",
@@ -40,6 +29,8 @@ CURVES = (
     "explained_variation",
 )
 """The measures that are drawn over the number of elements."""
+
+MEASURES = measures("elements", *CURVES, "compactness", "mean_size", "small_share")
 
 
 @dataclass(frozen=True)

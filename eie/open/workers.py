@@ -91,11 +91,7 @@ class Workers:
             self._received[worker] = loop.run_in_executor(self._threads, worker.asked, task)
             del task
             while True:
-                message = await asyncio.shield(self._received[worker])
-                if isinstance(message, Progress):
-                    self._listen(worker)
-                else:
-                    del self._received[worker]
+                message = await self._heard(worker)
                 if isinstance(message, Result):
                     self._rest(worker, message.held)
                     return message.value
@@ -104,9 +100,15 @@ class Workers:
                 if heard is not None:
                     heard(*message)
 
-    def _listen(self, worker: WorkerProcess) -> None:
-        loop = asyncio.get_running_loop()
-        self._received[worker] = loop.run_in_executor(self._threads, worker.receive)
+    async def _heard(self, worker: WorkerProcess) -> Any:
+        """What a process says next; after progress there is more."""
+        message = await asyncio.shield(self._received[worker])
+        if isinstance(message, Progress):
+            loop = asyncio.get_running_loop()
+            self._received[worker] = loop.run_in_executor(self._threads, worker.receive)
+        else:
+            del self._received[worker]
+        return message
 
     @asynccontextmanager
     async def _employed(self, short: bool) -> AsyncIterator[WorkerProcess]:
@@ -134,11 +136,7 @@ class Workers:
         with suppress(TimeoutError, ResourceError):
             async with asyncio.timeout(GRACE):
                 while worker in self._received:
-                    message = await asyncio.shield(self._received[worker])
-                    if isinstance(message, Progress):
-                        self._listen(worker)
-                    else:
-                        del self._received[worker]
+                    await self._heard(worker)
                 whole = True
         await self._back(worker, whole=whole)
 
