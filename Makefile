@@ -55,7 +55,7 @@ page: $(PAGE)/node_modules/.package-lock.json
 	cd $(PAGE) && npm run check && npm run test && npm run build
 
 graphs: $(DEVELOPMENT)
-	$(BIN)/python -m eie.models.export
+	$(BIN)/python -m tools.onnx_graphs
 
 help-pages: $(RUNTIME)
 	$(BIN)/python -m eie.cli.reference > COMMANDS.md

@@ -22,7 +22,8 @@ from skimage import data
 import eie
 from benchmarks import run
 from eie.editing import Delete
-from eie.files.images import Photo, write_photo
+from eie.files.photo import Photo
+from eie.files.photo_writing import write_photo
 
 SMALL, LARGE = (384, 512), (4000, 6000)
 """Heights and widths of the photos."""

@@ -30,6 +30,11 @@ class Window(NamedTuple):
         """All of an (H, W, ...) array."""
         return cls(0, 0, *pixels.shape[:2])
 
+    @classmethod
+    def at(cls, left: int, top: int, width: int, height: int) -> Window:
+        """The window of that size whose upper left pixel is (left, top)."""
+        return cls(top, left, top + height, left + width)
+
     @property
     def empty(self) -> bool:
         return self.bottom <= self.top or self.right <= self.left
@@ -67,9 +72,12 @@ class Window(NamedTuple):
 
 def bounds(mask: Mask) -> Window | None:
     """The smallest window around the True pixels, if there are any."""
+    return around(mask) if mask.any() else None
+
+
+def around(mask: Mask) -> Window:
+    """The smallest window around the True pixels of a mask that is not empty."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return None
     return Window(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
 
 
@@ -161,6 +169,18 @@ def shrunk(pixels: Picture, longest: int) -> Picture:
     whole = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     small = np.asarray(whole.resize(size, Image.Resampling.LANCZOS))
     return small.reshape(*small.shape[:2], pixels.shape[2])
+
+
+def averaged(pixels: Picture, longest: int) -> Picture:
+    """As :func:`shrunk`, by area averages."""
+    import cv2
+
+    height, width = pixels.shape[:2]
+    scale = longest / max(height, width)
+    if scale >= 1:
+        return np.ascontiguousarray(pixels)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def dilated(mask: Mask, pixels: int) -> Mask:

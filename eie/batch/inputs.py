@@ -232,3 +232,10 @@ def _real(path: AnyPath) -> str:
 def _is_below(path: str, folder: str) -> bool:
     """Whether one real name lies below, or is, another."""
     return PurePath(folder) in (PurePath(path), *PurePath(path).parents)
+
+
+def numbered(path: Path, count: int) -> tuple[Path, ...]:
+    """Where each of several variations goes: OUT.png alone, or OUT-1.png, OUT-2.png …"""
+    if count == 1:
+        return (path,)
+    return tuple(path.with_stem(f"{path.stem}-{index}") for index in range(1, count + 1))

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import eie
 from eie.batch.inputs import Item
 from eie.batch.manifest import content_hash
-from eie.batch.output import Output
-from eie.batch.recipe import Recipe, check_render, settings_of
+from eie.batch.recipe import Output, Recipe, check_render, settings_of
 from eie.files import read_photo
 from eie.files.folders import IMAGE_SUFFIXES
 from eie.files.stores import AnyPath
@@ -109,8 +108,49 @@ class RunRecipe:
         return made | ({_element_file(item): eie.dump(elements)} if recipe.elements else {})
 
 
+class _ElementFiles:
+    """What a job makes of element files, unless it says otherwise: an element file of each."""
+
+    suffixes = ELEMENT_SUFFIXES
+
+    @property
+    def models(self) -> Sequence[str]:
+        return ()
+
+    def outputs(self, item: Item) -> tuple[Path, ...]:
+        return (_element_file(item),)
+
+    def files(self, item: Item) -> Sequence[AnyPath]:  # noqa: ARG002
+        return ()
+
+    def prepare(self) -> None:
+        """Nothing."""
+
+
 @dataclass(frozen=True)
-class Decompose:
+class _ByOptions(_ElementFiles):
+    """A job of one function of the library.
+
+    Attributes:
+        options: of that function.
+    """
+
+    name: ClassVar[str]
+    model: ClassVar[str] = "model"
+    """The option that names one."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return {"job": self.name, "options": dict(self.options)}
+
+    @property
+    def models(self) -> Sequence[str]:
+        return [str(self.options[self.model])] if self.model in self.options else []
+
+
+@dataclass(frozen=True)
+class Decompose(_ByOptions):
     """A photo becomes an element file.
 
     Attributes:
@@ -118,26 +158,14 @@ class Decompose:
         pixels: whether the file holds the photo's.
     """
 
-    options: Mapping[str, Any] = field(default_factory=dict)
+    name = "decompose"
+    model = "segmenter"
+    suffixes = IMAGE_SUFFIXES
     pixels: bool = True
 
     @property
-    def suffixes(self) -> frozenset[str]:
-        return IMAGE_SUFFIXES
-
-    @property
     def settings(self) -> Mapping[str, Any]:
-        return {"job": "decompose", "options": dict(self.options), "pixels": self.pixels}
-
-    @property
-    def models(self) -> Sequence[str]:
-        return _named(self.options, "segmenter")
-
-    def outputs(self, item: Item) -> tuple[Path, ...]:
-        return (_element_file(item),)
-
-    def files(self, item: Item) -> Sequence[AnyPath]:  # noqa: ARG002
-        return ()
+        return {**super().settings, "pixels": self.pixels}
 
     def prepare(self) -> None:
         _prepare_decompose(self.options)
@@ -151,40 +179,15 @@ class Decompose:
         return {_element_file(item): eie.dump(made)}
 
 
-class _Change:
-    """What jobs have in common that make an element file of another."""
-
-    @property
-    def suffixes(self) -> frozenset[str]:
-        return ELEMENT_SUFFIXES
-
-    def outputs(self, item: Item) -> tuple[Path, ...]:
-        return (_element_file(item),)
-
-    def prepare(self) -> None:
-        """Nothing."""
-
-
 @dataclass(frozen=True)
-class Encode(_Change):
+class Encode(_ByOptions):
     """An element file gets embeddings.
 
     Attributes:
         options: of :func:`eie.encode`.
     """
 
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        return {"job": "encode", "options": dict(self.options)}
-
-    @property
-    def models(self) -> Sequence[str]:
-        return _named(self.options, "model")
-
-    def files(self, item: Item) -> Sequence[AnyPath]:  # noqa: ARG002
-        return ()
+    name = "encode"
 
     def prepare(self) -> None:
         from eie.models.content_checkpoints import load_patch_encoder
@@ -197,7 +200,7 @@ class Encode(_Change):
 
 
 @dataclass(frozen=True)
-class Edit(_Change):
+class Edit(_ElementFiles):
     """An element file is edited by scripts.
 
     Attributes:
@@ -210,10 +213,6 @@ class Edit(_Change):
     def settings(self) -> Mapping[str, Any]:
         return {"job": "edit", "scripts": [settings_of(script) for script in self.scripts]}
 
-    @property
-    def models(self) -> Sequence[str]:
-        return ()
-
     def files(self, item: Item) -> Sequence[AnyPath]:
         return [path for script in self.scripts for path in script.files_for(item)]
 
@@ -225,7 +224,7 @@ class Edit(_Change):
 
 
 @dataclass(frozen=True)
-class Render:
+class Render(_ByOptions):
     """An element file becomes a picture.
 
     Attributes:
@@ -233,26 +232,15 @@ class Render:
         output: how pictures are made of what is rendered.
     """
 
-    options: Mapping[str, Any] = field(default_factory=dict)
+    name = "render"
     output: Output = Output()  # noqa: RUF009 - frozen
 
     @property
-    def suffixes(self) -> frozenset[str]:
-        return ELEMENT_SUFFIXES
-
-    @property
     def settings(self) -> Mapping[str, Any]:
-        return {"job": "render", "options": dict(self.options), "output": asdict(self.output)}
-
-    @property
-    def models(self) -> Sequence[str]:
-        return _named(self.options, "model")
+        return {**super().settings, "output": asdict(self.output)}
 
     def outputs(self, item: Item) -> tuple[Path, ...]:
         return self.output.paths(item.relative)
-
-    def files(self, item: Item) -> Sequence[AnyPath]:  # noqa: ARG002
-        return ()
 
     def prepare(self) -> None:
         _prepare_render(self.options)
@@ -284,10 +272,6 @@ def needs_gpu(job: Job) -> bool:
 
 def _element_file(item: Item) -> Path:
     return item.relative.with_suffix(".h5")
-
-
-def _named(options: Mapping[str, Any], name: str) -> list[str]:
-    return [str(options[name])] if name in options else []
 
 
 def _prepare_decompose(options: Mapping[str, Any]) -> None:

@@ -24,8 +24,7 @@ from eie.batch.manifest import (
     sha256,
 )
 from eie.errors import BadInputError, UsageError
-from eie.files.atomic import check_folder, discard_temporary, write_atomically
-from eie.files.locking import exclusive
+from eie.files.atomic import check_folder, discard_temporary, exclusive, write_atomically
 from eie.files.stores import AnyPath
 
 if TYPE_CHECKING:

@@ -1,4 +1,5 @@
-"""The `eie` command: one thin file per command, each calling the library function of its name.
+"""The `eie` command: a thin file per command, or per group of them (`eie.cli.train`,
+`eie.cli.evaluate`), each calling the library function of its name.
 
 stdout carries only what was asked for (an element file, a picture, an answer); progress, notes and
 errors go to stderr.
@@ -17,9 +18,9 @@ from typing import Annotated
 import typer
 
 import eie
+from eie.cli.command_classes import lazy_group
 from eie.cli.failures import explain, quiet_libraries, traceback_wanted
 from eie.cli.input_output import note
-from eie.cli.lazy import lazy_group
 from eie.models.devices import keep_freed_memory
 
 COMMANDS = (

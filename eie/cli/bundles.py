@@ -49,7 +49,7 @@ class SettingsOptions:
     Args:
         start: gives the settings that nothing is typed for; called with those options that are
             parameters of it, for settings that begin elsewhere.
-        options: field ⇒ annotated type.
+        options: field ⇒ annotated type; those that the settings have no field for are left out.
     """
 
     def __init__(self, start: Callable[..., Any], /, **options: Any) -> None:
@@ -59,6 +59,7 @@ class SettingsOptions:
         self.options = {
             name: option if name in self._startup else _showing(option, value_of(default, name))
             for name, option in options.items()
+            if name in self._startup or _holder(default, name) is not None
         }
 
     def gather(self, options: Mapping[str, Any], context: typer.Context) -> Any:  # noqa: ARG002
@@ -117,12 +118,16 @@ def value_of(settings: Any, name: str) -> Any:
     Raises:
         AttributeError: there is none.
     """
-    return getattr(_holder(settings, name), name)
+    holder = _holder(settings, name)
+    if holder is None:
+        raise AttributeError(f"{type(settings).__name__} has no setting '{name}'")
+    return getattr(holder, name)
 
 
 def changed(settings: Settings, **values: Any) -> Settings:
     """Settings with other values of fields, each wherever :func:`value_of` finds it."""
     for name, value in values.items():
+        value_of(settings, name)  # there is one
         settings = _replaced(settings, _holder(settings, name), name, value)
     return settings
 
@@ -185,7 +190,7 @@ def _shown(option: OptionInfo, default: Any) -> str | bool:
 
 
 def _holder(settings: Any, name: str) -> Any:
-    """The settings that have a field, those nearest to the top."""
+    """The settings that have a field, those nearest to the top; None if none has."""
     waiting = deque([settings])
     while waiting:
         one = waiting.popleft()
@@ -193,7 +198,7 @@ def _holder(settings: Any, name: str) -> Any:
         if name in found:
             return one
         waiting.extend(value for value in found.values() if is_dataclass(value))
-    raise AttributeError(f"{type(settings).__name__} has no setting '{name}'")
+    return None
 
 
 def _replaced(settings: Any, holder: Any, name: str, value: Any) -> Any:

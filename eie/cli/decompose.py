@@ -15,11 +15,11 @@ from eie.cli.input_output import (
     note,
     refuse_other_kind,
     refuse_terminal,
+    working,
     write_elements,
 )
 from eie.cli.many import MANY, Many, single, work_through
-from eie.cli.options import Device, Elements, default_of, typed
-from eie.cli.progress import working
+from eie.cli.options import Device, Elements, default_of, option, typed
 from eie.files import read_photo
 from eie.notes import tell
 
@@ -51,26 +51,20 @@ NoPixels = Annotated[
 
 PARTITION = ArgumentOptions(
     dict,
-    segmenter=Annotated[
-        str | None,
-        typer.Option(
-            "--segmenter",
-            metavar="NAME|CHECKPOINT.pth",
-            help="'tiny' (embedded), 'slic' (colour only, no weights) or a Segment Anything "
-            "checkpoint: ViT-H, L or B.",
-            show_default=default_of(eie.decompose, "segmenter"),
-        ),
-    ],
+    segmenter=option(
+        str,
+        "'tiny' (embedded), 'slic' (colour only, no weights) or a Segment Anything "
+        "checkpoint: ViT-H, L or B.",
+        metavar="NAME|CHECKPOINT.pth",
+        show_default=default_of(eie.decompose, "segmenter"),
+    ),
     elements=Elements,
-    beta=Annotated[
-        float | None,
-        typer.Option(
-            "--beta",
-            metavar="B",
-            help="Weight of nearness against affinity; larger gives more even patches.",
-            show_default=default_of(eie.decompose, "beta"),
-        ),
-    ],
+    beta=option(
+        float,
+        "Weight of nearness against affinity; larger gives more even patches.",
+        metavar="B",
+        show_default=default_of(eie.decompose, "beta"),
+    ),
 )
 
 

@@ -10,13 +10,13 @@ import typer
 
 from eie.batch import is_several
 from eie.cli.bundles import ArgumentOptions, bundled
+from eie.cli.command_classes import PlainCommand
 from eie.cli.input_output import change_elements, note
 from eie.cli.many import MANY, Many, single, work_through
-from eie.cli.options import ElementFiles, OutputElements, typed
-from eie.cli.plain import PlainCommand
+from eie.cli.options import ElementFiles, OutputElements, option, typed
 from eie.editing import OPERATIONS, Group, Operation, edit, read_script, redo, undo
-from eie.editing.colours import INTENTS
 from eie.editing.groups import LAST
+from eie.editing.operations.pasting import INTENTS
 from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.files.stores import path_of
@@ -179,28 +179,22 @@ class EditCommand(PlainCommand):
 
 EDITING = ArgumentOptions(
     dict,
-    tolerance=Annotated[
-        float | None,
-        typer.Option(
-            "--tolerance",
-            metavar="0-1",
-            min=0.0,
-            max=1.0,
-            help="How much object@x,y and --drag take: below a third the smallest thing that may "
-            "be meant, above two thirds the largest. In files that tell no objects, how unlike its "
-            "object an element may be.",
-        ),
-    ],
-    intent=Annotated[
-        str | None,
-        typer.Option(
-            "--intent",
-            metavar="relative|perceptual",
-            help="What becomes of pasted colours that the photo's profile does not have: the "
-            "nearest, or all colours move together.",
-            show_default=INTENTS[0],
-        ),
-    ],
+    tolerance=option(
+        float,
+        "How much object@x,y and --drag take: below a third the smallest thing that may "
+        "be meant, above two thirds the largest. In files that tell no objects, how unlike its "
+        "object an element may be.",
+        metavar="0-1",
+        min=0.0,
+        max=1.0,
+    ),
+    intent=option(
+        str,
+        "What becomes of pasted colours that the photo's profile does not have: the "
+        "nearest, or all colours move together.",
+        metavar="relative|perceptual",
+        show_default=INTENTS[0],
+    ),
 )
 
 

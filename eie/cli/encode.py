@@ -7,10 +7,9 @@ from typing import Any
 import eie
 from eie.batch import is_several
 from eie.cli.bundles import ArgumentOptions, bundled
-from eie.cli.input_output import change_elements
+from eie.cli.input_output import change_elements, working
 from eie.cli.many import MANY, Many, single, work_through
 from eie.cli.options import Device, ElementFiles, Model, OutputElements
-from eie.cli.progress import working
 from eie.elements import ElementSet
 
 

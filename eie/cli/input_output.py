@@ -1,4 +1,5 @@
-"""Element files, pictures and answers in and out of a command: by name, by `-`, through a pipe."""
+"""Element files, pictures and answers in and out of a command: by name, by `-`, through a pipe; and
+what a person sees meanwhile."""
 
 from __future__ import annotations
 
@@ -9,22 +10,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import typer
 
 import eie
 from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.files import encode_photo, photo_format, write_atomically
-from eie.files.atomic import check_output, is_no_file
+from eie.files.atomic import check_output, exclusive, is_no_file
 from eie.files.folders import IMAGE_SUFFIXES
-from eie.files.images import check_alpha, check_quality, check_size
 from eie.files.kinds import HDF5, HEAD, picture_kind
-from eie.files.locking import exclusive
 from eie.files.streams import STREAM, read_input, write_output
 
 if TYPE_CHECKING:
-    from eie.files.images import Photo
+    from eie.files.photo import Photo
+
 
 PICTURES = tuple(IMAGE_SUFFIXES)
 ELEMENT_FILES = ("", ".h5", ".hdf5", ".hdf", ".he5")
@@ -195,30 +194,6 @@ def picture_format(output: str | None, format: str | None) -> str:
     return chosen
 
 
-def check_target(
-    elements: ElementSet,
-    format: str,
-    output: str | None,
-    *,
-    quality: int | None = None,
-    free: bool = False,
-) -> None:
-    """Find out before a picture is made whether its format can hold it.
-
-    Args:
-        free: whether it is made of embeddings alone, opaque.
-
-    Raises:
-        UsageError: it cannot, or knows no such quality.
-    """
-    where = output if output is not None and output != STREAM else "standard output"
-    check_quality(quality, format, where)
-    check_size(elements.canvas, format, where)
-    pixels = elements.sources[0].pixels
-    if pixels is not None and not free and pixels.shape[2] in (2, 4) and format == "JPEG":
-        check_alpha(np.asarray(pixels), format, where)
-
-
 def write_picture(photo: Photo, output: str | None, format: str, **settings: Any) -> None:
     """Write a picture: by name, atomically, or to standard output."""
     payload = encode_photo(photo, format, **settings)
@@ -269,3 +244,18 @@ def _same_file(one: Path, other: Path) -> bool:
         return one.samefile(other)
     except (OSError, ValueError):
         return False
+
+
+@contextmanager
+def working(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error, if that is a terminal, while the block runs; gives what is told how
+    many steps are done, and of how many."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task(what, total=None)
+        yield lambda done, total: bars.update(bar, completed=done, total=total)

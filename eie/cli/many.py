@@ -14,7 +14,7 @@ import typer
 
 from eie.cli.bundles import ArgumentOptions
 from eie.cli.input_output import ELEMENT_FILES, PICTURES, note
-from eie.cli.options import typed
+from eie.cli.options import option, typed
 from eie.errors import BadInputError, EieError, UsageError
 from eie.files.stores import AnyPath, path_of
 from eie.files.streams import STREAM
@@ -28,41 +28,32 @@ LINE_SECONDS = 30.0
 SHOWN_SECONDS = 0.2
 """How often it is shown where it is one."""
 
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        "--workers",
-        metavar="N",
-        min=1,
-        help="Processes that share the work, with one thread each.",
-        show_default="1; of a cluster its cores",
-    ),
-]
+Workers = option(
+    int,
+    "Processes that share the work, with one thread each.",
+    metavar="N",
+    min=1,
+    show_default="1; of a cluster its cores",
+)
 
-EngineOption = Annotated[
-    str | None,
-    typer.Option(
-        "--engine",
-        metavar="local|ray",
-        help="Where these processes are: on this machine, or on the machines of a Ray cluster, "
-        "which RAY_ADDRESS names; without it Ray is started here.",
-        show_default="local",
-    ),
-]
+EngineOption = option(
+    str,
+    "Where these processes are: on this machine, or on the machines of a Ray cluster, "
+    "which RAY_ADDRESS names; without it Ray is started here.",
+    metavar="local|ray",
+    show_default="local",
+)
 
 Recursive = Annotated[
     bool, typer.Option("--recursive", "-r", help="Search folders to their depth, hidden ones not.")
 ]
 
-ShardOption = Annotated[
-    str | None,
-    typer.Option(
-        "--shard",
-        metavar="K/N",
-        help="Do the K-th of N parts only, each with a manifest of its own: for N machines that "
-        "see the same files.",
-    ),
-]
+ShardOption = option(
+    str,
+    "Do the K-th of N parts only, each with a manifest of its own: for N machines that "
+    "see the same files.",
+    metavar="K/N",
+)
 
 
 @dataclass(frozen=True)

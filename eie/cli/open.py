@@ -9,44 +9,22 @@ import typer
 
 from eie.cli.bundles import ArgumentOptions, bundled
 from eie.cli.input_output import note
-from eie.cli.options import Elements, Segmenter, typed
+from eie.cli.options import Elements, Segmenter, option, typed
 from eie.errors import MissingModelError
 
 SERVER = ArgumentOptions(
     dict,
-    port=Annotated[
-        int | None,
-        typer.Option(
-            "--port",
-            metavar="N",
-            min=0,
-            max=65535,
-            help="Of the server.",
-            show_default="a free one",
-        ),
-    ],
-    host=Annotated[
-        str | None,
-        typer.Option(
-            "--host",
-            metavar="ADDRESS",
-            help="Where to listen; one that other machines reach asks for --token.",
-            show_default="127.0.0.1",
-        ),
-    ],
-    token=Annotated[
-        str | None,
-        typer.Option(
-            "--token",
-            metavar="TEXT",
-            help="What requests must carry.",
-            show_default="a new one each time",
-        ),
-    ],
-    browser=Annotated[
-        bool | None,
-        typer.Option("--browser/--no-browser", help="Open the page.", show_default="--browser"),
-    ],
+    port=option(int, "Of the server.", metavar="N", min=0, max=65535, show_default="a free one"),
+    host=option(
+        str,
+        "Where to listen; one that other machines reach asks for --token.",
+        metavar="ADDRESS",
+        show_default="127.0.0.1",
+    ),
+    token=option(
+        str, "What requests must carry.", metavar="TEXT", show_default="a new one each time"
+    ),
+    browser=option(bool, "Open the page.", "--browser/--no-browser", show_default="--browser"),
 )
 
 

@@ -19,6 +19,17 @@ def typed(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
+def option(kind: Any, help: str, *names: str, **more: Any) -> Any:
+    """An option of a bundle (:mod:`eie.cli.bundles`), None unless it is typed.
+
+    Args:
+        kind: of its value.
+        names: `--name`, if it is not called like the parameter; a flag's are always told.
+        more: as of `typer.Option`: `metavar`, `min`, `show_default` …
+    """
+    return Annotated[kind | None, typer.Option(*names, help=help, **more)]
+
+
 def default_of(function: Callable[..., Any], parameter: str) -> str:
     """The library's default of a parameter, for the help text."""
     return str(inspect.signature(function).parameters[parameter].default)
@@ -69,69 +80,39 @@ PictureFormat = Annotated[
     ),
 ]
 
-Quality = Annotated[
-    int | None,
-    typer.Option(
-        "--quality", metavar="1-100", min=1, max=100, help="Of JPEG (95) and WebP (lossless)."
-    ),
-]
+Quality = option(int, "Of JPEG (95) and WebP (lossless).", metavar="1-100", min=1, max=100)
 
-Edge = Annotated[
-    str | None,
-    typer.Option(
-        "--edge",
-        metavar="hard|soft",
-        help="How what moved or is cut out ends: soft takes its old ground out of a border's "
-        "pixels and its thin parts along, hard cuts where its elements end.",
-        show_default="soft",
-    ),
-]
+Edge = option(
+    str,
+    "How what moved or is cut out ends: soft takes its old ground out of a border's pixels and its "
+    "thin parts along, hard cuts where its elements end.",
+    metavar="hard|soft",
+    show_default="soft",
+)
 
-Metadata = Annotated[
-    bool | None,
-    typer.Option(
-        "--metadata/--no-metadata",
-        help="Whether the picture keeps the photo's EXIF block and resolution, and records how it "
-        "was made.",
-        show_default="--metadata",
-    ),
-]
+Metadata = option(
+    bool,
+    "Whether the picture keeps the photo's EXIF block and resolution, and records how it was made.",
+    "--metadata/--no-metadata",
+    show_default="--metadata",
+)
 
-Device = Annotated[
-    str | None,
-    typer.Option(
-        "--device",
-        metavar="DEVICE",
-        help="cpu, cuda, cuda:1, mps …; unless told, the CPU for bundled models but diffusion and "
-        "the fastest present for others.",
-    ),
-]
+Device = option(
+    str,
+    "cpu, cuda, cuda:1, mps …; unless told, the CPU for bundled models but diffusion and the "
+    "fastest present for others.",
+    metavar="DEVICE",
+)
 
-Model = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        metavar="tiny|DIR|HUB_ID",
-        help="Whose weights: 'tiny' (embedded), a model folder, or a hub id.",
-        show_default="tiny",
-    ),
-]
+Model = option(
+    str,
+    "Whose weights: 'tiny' (embedded), a model folder, or a hub id.",
+    metavar="tiny|DIR|HUB_ID",
+    show_default="tiny",
+)
 
-Elements = Annotated[
-    int | None,
-    typer.Option(
-        "--elements",
-        metavar="N",
-        help="About how many elements.",
-        show_default=default_of(eie.decompose, "elements"),
-    ),
-]
+Elements = option(
+    int, "About how many elements.", metavar="N", show_default=default_of(eie.decompose, "elements")
+)
 
-Segmenter = Annotated[
-    str | None,
-    typer.Option(
-        "--segmenter",
-        metavar="NAME|CHECKPOINT.pth",
-        help="What cuts the photos, as in eie decompose.",
-    ),
-]
+Segmenter = option(str, "What cuts the photos, as in eie decompose.", metavar="NAME|CHECKPOINT.pth")

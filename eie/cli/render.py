@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from eie.batch import is_several
-from eie.batch.output import fewer, numbered
+from eie.batch.inputs import numbered
 from eie.cli.bundles import ArgumentOptions, bundled
 from eie.cli.input_output import (
-    check_target,
     is_stream,
     note,
     picture_format,
     read_elements,
     refuse_element_file,
     refuse_terminal,
+    working,
     write_picture,
 )
 from eie.cli.many import MANY, Many, single, work_through
@@ -30,9 +28,10 @@ from eie.cli.options import (
     OutputPicture,
     PictureFormat,
     Quality,
+    option,
 )
-from eie.cli.progress import working
 from eie.errors import UsageError
+from eie.files.photo_writing import check_picture
 from eie.rendering import (
     DECODERS,
     DEFAULT,
@@ -45,119 +44,74 @@ from eie.rendering.sampling import SCHEDULERS
 
 RENDERING = ArgumentOptions(
     dict,
-    decoder=Annotated[
-        str | None,
-        typer.Option(
-            "--decoder",
-            metavar="NAME",
-            help=f"What makes the areas that edits reveal: {', '.join(DECODERS)}.",
-            show_default=f"{DEFAULT}; {DEFAULT_FREE} with --free",
-        ),
-    ],
-    free=Annotated[
-        bool | None,
-        typer.Option(
-            "--free",
-            help="Render everything from embeddings, as the paper does, instead of keeping the "
-            "photo's own pixels.",
-        ),
-    ],
-    dilation=Annotated[
-        int | None,
-        typer.Option(
-            "--dilation",
-            metavar="PX",
-            min=0,
-            max=DILATION,
-            help="How many pixels around what is taken away are filled, too, as the photo still "
-            "shows a little of it there; soft edges reach as far. 0 leaves all pixels but those of "
-            "edited elements as they were.",
-            show_default=".9 % of the photo's side, 2 to 16",
-        ),
-    ],
+    decoder=option(
+        str,
+        f"What makes the areas that edits reveal: {', '.join(DECODERS)}.",
+        metavar="NAME",
+        show_default=f"{DEFAULT}; {DEFAULT_FREE} with --free",
+    ),
+    free=option(
+        bool,
+        "Render everything from embeddings, as the paper does, instead of keeping the "
+        "photo's own pixels.",
+        "--free",
+    ),
+    dilation=option(
+        int,
+        "How many pixels around what is taken away are filled, too, as the photo still "
+        "shows a little of it there; soft edges reach as far. 0 leaves all pixels but those of "
+        "edited elements as they were.",
+        metavar="PX",
+        min=0,
+        max=DILATION,
+        show_default=".9 % of the photo's side, 2 to 16",
+    ),
     edge=Edge,
     model=Model,
     device=Device,
-    steps=Annotated[
-        int | None,
-        typer.Option(
-            "--steps", min=1, help="Of denoising.", show_default=str(DiffusionDecoder.steps)
-        ),
-    ],
-    guidance=Annotated[
-        float | None,
-        typer.Option(
-            "--guidance",
-            metavar="W",
-            help="Weight of elements and prompt against neither; 1 or less turns it off.",
-            show_default="the model's",
-        ),
-    ],
-    temperature=Annotated[
-        float | None,
-        typer.Option(
-            "--temperature",
-            metavar="T",
-            min=0.0,
-            help="How far what is sampled may be from what the model expects most: 1 is plain "
-            "sampling, with less variations differ less, 0 is that itself, in one step.",
-            show_default="the model's",
-        ),
-    ],
-    seed=Annotated[
-        int | None,
-        typer.Option(
-            "--seed",
-            min=0,
-            help="Random seed for inpainting; with the classical decoder, 0 for the best fill, 1 "
-            "for the next best …",
-            show_default=str(DiffusionDecoder.seed),
-        ),
-    ],
-    variations=Annotated[
-        int | None,
-        typer.Option(
-            "--variations",
-            metavar="K",
-            min=1,
-            help="Make K pictures, with the seeds from --seed on: OUT-1.png, OUT-2.png … The "
-            "classical decoder makes fewer where there are no others as good.",
-            show_default="1",
-        ),
-    ],
-    prompt=Annotated[
-        str | None,
-        typer.Option(
-            "--prompt",
-            metavar="TEXT",
-            help="What the picture shows, for models that read text.",
-            show_default="the element file's",
-        ),
-    ],
-    negative_prompt=Annotated[
-        str | None,
-        typer.Option("--negative-prompt", metavar="TEXT", help="What it does not show."),
-    ],
-    scheduler=Annotated[
-        str | None,
-        typer.Option(
-            "--scheduler",
-            metavar="NAME",
-            help=f"How to denoise: {', '.join(SCHEDULERS)}.",
-            show_default="the model's",
-        ),
-    ],
+    steps=option(int, "Of denoising.", min=1, show_default=str(DiffusionDecoder.steps)),
+    guidance=option(
+        float,
+        "Weight of elements and prompt against neither; 1 or less turns it off.",
+        metavar="W",
+        show_default="the model's",
+    ),
+    temperature=option(
+        float,
+        "How far what is sampled may be from what the model expects most: 1 is plain "
+        "sampling, with less variations differ less, 0 is that itself, in one step.",
+        metavar="T",
+        min=0.0,
+        show_default="the model's",
+    ),
+    seed=option(
+        int,
+        "Random seed for inpainting; with the classical decoder, 0 for the best fill, 1 "
+        "for the next best …",
+        min=0,
+        show_default=str(DiffusionDecoder.seed),
+    ),
+    variations=option(
+        int,
+        "Make K pictures, with the seeds from --seed on: OUT-1.png, OUT-2.png … The "
+        "classical decoder makes fewer where there are no others as good.",
+        metavar="K",
+        min=1,
+        show_default="1",
+    ),
+    prompt=option(
+        str,
+        "What the picture shows, for models that read text.",
+        metavar="TEXT",
+        show_default="the element file's",
+    ),
+    negative_prompt=option(str, "What it does not show.", metavar="TEXT"),
+    scheduler=option(
+        str, f"How to denoise: {', '.join(SCHEDULERS)}.", metavar="NAME", show_default="the model's"
+    ),
 )
 
-Size = Annotated[
-    int | None,
-    typer.Option(
-        "--size",
-        metavar="PX",
-        min=1,
-        help="Make pictures smaller whose longer side has more pixels.",
-    ),
-]
+Size = option(int, "Make pictures smaller whose longer side has more pixels.", metavar="PX", min=1)
 
 
 @bundled(
@@ -189,8 +143,7 @@ def command(
     count = options.pop("variations", 1)
     if files and is_several(files):
         from eie.batch import Render
-        from eie.batch.output import Output
-        from eie.batch.recipe import check_render
+        from eie.batch.recipe import Output, check_render
 
         pictures = Output((format or "png").lower(), **written, variations=count)
         pictures.check(check_render(options))
@@ -200,8 +153,12 @@ def command(
     format = picture_format(output, format)
     names = output_names(output, count)
     elements = read_elements(file)
-    check_target(
-        elements, format, output, quality=written.get("quality"), free=options.get("free", False)
+    check_picture(
+        format,
+        elements.canvas,
+        None if options.get("free") else elements.sources[0].pixels,
+        quality=written.get("quality"),
+        where="standard output" if is_stream(output) else output,
     )
     for name in names:
         refuse_terminal(name)
@@ -209,6 +166,8 @@ def command(
     with working("rendering") as report:
         renderings = variations(elements, count, progress=report, **options)
     if len(renderings) < count:
+        from eie.batch.recipe import fewer
+
         note(fewer(len(renderings), count))
     size = written.pop("size", None)
     total = elements.canvas.height * elements.canvas.width

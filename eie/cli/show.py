@@ -9,47 +9,32 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from eie.cli.bundles import ArgumentOptions, bundled
-from eie.cli.input_output import is_stream, picture_format, read_elements, write_picture
-from eie.cli.options import Edge, ElementFile, OutputPicture, PictureFormat, typed
-from eie.cli.progress import working
+from eie.cli.input_output import is_stream, picture_format, read_elements, working, write_picture
+from eie.cli.options import Edge, ElementFile, OutputPicture, PictureFormat, option, typed
 from eie.errors import UsageError
 
 if TYPE_CHECKING:
-    from eie.files.images import Photo
+    from eie.files.photo import Photo
 
 
 DRAWING = ArgumentOptions(
     dict,
-    ids=Annotated[
-        bool | None,
-        typer.Option("--ids/--no-ids", help="Write the elements' ids.", show_default="--ids"),
-    ],
-    groups=Annotated[
-        bool | None, typer.Option("--groups", help="Tint the groups, each in its colour.")
-    ],
-    before_after=Annotated[
-        bool | None, typer.Option("--before-after", help="The unedited photo beside it.")
-    ],
-    only=Annotated[
-        str | None, typer.Option("--only", metavar="SEL", help="Draw these elements, dim the rest.")
-    ],
-    scale=Annotated[
-        float | None,
-        typer.Option(
-            "--scale",
-            metavar="F",
-            help="Pixels of the picture for one of the photo.",
-            show_default="1, or more for small photos and less for large ones",
-        ),
-    ],
-    ruler=Annotated[
-        bool | None,
-        typer.Option(
-            "--ruler/--no-ruler",
-            help="Rulers tell coordinates in pixels of the photo, and the scale.",
-            show_default="--ruler",
-        ),
-    ],
+    ids=option(bool, "Write the elements' ids.", "--ids/--no-ids", show_default="--ids"),
+    groups=option(bool, "Tint the groups, each in its colour.", "--groups"),
+    before_after=option(bool, "The unedited photo beside it.", "--before-after"),
+    only=option(str, "Draw these elements, dim the rest.", metavar="SEL"),
+    scale=option(
+        float,
+        "Pixels of the picture for one of the photo.",
+        metavar="F",
+        show_default="1, or more for small photos and less for large ones",
+    ),
+    ruler=option(
+        bool,
+        "Rulers tell coordinates in pixels of the photo, and the scale.",
+        "--ruler/--no-ruler",
+        show_default="--ruler",
+    ),
 )
 
 

@@ -19,7 +19,7 @@ from eie.notes import tell
 
 if TYPE_CHECKING:
     from eie.decomposition.affinity import MaskLogits
-    from eie.files.images import Photo
+    from eie.files.photo import Photo
     from eie.models.segmenter import Segmenter
 
 __all__ = ["decompose"]
@@ -105,7 +105,8 @@ def preloaded(segmenter: str | Path, device: str | None = None) -> str | Segment
 
 def _opened(image: Any) -> tuple[Any, dict[str, Any]]:
     """Pixels of a photo, and what else the source keeps of it."""
-    from eie.files.images import Photo, read_photo
+    from eie.files.photo import Photo
+    from eie.files.photo_reading import read_photo
 
     if isinstance(image, str | Path | bytes):
         where = None if isinstance(image, bytes) else str(image)

@@ -9,12 +9,12 @@ An edit changes numbers of the element table. Every operation is recorded in the
 the state before it, so everything can be undone, and played again on another set as a script. Only
 elements that a mask has parted stay parted, which does not show.
 
-    selection, terms, modifiers, groups, units, scanner   what is typed ⇒ which elements
-    picking, objects, boxed_object, region_growing        what is meant by a place
+    selection, terms, modifiers, groups, units            what is typed ⇒ which elements
+    picking, objects, region_growing                      what is meant by a place
     candidate_ranking, corrections, all_objects           what is meant by a click, and by several
     click_simulation                                      a person who clicks, for evaluations
     parting                                               masks cut elements
-    operations, changes, colours                          what is done to them
+    operations, changes                                   what is done to them
     script, account                                       edits as JSON, and in words
 """
 

@@ -7,6 +7,7 @@ stand upright again, next to where whole pixels are, is put there.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -210,6 +211,21 @@ def stack(lowest: int, depth: NDArray[np.int64]) -> NDArray[np.int32]:
     if not limits.min <= lowest <= lowest + int(depth.max()) <= limits.max:
         raise UsageError("the z-order has no more room", hint="undo or reset first")
     return (lowest + depth).astype(np.int32)
+
+
+def restacked(
+    elements: ElementSet, rows: Rows, lowest: Callable[[NDArray[Any], NDArray[Any]], int]
+) -> ElementSet:
+    """The set with rows brought beyond all others.
+
+    Args:
+        lowest: gives the z of the farthest row, of the z of all others and of the rows' depths.
+    """
+    others = np.delete(elements.table.z, rows)
+    if not len(others):
+        return elements
+    depth = depths(elements, rows)
+    return changed(elements, rows, z=stack(lowest(others, depth), depth))
 
 
 def appended(

@@ -20,7 +20,7 @@
   Objects that are joined and cut off are asked for together: `object@a + object@b - object@c` says
   that the elements at a and b are of one thing, and the one at c is of another.
 - `object@x0,y0,x1,y1`: the object in a box: of the elements in it, those that are more like each
-  other than like what lies outside (:func:`eie.editing.boxed_object.object_in_box`).
+  other than like what lies outside (:func:`eie.editing.region_growing.object_in_box`).
 - `box:x0,y0,x1,y1`: elements whose centre lies in the box, its border included.
 - `mask:FILE.png`: elements of which more than half of the visible area lies under the white of
   the picture. It must have the shape of the canvas; another size is stretched to it. An operation
@@ -62,7 +62,6 @@ from numpy.typing import NDArray
 from eie.editing.modifiers import Fill, Grow, Modifier, Shrink, Smooth
 from eie.editing.objects import Extent, ObjectClick, object_at, objects_together
 from eie.editing.picking import RowMask, Rows
-from eie.editing.scanner import Reader
 from eie.editing.terms import (
     FILE_NAME,
     GROUP_NAME,
@@ -77,7 +76,7 @@ from eie.editing.terms import (
     Term,
     row_at_point,
 )
-from eie.editing.units import read_length, read_point
+from eie.editing.units import Reader, read_length, read_point
 from eie.elements import ElementSet
 from eie.errors import UsageError
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.editing.boxed_object import object_in_box
 from eie.editing.groups import LAST, group_members
 from eie.editing.objects import Extent, object_at
 from eie.editing.picking import RowMask, Rows, areas, row_at, rows_on_canvas
+from eie.editing.region_growing import object_in_box
 from eie.editing.units import Point
 from eie.elements import Canvas, ElementSet
 from eie.errors import UsageError
@@ -130,16 +130,23 @@ class ObjectAt:
 
 
 @dataclass(frozen=True)
-class ObjectIn:
-    """The object between two corners."""
+class Between:
+    """What lies between two corners."""
 
     corner: Point
     opposite: Point
 
+    def ends(self, canvas: Canvas) -> NDArray[np.float64]:
+        """(2, 2) upper left and lower right corner, x and y in pixels of the canvas."""
+        return np.sort([self.corner.on(canvas), self.opposite.on(canvas)], axis=0)
+
+
+@dataclass(frozen=True)
+class ObjectIn(Between):
+    """The object between two corners."""
+
     def rows(self, elements: ElementSet, among: RowMask) -> Rows:
-        (x0, y0), (x1, y1) = np.sort(
-            [self.corner.on(elements.canvas), self.opposite.on(elements.canvas)], axis=0
-        )
+        (x0, y0), (x1, y1) = self.ends(elements.canvas)
         return object_in_box(elements, among, (x0, y0, x1, y1))
 
     def __str__(self) -> str:
@@ -147,17 +154,13 @@ class ObjectIn:
 
 
 @dataclass(frozen=True)
-class Box:
+class Box(Between):
     """Elements whose centre lies between two corners."""
 
-    corner: Point
-    opposite: Point
-
     def rows(self, elements: ElementSet, among: RowMask) -> Rows:
-        ends = np.sort([self.corner.on(elements.canvas), self.opposite.on(elements.canvas)], axis=0)
+        low, high = self.ends(elements.canvas)
         centre = elements.table.box[:, :2]
-        inside = ((centre >= ends[0]) & (centre <= ends[1])).all(axis=1)
-        return np.flatnonzero(among & inside)
+        return np.flatnonzero(among & ((centre >= low) & (centre <= high)).all(axis=1))
 
     def __str__(self) -> str:
         return f"box:{self.corner},{self.opposite}"

@@ -1,21 +1,76 @@
-"""Points, shifts, factors and angles as they are typed: `120,80`, `+40,0`, `-5%,10.5%`, `1.5`,
-`150%,80%`, `-30`.
+"""What is typed: points, shifts, factors and angles, and how such small texts are read.
 
-A length is a decimal number in canvas pixels, or with `%` in hundredths of the canvas: of its width
-in x, of its height in y. The frame is that of :mod:`eie.geometry`.
+`120,80`, `+40,0`, `-5%,10.5%`, `1.5`, `150%,80%`, `-30`: a length is a decimal number in canvas
+pixels, or with `%` in hundredths of the canvas: of its width in x, of its height in y. The frame is
+that of :mod:`eie.geometry`. A :class:`Reader` walks over one text, token by token, and fails with
+the place it stopped at.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.editing.scanner import Reader
 from eie.elements import Canvas
+from eie.errors import UsageError
 from eie.geometry import normal_angle
+
+_BLANKS = re.compile(r"\s*")
+
+
+class Reader:
+    """A position in a text that is taken apart by regular expressions.
+
+    Args:
+        text: the text to read.
+        what: what it is, for error messages ("selection").
+        grammar: the forms it can take, told as a hint when it has none of them.
+    """
+
+    def __init__(self, text: str, what: str, grammar: str) -> None:
+        self.text = text
+        self.what = what
+        self.grammar = grammar
+        self.position = 0
+        self._skip_blanks()
+
+    @property
+    def done(self) -> bool:
+        return self.position == len(self.text)
+
+    def take(self, token: re.Pattern[str]) -> re.Match[str] | None:
+        """The token, if the rest of the text begins with it; passes it and the blanks behind."""
+        match = token.match(self.text, self.position)
+        if match:
+            self.position = match.end()
+            self._skip_blanks()
+        return match
+
+    def expect(self, token: re.Pattern[str], name: str) -> re.Match[str]:
+        """The token, which must come here."""
+        return self.take(token) or self.fail(f"expected {name}")
+
+    def finish(self) -> None:
+        """Check that nothing is left over."""
+        if not self.done:
+            self.fail("expected the end")
+
+    def fail(self, problem: str, hint: str | None = None) -> NoReturn:
+        """Report a problem at the current position."""
+        rest = self.text[self.position : self.position + 20]
+        place = f"at {rest!r} (character {self.position + 1})" if rest else "at its end"
+        raise UsageError(
+            f"{problem} {place}", where=f"{self.what} {self.text[:60]!r}", hint=hint or self.grammar
+        )
+
+    def _skip_blanks(self) -> None:
+        blanks = _BLANKS.match(self.text, self.position)
+        self.position = blanks.end() if blanks else self.position
+
 
 MAX_EXTENT = 1_000_000.0
 """Farthest coordinate and largest size, in pixels (and largest number that can be typed)."""
@@ -106,10 +161,7 @@ def parse_point(text: str) -> Point:
     Raises:
         UsageError: with the character at which the text stops being a point.
     """
-    reader = Reader(text, "point", "write x,y in pixels or %, for example 120,80 or 50%,50%")
-    point = read_point(reader)
-    reader.finish()
-    return point
+    return _whole_point(text, "point", "write x,y in pixels or %, for example 120,80 or 50%,50%")
 
 
 def parse_shift(text: str) -> Point:
@@ -118,10 +170,14 @@ def parse_shift(text: str) -> Point:
     Raises:
         UsageError: with the character at which the text stops being a shift.
     """
-    reader = Reader(text, "shift", "write dx,dy in pixels or %, for example +40,0 or -5%,10%")
-    shift = read_point(reader)
+    return _whole_point(text, "shift", "write dx,dy in pixels or %, for example +40,0 or -5%,10%")
+
+
+def _whole_point(text: str, what: str, grammar: str) -> Point:
+    reader = Reader(text, what, grammar)
+    point = read_point(reader)
     reader.finish()
-    return shift
+    return point
 
 
 def parse_factors(text: str) -> NDArray[np.float64]:

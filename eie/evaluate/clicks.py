@@ -22,12 +22,11 @@ from eie.editing.click_simulation import (
 from eie.elements import ElementSet
 from eie.errors import BadInputError, UsageError
 from eie.evaluate.baselines import grabcut
-from eie.evaluate.cases.things import Thing, things_in
+from eie.evaluate.cases.annotations import Thing, things_in
 from eie.evaluate.core.case_result import CaseResult, Mask, Pixels
-from eie.evaluate.core.choices import check_names
+from eie.evaluate.core.choices import check_names, loaded_segmenter, segmenter_hash
 from eie.evaluate.core.photos import read_rgb
 from eie.evaluate.core.run import Run, run_cases
-from eie.evaluate.core.segmenters import loaded_segmenter, segmenter_hash
 from eie.evaluate.measures.table import measures
 from eie.evaluate.reports.drawing import marked
 from eie.evaluate.reports.results import Results
@@ -124,7 +123,7 @@ def evaluate_clicks(
     """Click on the things in photos, at the photos' own size; a case is a thing.
 
     Args:
-        folder: photos with label maps, see :mod:`eie.evaluate.cases.things`.
+        folder: photos with label maps, see :mod:`eie.evaluate.cases.annotations`.
         run: which photos, and how.
 
     Raises:

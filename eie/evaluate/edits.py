@@ -10,28 +10,160 @@ along the mask.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from eie.editing.click_simulation import intersection_over_union
+from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.evaluate.baselines.inpainting import BASELINES, edited_by
 from eie.evaluate.cases.compositions import Composition, CompositionSettings, composed
 from eie.evaluate.cases.edit_case import EditCase
 from eie.evaluate.cases.pairs import PairCase, paired
-from eie.evaluate.core.case_result import CaseResult
-from eie.evaluate.core.choices import check_decoders, check_names
+from eie.evaluate.core.case_result import CaseResult, Mask, Pixels
+from eie.evaluate.core.choices import check_decoders, check_names, decoder_options, loaded_segmenter
 from eie.evaluate.core.run import Run, run_cases
-from eie.evaluate.element_edits import NOT_EDITED, decomposed, picked, rendered, selected_mask
 from eie.evaluate.measures.edit_scores import NOTES, TRUTH, hole_arrays, scores_of, set_scores
 from eie.evaluate.measures.realism import crop_about
 from eie.evaluate.measures.table import measures
-from eie.evaluate.measures.timing import Timed, timed
 from eie.evaluate.reports.results import Results
-from eie.evaluate.settings import PICKS, EditSettings
+from eie.evaluate.settings import PICKS, EditSettings, Pick
+
+if TYPE_CHECKING:
+    from eie.rendering import Decoder
+
+
+class Timed(NamedTuple):
+    """A picture (H, W, 3) and the processor seconds it took, in all threads of this process."""
+
+    pixels: Pixels
+    seconds: float
+
+
+def timed(make: Callable[[], Pixels]) -> Timed:
+    """Make a picture, and measure."""
+    start = time.process_time()
+    pixels = make()
+    return Timed(pixels, time.process_time() - start)
+
+
+NOT_EDITED = ", not edited"
+"""Behind a decoder's name: what it makes of the photo's elements when they are left alone."""
+
+OBJECT = "object"
+"""The group that the elements picked are given the name of."""
+
+
+def decomposed(case: EditCase, settings: EditSettings) -> ElementSet:
+    """The elements of the photo before the edit."""
+    import eie
+
+    segmenter = loaded_segmenter(settings.segmenter, settings.device)
+    return eie.decompose(case.before, segmenter=segmenter, elements=settings.elements)
+
+
+def picked(elements: ElementSet, case: EditCase, pick: Pick) -> tuple[ElementSet, list[int]]:
+    """Elements with the object's as a group, parted if a mask says so; and the ids of these.
+
+    None are picked, and there is no group, where the mask is that of no element.
+    """
+    from eie.editing import Group, edit
+
+    if pick == "click":
+        x, y = case.click
+        grouped = edit(elements, [Group(OBJECT, f"object@{x},{y}")])
+        return grouped, list(grouped.groups[OBJECT])
+    mask = case.cover > 0 if pick == "exact" else case.solid
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mask.png"
+        _write_mask(path, mask)
+        try:
+            grouped = edit(elements, [Group(OBJECT, f'mask:"{path}"')])
+        except UsageError:  # no element lies mostly under it
+            return elements, []
+    return grouped, list(grouped.groups[OBJECT])
+
+
+def selected_mask(elements: ElementSet, ids: Sequence[int]) -> Mask:
+    """(H, W) bool, the pixels of elements of an unedited set."""
+    source = elements.sources[0]
+    members = np.zeros(source.patches, dtype=bool)
+    members[elements.table.patch[np.isin(elements.table.id, ids)]] = True
+    return members[source.label_map]
+
+
+def edited(elements: ElementSet, ids: Sequence[int], case: EditCase) -> ElementSet:
+    """The elements after the edit of a case, done to those of these ids."""
+    from eie.editing import Copy, Delete, Group, Move, Operation, Scale, edit
+    from eie.geometry import common_box
+
+    if not ids:
+        return elements
+    group = f"group:{OBJECT}"
+    operations: list[Operation] = [Group(OBJECT, ",".join(map(str, ids)))]
+    home, target = case.home, case.target
+    if target is None:
+        return edit(elements, [*operations, Delete(group)])
+    way = np.array([target.left - home.left, target.top - home.top], dtype=np.float64)
+    factor = np.array([target.width / home.width, target.height / home.height])
+    if (factor != 1).any():
+        operations.append(Scale(group, f"{factor[0]:.9f},{factor[1]:.9f}"))
+        # The selection was scaled about its own middle, not the object's.
+        centre = common_box(elements.table.box[np.isin(elements.table.id, ids)])[:2]
+        way += (factor - 1) * (centre - [home.left, home.top])
+    shift = f"{way[0]:.6f},{way[1]:.6f}"
+    operations.append(Copy(group, shift) if case.kind == "copy" else Move(group, shift))
+    return edit(elements, operations)
+
+
+def rendered(
+    elements: ElementSet, ids: Sequence[int], case: EditCase, settings: EditSettings
+) -> dict[str, Timed]:
+    """Method ⇒ what every decoder makes of the edit, (H, W, 3), timed with all of the rendering."""
+    import eie
+    from eie.rendering import DECODERS
+
+    # Elements parted along all that is the object's leave nothing of it beyond the mask's margin.
+    dilation = case.margin if settings.select == "exact" and not settings.free else None
+    variants = {"": edited(elements, ids, case)}
+    if settings.free:
+        elements = eie.encode(elements, **_encoding(settings))
+        variants = {"": edited(elements, ids, case), NOT_EDITED: elements}
+
+    def render(variant: ElementSet, name: str) -> Pixels:
+        options = decoder_options(name, {"device": settings.device, **settings.options})
+        decoder: Decoder = DECODERS[name](**options)
+        rendering = eie.render(
+            variant, decoder=decoder, free=settings.free, dilation=dilation, edge=settings.edge
+        )
+        return rendering.photo.pixels
+
+    return {
+        name + suffix: timed(partial(render, variant, name))
+        for suffix, variant in variants.items()
+        for name in settings.chosen_decoders
+    }
+
+
+def _encoding(settings: EditSettings) -> dict[str, Any]:
+    """The arguments of :func:`eie.encode` for the decoders' model."""
+    model = {key: settings.options[key] for key in ("model",) if key in settings.options}
+    return {"device": settings.device, **model}
+
+
+def _write_mask(path: Path, mask: Mask) -> None:
+    from eie.files.photo import Photo
+    from eie.files.photo_writing import write_photo
+
+    write_photo(Photo(mask[..., None].astype(np.uint8) * 255), path)
+
 
 TITLE = "Edits with known truth"
 
@@ -156,7 +288,8 @@ def judged(case: EditCase, settings: EditSettings) -> CaseResult:
     for decoder in settings.chosen_decoders:
         scores[decoder]["selection"] = overlap
     regions = (case.revealed, case.object, case.cover > 0)
-    focus = crop_about(next(region for region in regions if region.any()))
+    crop = crop_about(next(region for region in regions if region.any()))
+    focus = (crop.left, crop.top, crop.width, crop.height)
     return CaseResult(case.name, scores, {**shown, **results}, hole_arrays(case, results), focus)
 
 

@@ -16,13 +16,11 @@ from numpy.typing import NDArray
 import eie
 from eie.elements import ElementSet, Source
 from eie.errors import UsageError
-from eie.evaluate.baselines.codecs import CODECS, coded_within
-from eie.evaluate.core.case_result import CaseResult, Pixels
-from eie.evaluate.core.choices import decoder_options
+from eie.evaluate.baselines.codes import CODECS, coded_within
+from eie.evaluate.core.case_result import CaseResult, Pixels, read_case
+from eie.evaluate.core.choices import decoder_options, loaded_segmenter, segmenter_hash
 from eie.evaluate.core.photos import chosen_files
 from eie.evaluate.core.run import Run, run_cases
-from eie.evaluate.core.segmenters import loaded_segmenter, segmenter_hash
-from eie.evaluate.core.store import read_case
 from eie.evaluate.measures.similarity import (
     inception_features,
     lpips_distance,
@@ -60,7 +58,7 @@ class PartitionCase:
         source = elements.sources[0]
         arrays: dict[str, NDArray[Any]] = {"label_map": source.label_map}
         if "pca" in settings.baselines:
-            from eie.evaluate.baselines.patch_pca import patches_of
+            from eie.evaluate.baselines.codes import patches_of
 
             arrays["patches"] = patches_of(source)
         return CaseResult(case, {}, {}, arrays)
@@ -121,7 +119,7 @@ class ReconstructionCase:
         return eie.render(encoded, decoder=name, free=True, **options).photo.pixels
 
     def _by_pca(self, patches: NDArray[np.uint8], source: Source) -> Pixels:
-        from eie.evaluate.baselines.patch_pca import Basis, Moments, reconstructed
+        from eie.evaluate.baselines.codes import Basis, Moments, reconstructed
 
         if self.pca is None:
             raise UsageError("no PCA was fitted")
@@ -196,7 +194,7 @@ def in_half_precision(elements: ElementSet) -> ElementSet:
 @lru_cache(maxsize=1)
 def _loaded_pca(path: Path) -> Any:
     """A basis for all photos, or the moments of all photos and the number of components."""
-    from eie.evaluate.baselines.patch_pca import Basis, Moments
+    from eie.evaluate.baselines.codes import Basis, Moments
 
     with np.load(path, allow_pickle=False) as file:
         if "axes" in file.files:
@@ -211,7 +209,7 @@ def fit_pca(kept: Run, settings: ReconstructionSettings, cases: list[str]) -> tu
     Args:
         kept: whose store has the partitions of all cases.
     """
-    from eie.evaluate.baselines.patch_pca import Basis
+    from eie.evaluate.baselines.codes import Basis
     from eie.models.content_checkpoints import load_content_encoder
 
     encoder = load_content_encoder(settings.model, settings.device)
@@ -246,7 +244,7 @@ def fit_pca(kept: Run, settings: ReconstructionSettings, cases: list[str]) -> tu
 
 def _summed(partitions: Run, cases: Sequence[str]) -> Any:
     """The moments of the patches of all cases."""
-    from eie.evaluate.baselines.patch_pca import Moments
+    from eie.evaluate.baselines.codes import Moments
 
     store = store_of(partitions)
     moments = Moments.of(read_case(store, cases[0]).arrays["patches"])

@@ -13,26 +13,14 @@ from eie.errors import UsageError
 from eie.evaluate.baselines.superpixels import CONTRIB, CONTRIB_HINT, SUPERPIXELS, has_contrib
 from eie.evaluate.cases.annotations import AnnotatedPhoto, annotated_photos, read_labels
 from eie.evaluate.core.case_result import CaseResult, Labels, Pixels
-from eie.evaluate.core.choices import check_names
+from eie.evaluate.core.choices import check_names, loaded_segmenter, segmenter_hash
 from eie.evaluate.core.photos import read_rgb
 from eie.evaluate.core.run import Run, run_cases
-from eie.evaluate.core.segmenters import loaded_segmenter, segmenter_hash
 from eie.evaluate.measures.superpixel_metrics import BORDER_TOLERANCE, partition_scores
 from eie.evaluate.measures.table import measures
 from eie.evaluate.reports import drawing
 from eie.evaluate.reports.results import Results
 from eie.evaluate.settings import SegmentationSettings
-
-MEASURES = measures(
-    "elements",
-    "boundary_recall",
-    "undersegmentation_error",
-    "achievable_accuracy",
-    "explained_variation",
-    "compactness",
-    "mean_size",
-    "small_share",
-)
 
 CURVES = (
     "boundary_recall",
@@ -41,6 +29,8 @@ CURVES = (
     "explained_variation",
 )
 """The measures that are drawn over the number of elements."""
+
+MEASURES = measures("elements", *CURVES, "compactness", "mean_size", "small_share")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from eie.evaluate.baselines.codecs import CODECS
+from eie.evaluate.baselines.codes import CODECS
 from eie.evaluate.baselines.inpainting import BASELINES as EDIT_BASELINES
 from eie.evaluate.baselines.superpixels import SUPERPIXELS
 from eie.evaluate.core.case_result import Pixels

@@ -3,13 +3,13 @@
     element_file, schema, history, values, pixels   element sets ⇔ nodes of an element file
     hdf5, chunks                                    what may be read of a file from a stranger
     report                                          what is in a file, and whether it is sound
-    reading, kinds, samples                         pictures of all kinds ⇒ pixels of 8 bits
+    photo_reading, kinds, pillow_quirks             pictures of all kinds ⇒ pixels of 8 bits
     metadata, exif, colours, png_chunks             what pictures say besides
-    writing, images                                 photos ⇒ PNG, JPEG, WebP, TIFF
+    photo_writing, photo                            photos ⇒ PNG, JPEG, WebP, TIFF
     masks, labels                                   pictures that mark something; label maps
     folders, stores, streams                        where files are: folders, stores, pipes
-    atomic, locking                                 whole files or none
-    runs                                            what folders of trainings say of themselves
+    atomic                                          whole files or none, one at a time
+    runs                                            what folders of runs say of themselves
 
 Element files need h5py, which is imported when one of their names is asked for.
 """
@@ -20,7 +20,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from eie.files.atomic import write_atomically
-from eie.files.images import Photo, encode_photo, photo_format, read_photo, write_photo
+from eie.files.photo import Photo
+from eie.files.photo_reading import read_photo
+from eie.files.photo_writing import encode_photo, photo_format, write_photo
 from eie.files.streams import read_input, write_output
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from eie.errors import BadInputError, UsageError
 from eie.files import hdf5, values
 from eie.files.atomic import write_atomically
 from eie.files.history import read_history, write_history
-from eie.files.limits import MAX_PIXELS
+from eie.files.photo import MAX_PIXELS
 from eie.files.pixels import StoredPixels
 from eie.files.schema import (
     AFFINITY_STEPS,
@@ -294,11 +294,7 @@ def _version(root: hdf5.SafeGroup) -> tuple[int, int]:
 def _known_names(folder: hdf5.SafeGroup, known: Container[str], newer: bool) -> list[str]:
     names = folder.names()
     if not newer and (unknown := [name for name in names if name not in known]):
-        raise hdf5.refuse(
-            "an element file of this version has no such node",
-            folder.node(unknown[0]),
-            folder.origin,
-        )
+        raise folder.refusal("an element file of this version has no such node", unknown[0])
     return [name for name in names if name in known]
 
 
@@ -349,10 +345,8 @@ def _read_objects(folder: hdf5.SafeGroup) -> ObjectMasks:
     rows = folder.array("object_chances", SOURCE_ARRAYS["object_chances"])  # (3·P, P)
     scores = folder.array("object_scores", SOURCE_ARRAYS["object_scores"])  # (3, P)
     if rows.shape != (scores.size, scores.shape[1]):
-        raise hdf5.refuse(
-            f"shape {rows.shape} does not fit scores of {scores.shape[1]} patches",
-            folder.node("object_chances"),
-            folder.origin,
+        raise folder.refusal(
+            f"shape {rows.shape} does not fit scores of {scores.shape[1]} patches", "object_chances"
         )
     return ObjectMasks(rows.reshape(*scores.shape, -1), scores.astype(np.float32))
 
@@ -394,6 +388,4 @@ def _check_home_boxes(folder: hdf5.SafeGroup, elements: ElementSet) -> None:
     """/elements/home_box repeats what the sources say, for readers that join no tables."""
     stored = folder.array("home_box", HOME_BOX)
     if not np.array_equal(stored, elements.home_box):
-        raise hdf5.refuse(
-            "boxes do not fit those of the sources", folder.node("home_box"), folder.origin
-        )
+        raise folder.refusal("boxes do not fit those of the sources", "home_box")

@@ -64,11 +64,9 @@ def read_history(folder: hdf5.SafeGroup, table: ElementTable, groups: Groups) ->
     sources = _steps(folder, "sources", steps)
     changed = _changed(folder, steps)
     if len(grouped) != steps:
-        raise hdf5.refuse(
-            f"{len(grouped)} lines for {steps} steps", folder.node("groups"), folder.origin
-        )
+        raise folder.refusal(f"{len(grouped)} lines for {steps} steps", "groups")
     if (rows < 0).any():
-        raise hdf5.refuse("a row count is negative", folder.node("rows"), folder.origin)
+        raise folder.refusal("a row count is negative", "rows")
     columns = {
         name: _split(folder, name, np.where(changed[:, index], rows, 0))
         for index, name in enumerate([*COLUMNS][: changed.shape[1]])
@@ -82,9 +80,7 @@ def read_history(folder: hdf5.SafeGroup, table: ElementTable, groups: Groups) ->
         for name in COLUMNS.keys() - columns.keys():
             kept[name] = np.zeros(rows[step])
         if any(len(column) != rows[step] for column in kept.values()):
-            raise hdf5.refuse(
-                f"columns of step {step} differ in length", folder.node("changed"), folder.origin
-            )
+            raise folder.refusal(f"columns of step {step} differ in length", "changed")
         table = ElementTable(**kept)
         if grouped[step] is not None:
             groups = values.parse_groups(grouped[step], folder.node("groups"), folder.origin)
@@ -104,11 +100,7 @@ def _changed(folder: hdf5.SafeGroup, steps: int) -> NDArray[np.bool_]:
     widths = (len(COLUMNS) - len(TURNS), len(COLUMNS))
     if changed.shape[1] not in widths:
         either = " or ".join(str((steps, width)) for width in widths)
-        raise hdf5.refuse(
-            f"the shape is {changed.shape} instead of {either}",
-            folder.node("changed"),
-            folder.origin,
-        )
+        raise folder.refusal(f"the shape is {changed.shape} instead of {either}", "changed")
     return np.asarray(changed != 0)
 
 

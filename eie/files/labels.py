@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.errors import BadInputError
-from eie.files.limits import MAX_PIXELS
-from eie.files.photo import DAMAGE
+from eie.files.photo import DAMAGE, MAX_PIXELS
 from eie.files.streams import open_input
 
 THINGS_FILE = "things.json"

@@ -57,7 +57,7 @@ def load_mask(file: AnyPath, canvas: Canvas) -> Photo:
         BadInputError: it cannot be read, or fits the canvas neither as it is nor turned, which is
             known before it is decoded.
     """
-    from eie.files.images import read_photo  # Pillow is wanted by masks only
+    from eie.files.photo_reading import read_photo  # Pillow is wanted by masks only
 
     def fits(width: int, height: int) -> None:
         if not (_alike(width, height, canvas) or _alike(height, width, canvas)):
@@ -94,7 +94,7 @@ def _upright(photo: Photo, canvas: Canvas, where: str) -> tuple[NDArray[np.uint8
     if _alike(width, height, canvas):
         return pixels, None
     if _alike(height, width, canvas) and photo.orientation >= 5:
-        from eie.files.reading import as_stored
+        from eie.files.photo_reading import as_stored
 
         note = (
             "its orientation tag would turn it on its side, and seems to be copied from the "

@@ -1,4 +1,4 @@
-"""A photo as a value: its pixels and what comes with them."""
+"""A photo as a value: its pixels and what comes with them; how large one may be."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+MAX_PIXELS = 178_000_000
+"""Most pixels of a photo, and of all label maps of a file together; Pillow stops there too."""
+
 
 CHANNELS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 """Pillow's modes by the number of channels."""

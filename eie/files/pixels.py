@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.files import chunks, hdf5
-from eie.files.limits import MAX_PIXELS
+from eie.files.photo import MAX_PIXELS
 from eie.files.schema import SOURCE_ARRAYS
 
 PIXELS = SOURCE_ARRAYS["pixels"]

@@ -8,7 +8,7 @@ import numpy as np
 
 from eie.elements import CANDIDATES, MAX_ELEMENTS
 from eie.files.hdf5 import Array
-from eie.files.limits import MAX_PIXELS
+from eie.files.photo import MAX_PIXELS
 
 FORMAT = "editable-image-elements"
 VERSION = (1, 1)

@@ -33,7 +33,7 @@ def from_stored(folder: hdf5.SafeGroup, name: str, plan: hdf5.Array) -> NDArray[
     if name not in BOOLEAN:
         return column
     if (column > 1).any():
-        raise hdf5.refuse("a value is neither 0 nor 1", folder.node(name), folder.origin)
+        raise folder.refusal("a value is neither 0 nor 1", name)
     return column.view(np.bool_)
 
 
@@ -63,9 +63,7 @@ def parse_json_lines(folder: hdf5.SafeGroup, name: str, kind: type | tuple[type,
     parsed = [parse_json(line, folder.node(name), folder.origin) for line in lines]
     for number, value in enumerate(parsed):
         if not isinstance(value, kind):
-            raise hdf5.refuse(
-                f"line {number} is of the wrong kind", folder.node(name), folder.origin
-            )
+            raise folder.refusal(f"line {number} is of the wrong kind", name)
     return parsed
 
 

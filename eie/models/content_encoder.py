@@ -7,7 +7,66 @@ from torch import Tensor, nn
 
 from eie.models.folder_model import FolderModel
 from eie.models.kl_encoder import KLEncoder
-from eie.models.masked_pca import MaskedPCA
+from eie.models.linear_code import LinearCode
+
+
+class MaskedPCA(nn.Module):
+    """A :class:`eie.models.linear_code.LinearCode` whose bases are among a network's tensors.
+
+    Args:
+        patch_size: side S of a patch.
+        luma, chroma, shape: numbers spent on luma, on each of the two chroma planes, on the shape.
+        luma_components, chroma_components: components of the bases that luma and each chroma plane
+            are made of, at least as many; 0 for as many.
+        noise: the variance σ² of what the basis leaves unexplained.
+
+    The bases are buffers: :mod:`eie.train.encoder.bases` fits them, no gradient does.
+    """
+
+    luma_basis: Tensor
+    chroma_basis: Tensor
+    shape_basis: Tensor
+    shape_mean: Tensor
+
+    def __init__(
+        self,
+        patch_size: int,
+        luma: int,
+        chroma: int,
+        shape: int,
+        luma_components: int = 0,
+        chroma_components: int = 0,
+        noise: float = 1e-4,
+    ) -> None:
+        super().__init__()
+        samples = patch_size * patch_size
+        self.noise = noise
+        self.lengths = (luma, chroma, chroma, shape)
+        self.register_buffer("luma_basis", torch.zeros(samples, luma_components or luma))
+        self.register_buffer("chroma_basis", torch.zeros(samples, chroma_components or chroma))
+        self.register_buffer("shape_basis", torch.zeros(samples, shape))
+        self.register_buffer("shape_mean", torch.zeros(samples))
+
+    @property
+    def length(self) -> int:
+        return sum(self.lengths)
+
+    def forward(self, patches: Tensor, added: Tensor | None = None) -> Tensor:
+        """As :meth:`eie.models.linear_code.LinearCode.code`."""
+        with torch.autocast(patches.device.type, enabled=False):
+            coded: Tensor = self._code().code(patches.float(), added)
+            return coded
+
+    def components(self, codes: Tensor) -> Tensor:
+        """As :meth:`eie.models.linear_code.LinearCode.components`."""
+        with torch.autocast(codes.device.type, enabled=False):
+            components: Tensor = self._code().components(codes.float())
+            return components
+
+    def _code(self) -> LinearCode:
+        bases = (self.luma_basis, self.chroma_basis, self.shape_basis, self.shape_mean)
+        return LinearCode(self.lengths, *bases, self.noise)
+
 
 STEP = 0.1
 """Factor of what the convolutions add to the linear code, whose numbers have unit variance: small
@@ -18,7 +77,7 @@ class ContentEncoder(FolderModel):
     """Stable Diffusion's KL-autoencoder encoder with 4 downsamplings, on patches.
 
     Its defaults are the paper's scale. With `luma`, `chroma` and `shape` the convolutions correct
-    a closed-form linear code (:class:`eie.models.masked_pca.MaskedPCA`) instead of starting from
+    a closed-form linear code (:class:`MaskedPCA`) instead of starting from
     nothing; with `unshuffle` the first downsampling is a pixel unshuffle, which keeps the
     arithmetic in wide layers at low resolution.
 

@@ -3,7 +3,7 @@
 graphs/NAME.onnx    the arithmetic of a network, without weights
 graphs/index.json   which weights each graph takes, by name and shape
 
-The weights stay where training puts them, in safetensors files; :mod:`eie.models.export` makes the
+The weights stay where training puts them, in safetensors files; `tools/onnx_graphs.py` makes the
 graphs from the networks. PyTorch takes a second to be imported, ONNX Runtime a fiftieth of it.
 """
 

@@ -20,7 +20,22 @@ from diffusers.models.autoencoders.vae import DecoderOutput
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eie.models.residual import ResidualBlock
+
+class ResidualBlock(nn.Module):
+    """Two convolutions beside a skip; no normalisation, which a processor does slowly."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        # Starts as the identity, so that depth does no harm before it has learnt anything.
+        for parameter in self.second.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) ⇒ same."""
+        return x + self.second(F.silu(self.first(F.silu(x))))
+
 
 DOWNSCALE = 8
 """Pixels along the side of a latent, as in Stable Diffusion."""

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eie.models.canvas import CLAIMED, GRID, TILE
+from eie.models.content_encoder import MaskedPCA
 from eie.models.folder_model import FolderModel
 from eie.models.linear_code import to_rgb
 from eie.models.local_attention import FeedForward, LocalAttention, nearest_elements
-from eie.models.masked_pca import MaskedPCA
 from eie.models.patch_compositing import place
 
 SIZE_FEATURES = 2

@@ -19,7 +19,7 @@ import eie
 from eie.elements import ElementSet
 from eie.errors import BadInputError
 from eie.files import write_atomically
-from eie.files.locking import exclusive
+from eie.files.atomic import exclusive
 from eie.files.streams import MOST_PIPED
 from eie.open.failures import RefusedError
 from eie.open.workspace import Workspace, id_of

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -17,8 +16,6 @@ from eie.files import read_photo
 from eie.open.documents import revision_of
 from eie.open.views import Encoded, for_screen, to_side
 from eie.open.workspace import Workspace, id_of
-
-Found = TypeVar("Found")
 
 MOST_SIDE = 256
 """Pixels of the longer side of thumbnails that are remembered."""
@@ -35,9 +32,7 @@ class Photos:
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self._lock = threading.Lock()
         self._same: WeakKeyDictionary[Any, dict[tuple[Path, str], bool]] = WeakKeyDictionary()
-        self._known: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
 
     def listed(self) -> list[dict[str, Any]]:
         """Name, size and document of each photo; those that cannot be read are left out."""
@@ -60,16 +55,15 @@ class Photos:
 
     def size(self, path: Path) -> tuple[int, int] | None:
         """Height and width of a photo, upright; None if it is none."""
-        return self._remembered(("size", path, revision_of(path)), lambda: _size(path))
+        found: tuple[int, int] | None = _remembered(_size, path, revision_of(path))
+        return found
 
     def thumbnail(self, path: Path, side: int) -> Encoded:
         """A small JPEG or PNG of a photo."""
-        key = ("thumbnail", path, side, revision_of(path))
-
-        def make() -> Encoded:
-            return for_screen(to_side(read_photo(path, path.name), side), exact=False)
-
-        return self._remembered(key, make) if side <= MOST_SIDE else make()
+        if side > MOST_SIDE:
+            return _thumbnail(path, side)
+        small: Encoded = _remembered(_thumbnail, path, revision_of(path), side)
+        return small
 
     def documents_of(self, photo: Path) -> list[Path]:
         """The element files that seem to be of a photo by name and size, the likeliest first."""
@@ -83,7 +77,7 @@ class Photos:
         for path in sorted(files, key=lambda path: (path.stem != photo.stem, path.name)):
             # `cat-2.h5` is of `cat-2.jpg`, if there is one.
             fits = path.stem == photo.stem or (names_fit(path, photo) and path.stem not in stems)
-            if size is not None and fits and self._canvas(path) == size:
+            if size is not None and fits and _remembered(_canvas, path, revision_of(path)) == size:
                 yield path
 
     def photo_of(self, file: Path, elements: ElementSet) -> Path | None:
@@ -104,21 +98,15 @@ class Photos:
             known[key] = _same(pixels, photo)
         return known[key]
 
-    def _canvas(self, path: Path) -> tuple[int, int] | None:
-        return self._remembered(("canvas", path, revision_of(path)), lambda: _canvas(path))
 
-    def _remembered(self, key: tuple[Any, ...], find_out: Callable[[], Found]) -> Found:
-        with self._lock:
-            if key in self._known:
-                self._known.move_to_end(key)
-                known: Found = self._known[key]
-                return known
-        found = find_out()
-        with self._lock:
-            self._known[key] = found
-            if len(self._known) > MOST_REMEMBERED:
-                self._known.popitem(last=False)
-        return found
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _remembered(find_out: Callable[..., Any], path: Path, _: str, *more: int) -> Any:
+    """What is found out of a file, remembered by its revision."""
+    return find_out(path, *more)
+
+
+def _thumbnail(path: Path, side: int) -> Encoded:
+    return for_screen(to_side(read_photo(path, path.name), side), exact=False)
 
 
 def names_fit(file: Path, photo: Path) -> bool:

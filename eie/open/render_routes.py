@@ -15,11 +15,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from eie.editing import script_of
+from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.files import encode_photo, photo_format
-from eie.files.images import check_alpha, check_quality, check_size
+from eie.files.photo_writing import check_picture
 from eie.open import schemas
-from eie.open.documents import Revision
 from eie.open.failures import RefusedError
 from eie.open.renders import CANCELLED, KeptPicture, Options, Render
 from eie.open.routes import JPEG, PNG, Named, Shared, gives, picture_response, service_of
@@ -201,7 +201,7 @@ async def download(
     kind = photo_format(f"picture.{format}")
     options = Options(decoder=decoder, seed=seed, edge=edge, free=free)
     check_options(options)
-    await run_in_threadpool(check_picture, revision, kind, quality, free)
+    await run_in_threadpool(check_file, revision.elements, kind, quality, free)
     render = service.renders.ask(document, revision, options)
     await finished(render, request)
     data = await run_in_threadpool(encoded, render.picture(0), kind, quality)
@@ -230,22 +230,16 @@ async def finished(render: Render, request: Request) -> None:
         raise RefusedError(409, "the render was cancelled")
 
 
-def check_picture(revision: Revision, kind: str, quality: int | None, free: bool) -> None:
+def check_file(elements: ElementSet, kind: str, quality: int | None, free: bool) -> None:
     """Find out before a picture is made whether its format can hold it.
 
     Raises:
         UsageError: it cannot, or knows no such quality.
     """
-    elements = revision.elements
-    check_quality(quality, kind)
-    check_size(elements.canvas, kind)
     pixels = elements.sources[0].pixels
     if pixels is None and not free:
         raise UsageError("the file has no pixels", hint="run eie decompose without --no-pixels")
-    if pixels is not None and not free and pixels.shape[2] in (2, 4) and kind == "JPEG":
-        import numpy as np
-
-        check_alpha(np.asarray(pixels), kind, "picture")
+    check_picture(kind, elements.canvas, None if free else pixels, quality=quality)
 
 
 def encoded(picture: KeptPicture, kind: str, quality: int | None) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import tempfile
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,8 +14,8 @@ import numpy as np
 from eie.files.photo import Photo
 from eie.open.documents import Document, Revision
 from eie.open.failures import RefusedError, told
-from eie.open.tasks import Made, Task
-from eie.open.tasks import Render as RenderTask
+from eie.open.worker import Made, Task
+from eie.open.worker import Render as RenderTask
 from eie.open.workers import Workers
 from eie.rendering import DEFAULT, DEFAULT_FREE
 from eie.rendering.anchored import DEFAULT_EDGE
@@ -201,7 +200,7 @@ class Renders:
 
     def __init__(self, workers: Workers) -> None:
         self._workers = workers
-        self._renders: OrderedDict[str, Render] = OrderedDict()
+        self._renders: dict[str, Render] = {}
 
     def by_id(self, identity: str) -> Render:
         """The render of that ID.

@@ -18,8 +18,8 @@ from eie.open.failures import RefusedError
 from eie.open.incoming import keep_mask, received
 from eie.open.renders import QUICK_SIDE
 from eie.open.service import Service
-from eie.open.state import MOST_WITH_OBJECTS
 from eie.open.views import (
+    MOST_WITH_OBJECTS,
     SIDES,
     Encoded,
     current,

@@ -26,8 +26,8 @@ from eie.open.incoming import settled
 from eie.open.photos import Photos
 from eie.open.renders import Renders
 from eie.open.schemas import MOST_OPERATIONS
-from eie.open.state import selection_of, state_of
-from eie.open.tasks import Decompose
+from eie.open.views import selection_of, state_of
+from eie.open.worker import Decompose
 from eie.open.workers import Workers
 from eie.open.workspace import ELEMENT_SUFFIXES, Workspace, id_of, plain_name
 from eie.rendering import DECODERS, DEFAULT

@@ -14,8 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from eie.errors import ResourceError
-from eie.open.tasks import Task
-from eie.open.worker import Failure, Message, Progress, Result, WorkerProcess
+from eie.open.worker import Failure, Message, Progress, Result, Task, WorkerProcess
 
 COUNT = 2
 """Processes. Short tasks may take both, long ones leave one for them."""
@@ -92,11 +91,7 @@ class Workers:
             self._received[worker] = loop.run_in_executor(self._threads, worker.asked, task)
             del task
             while True:
-                message = await asyncio.shield(self._received[worker])
-                if isinstance(message, Progress):
-                    self._listen(worker)
-                else:
-                    del self._received[worker]
+                message = await self._heard(worker)
                 if isinstance(message, Result):
                     self._rest(worker, message.held)
                     return message.value
@@ -105,9 +100,15 @@ class Workers:
                 if heard is not None:
                     heard(*message)
 
-    def _listen(self, worker: WorkerProcess) -> None:
-        loop = asyncio.get_running_loop()
-        self._received[worker] = loop.run_in_executor(self._threads, worker.receive)
+    async def _heard(self, worker: WorkerProcess) -> Any:
+        """What a process says next; after progress there is more."""
+        message = await asyncio.shield(self._received[worker])
+        if isinstance(message, Progress):
+            loop = asyncio.get_running_loop()
+            self._received[worker] = loop.run_in_executor(self._threads, worker.receive)
+        else:
+            del self._received[worker]
+        return message
 
     @asynccontextmanager
     async def _employed(self, short: bool) -> AsyncIterator[WorkerProcess]:
@@ -135,11 +136,7 @@ class Workers:
         with suppress(TimeoutError, ResourceError):
             async with asyncio.timeout(GRACE):
                 while worker in self._received:
-                    message = await asyncio.shield(self._received[worker])
-                    if isinstance(message, Progress):
-                        self._listen(worker)
-                    else:
-                        del self._received[worker]
+                    await self._heard(worker)
                 whole = True
         await self._back(worker, whole=whole)
 

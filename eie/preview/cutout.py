@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from eie.elements import ElementSet
 from eie.errors import UsageError
-from eie.files.images import Photo
+from eie.files.photo import Photo
 from eie.geometry import Transform
 from eie.pictures import Picture, split_alpha, times
 from eie.preview.overlay import row_map

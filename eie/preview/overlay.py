@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from eie.elements import ElementSet, ElementTable
 from eie.errors import UsageError
-from eie.files.images import Photo
-from eie.files.limits import MAX_PIXELS
+from eie.files.photo import MAX_PIXELS, Photo
 from eie.geometry import corners
 from eie.pictures import Mask, Picture, split_alpha, to_channels
 from eie.preview.rulers import with_rulers

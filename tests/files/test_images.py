@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 
 from eie.errors import BadInputError, UsageError
 from eie.files import Photo, encode_photo, photo_format, read_photo, write_photo
-from eie.files.images import CHANNELS
+from eie.files.photo import CHANNELS
 
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 LOSSLESS = ["PNG", "TIFF", "WEBP"]

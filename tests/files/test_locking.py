@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from eie.files import write_atomically
-from eie.files.locking import exclusive
+from eie.files.atomic import exclusive
 
 
 def test_of_many_that_add_to_a_file_none_is_lost(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from eie.errors import MissingModelError
-from eie.models.export import export
 from eie.models.graph import GRAPHS, INDEX, Graph, product, weights_of
+from tools.onnx_graphs import export
 
 
 def test_graphs_take_the_weights_that_networks_have(tmp_path: Path) -> None:

@@ -212,7 +212,7 @@ def test_the_browser_gets_the_address(tmp_path, monkeypatch):
 
 def test_neither_server_nor_workers_load_torch():
     program = (
-        "import sys, eie.open.server, eie.open.tasks; eie.open.tasks.prepare(); "
+        "import sys, eie.open.server, eie.open.worker; eie.open.worker.prepare(); "
         "print(sorted({'torch', 'diffusers', 'torchvision', 'skimage'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 
 from eie.editing.picking import rows_on_canvas
 from eie.errors import UsageError
-from eie.files.images import Photo
+from eie.files.photo import Photo
 from eie.preview import overlay as module
 from eie.preview.overlay import _interior_points, row_map, terminal_preview
 from eie.preview.rulers import step_of, with_rulers

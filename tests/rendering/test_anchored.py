@@ -16,7 +16,8 @@ import eie
 from eie.editing import Delete, edit
 from eie.elements import Canvas, ElementSet, Source
 from eie.errors import UsageError
-from eie.files.images import Photo, write_photo
+from eie.files.photo import Photo
+from eie.files.photo_writing import write_photo
 from eie.geometry import corners
 from eie.pictures import bounds
 from eie.rendering import Rendering

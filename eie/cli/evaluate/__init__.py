@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from eie.cli.lazy import lazy_group
+from eie.cli.command_classes import lazy_group
 
 COMMANDS = ("reconstruction", "segmentation", "clicks", "edits", "ablation")
 
-app = typer.Typer(no_args_is_help=True, cls=lazy_group(__name__, *COMMANDS))
+app = typer.Typer(no_args_is_help=True, cls=lazy_group(__name__, *COMMANDS, module="commands"))
 
 
 @app.callback()

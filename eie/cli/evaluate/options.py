@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eie.cli.bundles import counts, names
+import eie
+from eie.cli.bundles import ArgumentOptions, counts, names
 from eie.cli.input_output import answer, note
+from eie.cli.options import Device, Edge, Elements, Model, Segmenter, default_of, option
 from eie.errors import UsageError
 from eie.evaluate.cases.edit_case import KINDS
 from eie.evaluate.cases.pairs import PAIR_KINDS
@@ -25,67 +27,20 @@ if TYPE_CHECKING:
 WIDE = 200
 """Columns of a table that no terminal limits."""
 
-Decoders = Annotated[
-    str | None,
-    typer.Option(
-        "--decoder",
-        metavar="NAME,...",
-        help="Decoders to judge, as in eie render, or none.",
-        callback=names,
-    ),
-]
-
-Baselines = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME,...", help="What is compared with, or none; see above.", callback=names
-    ),
-]
-
-Counts = Annotated[
-    str | None,
-    typer.Option(
-        "--counts",
-        "--elements",
-        metavar="N,...",
-        help="Elements asked for; several numbers give a row each, and curves in the report.",
-        callback=counts,
-    ),
-]
-
-Size = Annotated[
-    int | None,
-    typer.Option(
-        metavar="PX",
-        min=32,
-        help="Short side of photos to reconstruct, longest side of photos to edit.",
-    ),
-]
-
-Denoising = Annotated[
-    int | None,
-    typer.Option(metavar="N", min=1, help="Of decoders that denoise.", show_default="their own"),
-]
-
-Seed = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N",
-        min=0,
-        help="Of everything random.",
-        show_default=str(ReconstructionSettings.seed),
-    ),
-]
+Seed = option(
+    int, "Of everything random.", metavar="N", min=0, show_default=str(ReconstructionSettings.seed)
+)
 
 Photos = Annotated[Path, typer.Option(metavar="DIR", help="Photos to reconstruct.")]
 
-Scenes = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Photos that objects are pasted on.")
-]
-
-Objects = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Cut-out objects with an alpha channel.")
-]
+PASTED = ArgumentOptions(
+    dict,
+    scenes=option(Path, "Photos that objects are pasted on.", metavar="DIR"),
+    objects=option(Path, "Cut-out objects with an alpha channel.", metavar="DIR"),
+    scenes_every=option(int, "Only every K-th scene, as --every of photos.", metavar="K", min=1),
+    objects_every=option(int, "Only every K-th object, as --every of photos.", metavar="K", min=1),
+)
+"""The options of objects that are pasted on scenes."""
 
 Pairs = Annotated[
     Path | None,
@@ -96,77 +51,127 @@ Pairs = Annotated[
     ),
 ]
 
-Kinds = Annotated[
-    str | None,
-    typer.Option(
+Kinds = option(
+    str,
+    "Edits to judge.",
+    metavar="NAME,...",
+    show_default=f"{','.join(KINDS)}; {','.join(PAIR_KINDS)} of pairs",
+    callback=names,
+)
+
+Every = option(
+    int,
+    "Only every K-th file, from the first: those that a training on FOLDER:K leaves out.",
+    metavar="K",
+    min=1,
+)
+
+Limit = option(int, "At most that many cases, spread evenly over all.", metavar="N", min=1)
+
+Workers = option(
+    int, "Processes; 0 for this one.", metavar="N", min=0, show_default=str(Run.workers)
+)
+
+StoreFolder = option(
+    Path,
+    "Folder that keeps every finished case: the same command goes on where it stopped.",
+    metavar="DIR",
+    show_default="results/ in the report's folder",
+)
+
+ReportFolder = option(
+    Path,
+    "Folder for a report page, index.html: tables, plots, and the pictures of the best, "
+    "median and worst cases.",
+    metavar="DIR",
+)
+
+Json = option(bool, "Write the results to standard output as JSON.", "--json")
+
+Csv = option(
+    bool,
+    "Write the results to standard output as CSV: a row for each case and method, and one "
+    "with the case '*' for the means, '*KIND' for those of a kind of case.",
+    "--csv",
+)
+
+SETTINGS = {
+    "decoders": option(
+        str,
+        "Decoders to judge, as in eie render, or none.",
+        "--decoder",
         metavar="NAME,...",
-        help="Edits to judge.",
-        show_default=f"{','.join(KINDS)}; {','.join(PAIR_KINDS)} of pairs",
         callback=names,
     ),
-]
-
-ScenesEvery = Annotated[
-    int | None,
-    typer.Option(metavar="K", min=1, help="Only every K-th scene, as --every of photos."),
-]
-
-ObjectsEvery = Annotated[
-    int | None,
-    typer.Option(metavar="K", min=1, help="Only every K-th object, as --every of photos."),
-]
-
-Every = Annotated[
-    int | None,
-    typer.Option(
-        metavar="K",
-        min=1,
-        help="Only every K-th file, from the first: those that a training on FOLDER:K leaves out.",
+    "baselines": option(
+        str, "What is compared with, or none; see above.", metavar="NAME,...", callback=names
     ),
-]
-
-Limit = Annotated[
-    int | None,
-    typer.Option(metavar="N", min=1, help="At most that many cases, spread evenly over all."),
-]
-
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N", min=0, help="Processes; 0 for this one.", show_default=str(Run.workers)
+    "select": option(
+        str,
+        "How eie picks the object: by object@x,y at the pixel of it that is farthest "
+        "from its border; by mask: with its true mask, the pixels more its own than the "
+        "scene's, which baselines are given, too; or with a mask of all that it touches, "
+        "undilated (by 3 pixels of pairs), so that decoders have to fill exactly what "
+        "baselines have to.",
+        metavar="click|mask|exact",
     ),
-]
-
-StoreFolder = Annotated[
-    Path | None,
-    typer.Option(
+    "free": option(
+        bool,
+        "Decode everything from embeddings and boxes, and compare with decoding the "
+        "elements unedited.",
+        "--free",
+    ),
+    "edge": Edge,
+    "model": Model,
+    "segmenter": Segmenter,
+    "elements": Elements,
+    "counts": option(
+        str,
+        "Elements asked for; several numbers give a row each, and curves in the report.",
+        "--counts",
+        "--elements",
+        metavar="N,...",
+        callback=counts,
+    ),
+    "beta": option(
+        float,
+        "As in eie decompose.",
+        metavar="B",
+        show_default=default_of(eie.decompose, "beta"),
+    ),
+    "tolerance": option(float, "Of objects, as in eie edit.", metavar="0-1", min=0.0, max=1.0),
+    "clicks": option(
+        int, "The most on a thing; counted for things that never get so far, too.", metavar="N"
+    ),
+    "smallest": option(float, "Least area of a thing, as a share of its photo.", metavar="0-1"),
+    "size": option(
+        int,
+        "Short side of photos to reconstruct, longest side of photos to edit.",
+        metavar="PX",
+        min=32,
+    ),
+    "shadow": option(bool, "Give pasted objects a soft contact shadow.", "--shadow"),
+    "pca_fit": option(
+        Path,
+        "Photos that the PCA is fitted to.",
         metavar="DIR",
-        help="Folder that keeps every finished case: the same command goes on where it stopped.",
-        show_default="results/ in the report's folder",
+        show_default="for each photo, the others of the evaluation",
     ),
-]
-
-ReportFolder = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DIR",
-        help="Folder for a report page, index.html: tables, plots, and the pictures of the best, "
-        "median and worst cases.",
+    "lpips_weights": option(
+        Path,
+        "torchvision's AlexNet or VGG-16 (alexnet-owt-7be5be79.pth), for LPIPS.",
+        metavar="FILE",
     ),
-]
-
-Json = Annotated[
-    bool | None, typer.Option("--json", help="Write the results to standard output as JSON.")
-]
-
-Csv = Annotated[
-    bool | None,
-    typer.Option(
-        "--csv",
-        help="Write the results to standard output as CSV: a row for each case and method, and one "
-        "with the case '*' for the means, '*KIND' for those of a kind of case.",
+    "inception_weights": option(
+        Path,
+        "torch-fidelity's weights-inception-2015-12-05-6726825d.pth, for FID.",
+        metavar="FILE",
     ),
-]
+    "steps": option(int, "Of decoders that denoise.", metavar="N", min=1, show_default="their own"),
+    "seed": Seed,
+    "device": Device,
+}
+"""The options of settings, by the field that each sets, of whatever evaluation has it."""
 
 
 @dataclass(frozen=True)

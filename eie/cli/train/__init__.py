@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from eie.cli.lazy import lazy_group
+from eie.cli.command_classes import lazy_group
 
 COMMANDS = (
     "segmenter",
@@ -17,7 +17,7 @@ COMMANDS = (
     "decoder",
 )
 
-app = typer.Typer(no_args_is_help=True, cls=lazy_group(__name__, *COMMANDS))
+app = typer.Typer(no_args_is_help=True, cls=lazy_group(__name__, *COMMANDS, module="commands"))
 
 
 @app.callback()

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from eie.cli.input_output import note
+from eie.cli.options import Segmenter, option
 from eie.files.atomic import check_folder
 from eie.files.stores import path_of
 from eie.train.core.settings import Precision
@@ -65,202 +66,119 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check everything, print the options, do not train.")
 ]
 
-Steps = Annotated[int | None, typer.Option(min=1, help="Length of the run.")]
-
-Seed = Annotated[int | None, typer.Option(min=0, help="Of batches and initial weights.")]
-
-MixedPrecision = Annotated[Precision | None, typer.Option(help="Of products and convolutions.")]
-
-Workers = Annotated[int | None, typer.Option(min=0, help="Processes that prepare batches.")]
-
-Accumulate = Annotated[
-    int | None, typer.Option(min=1, help="Batches whose gradients make one step.")
-]
-
-Start = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="WEIGHTS",
-        help="Safetensors file to start from, as far as it fits; an encoder takes a model, too.",
-    ),
-]
-
-Rate = Annotated[float | None, typer.Option(min=0.0, help="Highest learning rate.")]
-
-HeadRate = Annotated[
-    float | None, typer.Option(min=0.0, help="Highest learning rate but for the backbone.")
-]
-
-BackboneRate = Annotated[
-    float | None, typer.Option(min=0.0, help="Highest learning rate of the backbone.")
-]
-
-Batch = Annotated[int | None, typer.Option(min=1, help="Crops in a batch.")]
-
-Crop = Annotated[
-    int | None,
-    typer.Option(help="Side of a crop in pixels, a multiple of 32, or for the autoencoder of 8."),
-]
-
-Batches = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help="Different batches, kept in the run's folder; after so many they come again. Without "
-        "a number, new ones all along.",
-    ),
-]
-
-Segmented = Annotated[
-    float | None,
-    typer.Option(min=0.0, max=1.0, help="Share of crops of photos that people segmented."),
-]
-
-Pasted = Annotated[
-    float | None,
-    typer.Option(
-        min=0.0,
-        max=1.0,
-        help="Share of such photos' crops that get objects, too, as all others do.",
-    ),
-]
-
-Objects = Annotated[int | None, typer.Option(min=1, help="Most objects on a crop.")]
-
-Segments = Annotated[int | None, typer.Option(min=1, help="Most things asked for in a view.")]
-
-Noise = Annotated[
-    float | None, typer.Option(min=0.0, help="On what elements look like, in standard deviations.")
-]
-
-AffinityWeight = Annotated[
-    float | None,
-    typer.Option(
-        min=0.0, help="Weight of the affinity's cross-entropy: of whole objects against elements."
-    ),
-]
-
-DiceWeight = Annotated[
-    float | None, typer.Option(min=0.0, help="Weight of the affinity's overlap.")
-]
-
-Base = Annotated[
-    str | None,
-    typer.Option(
-        "--from",
-        metavar="DIR|HUB_ID",
-        help="Element model to train on, as eie models init makes of Stable Diffusion: its U-Net, "
-        "autoencoder, text encoder and content encoder, with the paper's settings. Captions are "
-        "read from PHOTO.txt beside the photos.",
-        show_default="a new, tiny one",
-    ),
-]
-
-Encoder = Annotated[str | None, typer.Option(metavar="tiny|DIR", help="Model folder of stage 1.")]
-
-Vae = Annotated[
-    str | None, typer.Option(metavar="tiny|DIR", help="Folder of the latent autoencoder.")
-]
-
-Masks = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="MASKS.npz", help="Mask database of eie train masks.", show_default="ellipses"
-    ),
-]
 
 OfShard = Annotated[
     int | None, typer.Option(min=1, help="Photos in a shard.", show_default=str(PHOTOS_OF_SHARD))
 ]
 
-Predicted = Annotated[Objective | None, typer.Option(help="What the U-Net predicts.")]
-
-MinSnr = Annotated[
-    float | None, typer.Option(min=0.0, help="γ of min-SNR loss weights; 0 for none.")
-]
-
-Freeze = Annotated[
-    bool | None,
-    typer.Option(
-        "--freeze/--no-freeze",
-        help="Leave the content encoder as stage 1 left it, or train it along.",
-    ),
-]
-
-Joint = Annotated[
-    bool | None,
-    typer.Option("--joint", help="Train an encoder from nothing along, without stage 1."),
-]
 
 Dropout = Annotated[
     bool, typer.Option("--dropout/--no-dropout", help="Element dropout.", show_default="--dropout")
 ]
 
-RandomPartition = Annotated[
-    bool | None,
-    typer.Option(
-        "--random-partition/--no-random-partition",
-        help="Cut crops with dropped elements by another photo's label map.",
+TRAINING = {
+    "base": option(
+        str,
+        "Element model to train on, as eie models init makes of Stable Diffusion: its U-Net, "
+        "autoencoder, text encoder and content encoder, with the paper's settings. Captions are "
+        "read from PHOTO.txt beside the photos.",
+        "--from",
+        metavar="DIR|HUB_ID",
+        show_default="a new, tiny one",
     ),
-]
-
-LightPicture = Annotated[
-    bool | None,
-    typer.Option(
-        "--light-picture/--no-light-picture",
-        help="Show the U-Net the light decoder's picture, too; without, it learns of elements "
-        "by attention only, as in the paper.",
+    "masks": option(
+        Path, "Mask database of eie train masks.", metavar="MASKS.npz", show_default="ellipses"
     ),
-]
-
-PictureFeatures = Annotated[
-    bool | None,
-    typer.Option(
-        "--picture-features/--no-picture-features",
-        help="Show it that picture's ImageNet features, too.",
+    "encoder": option(str, "Model folder of stage 1.", metavar="tiny|DIR"),
+    "vae": option(str, "Folder of the latent autoencoder.", metavar="tiny|DIR"),
+    "segmenter": Segmenter,
+    "steps": option(int, "Length of the run.", min=1),
+    "batches": option(
+        int,
+        "Different batches, kept in the run's folder; after so many they come again. Without "
+        "a number, new ones all along.",
+        min=1,
     ),
-]
-
-GuessDeviation = Annotated[
-    float | None,
-    typer.Option(
-        min=0.0,
-        help="Make what is to be added to a first guess, the light decoder's picture or the "
-        "classical decoder's fill: the standard deviation, in latents, of what an untrained U-Net "
-        "adds. 0 makes everything, as in the paper. Only with a light picture and v_prediction.",
-    ),
-]
-
-FeatureWeight = Annotated[
-    float | None,
-    typer.Option(
-        min=0.0,
-        help="Weight of the distance in ImageNet features in the loss; 0 for none, as in the "
-        "paper.",
-    ),
-]
-
-LastShare = Annotated[
-    float | None,
-    typer.Option(
+    "batch": option(int, "Crops in a batch.", min=1),
+    "crop": option(int, "Side of a crop in pixels, a multiple of 32, or for the autoencoder of 8."),
+    "segmented": option(float, "Share of crops of photos that people segmented.", min=0.0, max=1.0),
+    "pasted": option(
+        float,
+        "Share of such photos' crops that get objects, too, as all others do.",
         min=0.0,
         max=1.0,
-        help="Share of crops at the noise schedule's last step, where all is to be told from what "
-        "is known.",
     ),
-]
-
-Temperature = Annotated[
-    float | None,
-    typer.Option(min=0.0, help="How far from what it expects most the model is to be used."),
-]
-
-Checkpointing = Annotated[
-    bool | None, typer.Option("--checkpointing", help="Trade time for memory in the U-Net.")
-]
-
-LOOP = {"seed": Seed, "precision": MixedPrecision, "workers": Workers, "accumulate": Accumulate}
-"""Options of the loop that every stage has, besides the number of steps."""
+    "objects": option(int, "Most objects on a crop.", min=1),
+    "segments": option(int, "Most things asked for in a view.", min=1),
+    "noise": option(float, "On what elements look like, in standard deviations.", min=0.0),
+    "objective": option(Objective, "What the U-Net predicts."),
+    "min_snr": option(float, "γ of min-SNR loss weights; 0 for none.", min=0.0),
+    "freeze": option(
+        bool,
+        "Leave the content encoder as stage 1 left it, or train it along.",
+        "--freeze/--no-freeze",
+    ),
+    "joint": option(bool, "Train an encoder from nothing along, without stage 1.", "--joint"),
+    "random_partition": option(
+        bool,
+        "Cut crops with dropped elements by another photo's label map.",
+        "--random-partition/--no-random-partition",
+    ),
+    "light_picture": option(
+        bool,
+        "Show the U-Net the light decoder's picture, too; without, it learns of elements "
+        "by attention only, as in the paper.",
+        "--light-picture/--no-light-picture",
+    ),
+    "picture_features": option(
+        bool,
+        "Show it that picture's ImageNet features, too.",
+        "--picture-features/--no-picture-features",
+    ),
+    "guess_deviation": option(
+        float,
+        "Make what is to be added to a first guess, the light decoder's picture or the "
+        "classical decoder's fill: the standard deviation, in latents, of what an untrained U-Net "
+        "adds. 0 makes everything, as in the paper. Only with a light picture and v_prediction.",
+        min=0.0,
+    ),
+    "feature_weight": option(
+        float,
+        "Weight of the distance in ImageNet features in the loss; 0 for none, as in the paper.",
+        min=0.0,
+    ),
+    "last_share": option(
+        float,
+        "Share of crops at the noise schedule's last step, where all is to be told from what "
+        "is known.",
+        min=0.0,
+        max=1.0,
+    ),
+    "temperature": option(
+        float, "How far from what it expects most the model is to be used.", min=0.0
+    ),
+    "checkpointing": option(bool, "Trade time for memory in the U-Net.", "--checkpointing"),
+    "affinity_weight": option(
+        float, "Weight of the affinity's cross-entropy: of whole objects against elements.", min=0.0
+    ),
+    "dice_weight": option(float, "Weight of the affinity's overlap.", min=0.0),
+    "rate": option(float, "Highest learning rate.", min=0.0),
+    "head_rate": option(float, "Highest learning rate but for the backbone.", min=0.0),
+    "backbone_rate": option(float, "Highest learning rate of the backbone.", min=0.0),
+    "seed": option(int, "Of batches and initial weights.", min=0),
+    "precision": option(Precision, "Of products and convolutions."),
+    "workers": option(int, "Processes that prepare batches.", min=0),
+    "accumulate": option(int, "Batches whose gradients make one step.", min=1),
+    "start": option(
+        Path,
+        "Safetensors file to start from, as far as it fits; an encoder takes a model, too.",
+        metavar="WEIGHTS",
+    ),
+    "decoder_only": option(
+        bool, "Leave the encoder as --start has it: embeddings stay valid.", "--decoder-only"
+    ),
+}
+"""The options of settings, field that each sets, of whatever stage has it."""
 
 
 def run_training(

@@ -13,10 +13,20 @@ An element may come to lie partly or wholly outside the canvas.
 from __future__ import annotations
 
 from eie.editing.operations.base import Operation
-from eie.editing.operations.grouping import Group, Look, Reset, Ungroup
 from eie.editing.operations.moving import Drag, Flip, Move, Rotate, Scale, Swap, To
 from eie.editing.operations.pasting import Paste, split_file_and_selection
-from eie.editing.operations.showing import Appearance, Back, Copy, Delete, Front, Restore
+from eie.editing.operations.showing import (
+    Appearance,
+    Back,
+    Copy,
+    Delete,
+    Front,
+    Group,
+    Look,
+    Reset,
+    Restore,
+    Ungroup,
+)
 
 __all__ = [
     "OPERATIONS", "Appearance", "Back", "Copy", "Delete", "Drag", "Flip", "Front", "Group", "Look",

@@ -169,6 +169,13 @@ class Operation(ABC):
         return " ".join([self.name, *(getattr(self, field_.name) for field_ in self._told())])
 
 
+@dataclass(frozen=True)
+class Selecting(Operation):
+    """An operation on what a selection chooses, which is typed first."""
+
+    selection: str = argument("SEL", parse_selection)
+
+
 def parted_along(
     elements: ElementSet, selection: Selection, first: int | None = None
 ) -> ElementSet:

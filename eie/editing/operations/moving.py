@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 
 from eie.editing.changes import centre_of, placed, settled, shifted, stretched, turned
-from eie.editing.operations.base import Operation, argument
+from eie.editing.operations.base import Operation, Selecting, argument
 from eie.editing.picking import Rows
 from eie.editing.selection import Selection, parse_selection
 from eie.editing.terms import ObjectAt
@@ -36,13 +36,12 @@ def _parse_grip(text: str) -> ObjectAt:
 
 
 @dataclass(frozen=True)
-class Move(Operation):
+class Move(Selecting):
     """Shift elements by dx,dy."""
 
     name = "move"
     done = "moved"
     parts_things = True
-    selection: str = argument("SEL", parse_selection)
     shift: str = argument("dx,dy", parse_shift)
 
     def apply(self, elements: ElementSet) -> ElementSet:
@@ -51,7 +50,7 @@ class Move(Operation):
 
 
 @dataclass(frozen=True)
-class To(Operation):
+class To(Selecting):
     """Move elements so that the centre of their common box comes to x,y.
 
     The way there is rounded to whole pixels, so that photo pixels are not blurred.
@@ -60,7 +59,6 @@ class To(Operation):
     name = "to"
     done = "moved"
     parts_things = True
-    selection: str = argument("SEL", parse_selection)
     place: str = argument("x,y", parse_point)
 
     def apply(self, elements: ElementSet) -> ElementSet:
@@ -70,7 +68,7 @@ class To(Operation):
 
 
 @dataclass(frozen=True)
-class Scale(Operation):
+class Scale(Selecting):
     """Resize elements by a factor f or fx,fy about the centre of their common box.
 
     Two factors stretch the picture along x and y: what is turned gets another angle and leans.
@@ -79,7 +77,6 @@ class Scale(Operation):
     name = "scale"
     done = "scaled"
     parts_things = True
-    selection: str = argument("SEL", parse_selection)
     factor: str = argument("f|fx,fy", parse_factors)
 
     @classmethod
@@ -98,7 +95,7 @@ class Scale(Operation):
 
 
 @dataclass(frozen=True)
-class Rotate(Operation):
+class Rotate(Selecting):
     """Turn elements by degrees about the centre of their common box, clockwise if positive.
 
     Upright elements that are turned by 90° or 270° are put where whole pixels are, as far as half
@@ -108,7 +105,6 @@ class Rotate(Operation):
     name = "rotate"
     done = "turned"
     parts_things = True
-    selection: str = argument("SEL", parse_selection)
     angle: str = argument("DEGREES", parse_angle)
 
     @property
@@ -148,7 +144,7 @@ class Drag(Operation):
 
 
 @dataclass(frozen=True)
-class Swap(Operation):
+class Swap(Selecting):
     """Exchange the places of two selections: each goes to the other's centre.
 
     The way is rounded to whole pixels; sizes stay.
@@ -156,7 +152,6 @@ class Swap(Operation):
 
     name = "swap"
     done = "swapped"
-    selection: str = argument("SEL", parse_selection)
     other: str = argument("SEL", parse_selection)
 
     def apply(self, elements: ElementSet) -> ElementSet:
@@ -175,13 +170,12 @@ class Swap(Operation):
 
 
 @dataclass(frozen=True)
-class Flip(Operation):
+class Flip(Selecting):
     """Mirror elements about the centre of their common box: h left-right, v top-bottom."""
 
     name = "flip"
     done = "flipped"
     parts_things = True
-    selection: str = argument("SEL", parse_selection)
     direction: str = argument("h|v", _parse_direction)
 
     def apply(self, elements: ElementSet) -> ElementSet:

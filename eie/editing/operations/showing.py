@@ -1,13 +1,18 @@
-"""Operations on what is seen: whether, how often, before what, and with which appearance."""
+"""Operations on what is seen, how often and with which appearance; those that change no element.
+
+The latter name groups, tell where selections look, and go back to the start.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
-from eie.editing.changes import appended, changed, depths, far_to_near, shifted, stack
-from eie.editing.operations.base import Operation, argument
+from eie.editing.changes import appended, changed, depths, far_to_near, restacked, shifted
+from eie.editing.groups import group_members, parse_group_name
+from eie.editing.operations.base import Operation, Selecting, argument
 from eie.editing.picking import Rows
 from eie.editing.selection import parse_selection
 from eie.editing.units import parse_shift
@@ -16,25 +21,23 @@ from eie.errors import UsageError
 
 
 @dataclass(frozen=True)
-class Delete(Operation):
+class Delete(Selecting):
     """Take elements off the canvas; --restore brings them back."""
 
     name = "delete"
     done = "deleted"
     parts_things = True
-    selection: str = argument("SEL", parse_selection)
 
     def apply(self, elements: ElementSet) -> ElementSet:
         return changed(elements, self.rows(elements), visible=False)
 
 
 @dataclass(frozen=True)
-class Restore(Operation):
+class Restore(Selecting):
     """Bring deleted elements back, where they were when they were deleted."""
 
     name = "restore"
     done = "restored"
-    selection: str = argument("SEL", parse_selection)
 
     def parted(self, elements: ElementSet, first: int | None = None) -> ElementSet:  # noqa: ARG002
         """The set as it is: masks part what is visible."""
@@ -52,7 +55,7 @@ class Restore(Operation):
 
 
 @dataclass(frozen=True)
-class Copy(Operation):
+class Copy(Selecting):
     """Copy elements to dx,dy from themselves, in front of them.
 
     Copies get ids that were never used, from the farthest element to the nearest.
@@ -61,7 +64,6 @@ class Copy(Operation):
     name = "copy"
     done = "copied"
     parts_things = True
-    selection: str = argument("SEL", parse_selection)
     shift: str = argument("dx,dy", parse_shift)
 
     def apply(self, elements: ElementSet) -> ElementSet:
@@ -74,41 +76,30 @@ class Copy(Operation):
 
 
 @dataclass(frozen=True)
-class Front(Operation):
+class Front(Selecting):
     """Bring elements in front of all others."""
 
     name = "front"
     done = "brought to the front"
-    selection: str = argument("SEL", parse_selection)
 
     def apply(self, elements: ElementSet) -> ElementSet:
-        rows = self.rows(elements)
-        others = np.delete(elements.table.z, rows)
-        if not len(others):
-            return elements
-        return changed(elements, rows, z=stack(int(others.max()) + 1, depths(elements, rows)))
+        return restacked(elements, self.rows(elements), lambda others, _: int(others.max()) + 1)
 
 
 @dataclass(frozen=True)
-class Back(Operation):
+class Back(Selecting):
     """Put elements behind all others."""
 
     name = "back"
     done = "put behind all others"
-    selection: str = argument("SEL", parse_selection)
 
     def apply(self, elements: ElementSet) -> ElementSet:
         rows = self.rows(elements)
-        others = np.delete(elements.table.z, rows)
-        if not len(others):
-            return elements
-        depth = depths(elements, rows)
-        lowest = int(others.min()) - 1 - int(depth.max())
-        return changed(elements, rows, z=stack(lowest, depth))
+        return restacked(elements, rows, lambda z, depth: int(z.min()) - 1 - int(depth.max()))
 
 
 @dataclass(frozen=True)
-class Appearance(Operation):
+class Appearance(Selecting):
     """Let elements show what others show, in their own boxes, turned as these are.
 
     One element gives its appearance to all; equally many give it pair by pair, in the order typed.
@@ -116,7 +107,6 @@ class Appearance(Operation):
 
     name = "appearance"
     done = "changed the appearance of"
-    selection: str = argument("SEL", parse_selection)
     of: str = argument("FROM", parse_selection)
 
     def apply(self, elements: ElementSet) -> ElementSet:
@@ -128,3 +118,54 @@ class Appearance(Operation):
             )
         shown = elements.table.take(models)
         return changed(elements, rows, source=shown.source, patch=shown.patch, flip=shown.flip)
+
+
+@dataclass(frozen=True)
+class Group(Operation):
+    """Name elements, for group:NAME; an older group of that name is replaced."""
+
+    name = "group"
+    done = "grouped"
+    group: str = argument("NAME", parse_group_name)
+    selection: str = argument("SEL", parse_selection)
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        members = elements.table.id[self.rows(elements)]
+        groups = {**elements.groups, self.group: tuple(members.tolist())}
+        return replace(elements, groups=MappingProxyType(groups))
+
+
+@dataclass(frozen=True)
+class Ungroup(Operation):
+    """Forget a group; its elements stay."""
+
+    name = "ungroup"
+    group: str = argument("NAME", parse_group_name)
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        group_members(elements, self.group)
+        groups = {name: ids for name, ids in elements.groups.items() if name != self.group}
+        return replace(elements, groups=MappingProxyType(groups))
+
+
+@dataclass(frozen=True)
+class Look(Operation):
+    """Look again: selections from here on mean the picture as it is by then."""
+
+    name = "look"
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        return elements
+
+
+@dataclass(frozen=True)
+class Reset(Operation):
+    """Go back to the unedited photo; an edit like others, so it can be undone."""
+
+    name = "reset"
+
+    def apply(self, elements: ElementSet) -> ElementSet:
+        if not elements.history:
+            return elements
+        first = elements.history[0]
+        return replace(elements, table=first.table, groups=first.groups)

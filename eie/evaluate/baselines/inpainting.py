@@ -13,9 +13,10 @@ from typing import Protocol
 import numpy as np
 
 from eie.errors import MissingModelError
-from eie.evaluate.cases.edit_case import Area, EditCase, Plane
+from eie.evaluate.cases.edit_case import EditCase, Plane
 from eie.evaluate.core.case_result import Mask, Pixels
 from eie.evaluate.measures.similarity import EXTRA_HINT, check_installed
+from eie.pictures import Window
 
 
 class Inpainter(Protocol):
@@ -144,7 +145,7 @@ def _edited_with(inpaint: Inpainter, case: EditCase, mask: Mask) -> Pixels:
     return _pasted(result, *_resized(colour, cover, case.target), case.target)
 
 
-def _resized(colour: Pixels, cover: Plane, target: Area) -> tuple[Pixels, Plane]:
+def _resized(colour: Pixels, cover: Plane, target: Window) -> tuple[Pixels, Plane]:
     import cv2
 
     if cover.shape == (target.height, target.width):
@@ -155,10 +156,12 @@ def _resized(colour: Pixels, cover: Plane, target: Area) -> tuple[Pixels, Plane]
     return np.asarray(layers[0], dtype=np.uint8), np.asarray(layers[1], dtype=np.uint8)
 
 
-def _pasted(canvas: Pixels, colour: Pixels, cover: Plane, target: Area) -> Pixels:
+def _pasted(canvas: Pixels, colour: Pixels, cover: Plane, target: Window) -> Pixels:
     """Colours over the canvas, in place, as far as they lie on it."""
-    inside = target.clipped(*canvas.shape[:2])
-    part = Area(inside.left - target.left, inside.top - target.top, inside.width, inside.height)
+    inside = target.clipped(Window.of(canvas))
+    if inside.empty:
+        return canvas
+    part = inside.within(target)
     opacity = cover[part.slices][..., None].astype(np.float32) / 255
     under = canvas[inside.slices]
     canvas[inside.slices] = np.rint(under * (1 - opacity) + colour[part.slices] * opacity)

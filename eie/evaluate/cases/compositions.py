@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.errors import BadInputError, UsageError
-from eie.evaluate.cases.edit_case import KINDS, Area, EditCase, Kind
+from eie.evaluate.cases.edit_case import KINDS, EditCase, Kind
 from eie.evaluate.core.case_result import Mask, Pixels
 from eie.evaluate.core.choices import check_names
 from eie.evaluate.core.photos import read_rgb
-from eie.files.images import read_photo
+from eie.files.photo_reading import read_photo
+from eie.pictures import Window, averaged, bounds
 
 Layer = NDArray[np.float32]
 """(h, w, 4) float32 in [0, 1]: colours times opacity, opacity."""
@@ -118,7 +119,7 @@ def composed(
         BadInputError: a file cannot be read, the cut-out has no alpha or is empty, or the scene is
             too small.
     """
-    scene = scaled_to(read_rgb(composition.scene), settings.size)
+    scene = averaged(read_rgb(composition.scene), settings.size)
     cutout = read_cutout(composition.cutout)
     random = composition.random
     home, target = _places(random, composition, scene.shape[:2], cutout.shape[:2], settings)
@@ -158,31 +159,12 @@ def read_cutout(path: Path) -> Pixels:
             "has no alpha channel", where=str(path), hint="objects are cut-outs, such as RGBA PNGs"
         )
     alpha = pixels[..., -1]
-    rows, columns = (np.flatnonzero((alpha >= 128).any(axis=axis)) for axis in (1, 0))
-    if not len(rows):
+    visible = bounds(alpha >= 128)
+    if visible is None:
         raise BadInputError("the cut-out is empty", where=str(path))
     rgb = np.broadcast_to(pixels[..., :-1], (*alpha.shape, 3))
     whole = np.dstack([rgb, alpha])
-    return np.ascontiguousarray(whole[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
-
-
-def scaled_to(pixels: Pixels, size: int, *, sharp: bool = False) -> Pixels:
-    """(H, W, C) scaled down, antialiased, to a long side of at most `size`.
-
-    Args:
-        sharp: by Lanczos's filter, which keeps detail and rings a little, not by area averages.
-    """
-    import cv2
-    from PIL import Image
-
-    height, width = pixels.shape[:2]
-    factor = size / max(height, width)
-    if factor >= 1:
-        return np.ascontiguousarray(pixels)
-    shape = (max(1, round(width * factor)), max(1, round(height * factor)))
-    if sharp:
-        return np.array(Image.fromarray(pixels).resize(shape, Image.Resampling.LANCZOS))
-    return np.asarray(cv2.resize(pixels, shape, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return np.ascontiguousarray(whole[visible.slices])
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +182,7 @@ class _Instance:
     shade: NDArray[np.float32]
 
     @classmethod
-    def of(cls, cutout: Pixels, area: Area, size: tuple[int, ...], shadow: bool) -> _Instance:
+    def of(cls, cutout: Pixels, area: Window, size: tuple[int, ...], shadow: bool) -> _Instance:
         layer = _resized(cutout, area.width, area.height)
         whole = np.zeros((*size, 4), dtype=np.float32)
         whole[area.slices] = layer
@@ -242,7 +224,7 @@ def _resized(cutout: Pixels, width: int, height: int) -> Layer:
 
 
 def _contact_shadow(
-    opacity: NDArray[np.float32], area: Area, darkness: float = 0.5
+    opacity: NDArray[np.float32], area: Window, darkness: float = 0.5
 ) -> NDArray[np.float32]:
     """(H, W) in [0, 1]: a blurred ellipse under the object, as a light from above casts it."""
     import cv2
@@ -263,7 +245,7 @@ def _places(
     scene: tuple[int, ...],
     cutout: tuple[int, ...],
     settings: CompositionSettings,
-) -> tuple[Area, Area | None]:
+) -> tuple[Window, Window | None]:
     """Where the object is, and where the edit brings it."""
     height, width = scene[:2]
     room = min(height, width) - 2 * _BORDER
@@ -297,23 +279,23 @@ def _whole_size(size: tuple[int, ...], factor: float) -> tuple[int, int]:
 
 def _random_place(
     random: np.random.Generator, scene: tuple[int, ...], size: tuple[int, int]
-) -> Area:
+) -> Window:
     """Anywhere inside the scene's border."""
     top = int(random.integers(_BORDER, scene[0] - _BORDER - size[0] + 1))
     left = int(random.integers(_BORDER, scene[1] - _BORDER - size[1] + 1))
-    return Area(left, top, size[1], size[0])
+    return Window.at(left, top, size[1], size[0])
 
 
-def _centred(area: Area, size: tuple[int, int]) -> Area:
+def _centred(area: Window, size: tuple[int, int]) -> Window:
     """An area of that (height, width) in the middle of another one."""
     height, width = size
     left = area.left + (area.width - width) // 2
-    return Area(left, area.top + (area.height - height) // 2, width, height)
+    return Window.at(left, area.top + (area.height - height) // 2, width, height)
 
 
 def _another_place(
-    random: np.random.Generator, scene: tuple[int, ...], home: Area, overlap: float
-) -> Area:
+    random: np.random.Generator, scene: tuple[int, ...], home: Window, overlap: float
+) -> Window:
     """A random place that shares little with the first one; where all share more, the best."""
     places = [_random_place(random, scene, (home.height, home.width)) for _ in range(_TRIES)]
     shared = [_shared(place, home) for place in places]
@@ -321,7 +303,7 @@ def _another_place(
     return places[int(np.argmin(shared)) if fitting is None else fitting]
 
 
-def _shared(one: Area, other: Area) -> float:
+def _shared(one: Window, other: Window) -> float:
     """The part of one area that lies in another of the same size."""
     wide = max(0, one.width - abs(one.left - other.left))
     high = max(0, one.height - abs(one.top - other.top))

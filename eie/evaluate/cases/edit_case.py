@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eie.evaluate.core.case_result import Mask, Pixels
+from eie.pictures import Window
 
 Plane = NDArray[np.uint8]
 """(H, W) uint8 in [0, 255], an opacity."""
@@ -31,33 +32,6 @@ def dilated(mask: Mask, pixels: int) -> Mask:
     return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((side, side), np.uint8)) > 0)
 
 
-class Area(NamedTuple):
-    """The pixels left ≤ x < left + width, top ≤ y < top + height."""
-
-    left: int
-    top: int
-    width: int
-    height: int
-
-    @classmethod
-    def around(cls, mask: Mask) -> Area:
-        """The tight area of a mask (H, W) that is not empty."""
-        rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-        top, left = int(rows[0]), int(columns[0])
-        return cls(left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top)
-
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        """Index of the area in an (H, W, ...) array that contains it."""
-        return (slice(self.top, self.top + self.height), slice(self.left, self.left + self.width))
-
-    def clipped(self, height: int, width: int) -> Area:
-        """The part within an array of that size; may be empty."""
-        left, top = max(self.left, 0), max(self.top, 0)
-        right, bottom = min(self.left + self.width, width), min(self.top + self.height, height)
-        return Area(left, top, max(0, right - left), max(0, bottom - top))
-
-
 @dataclass(frozen=True, eq=False)
 class EditCase:
     """A photo, an edit of one object in it, and the photo that a perfect edit gives.
@@ -73,8 +47,8 @@ class EditCase:
             one. Empty for a removal.
         apart: (H, W) bool, pixels that belong to no region, because truth and edit differ in more
             than the object there (its shadow at the new place, another instance of it).
-        home: the object's tight area in `before`.
-        target: where the edit brings that area; None for a removal.
+        home: the object's tight window in `before`.
+        target: where the edit brings that; None for a removal.
         margin: pixels by which who is given the object's mask dilates it before filling: 0 where
             the mask is exact, more where it was drawn on a photo, whose objects end in a blur.
     """
@@ -87,8 +61,8 @@ class EditCase:
     gone: Mask
     present: Mask
     apart: Mask
-    home: Area
-    target: Area | None
+    home: Window
+    target: Window | None
     margin: int = 0
 
     @property

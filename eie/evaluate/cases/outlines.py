@@ -27,9 +27,9 @@ import numpy as np
 from eie.errors import BadInputError
 from eie.evaluate.core.case_result import Mask
 from eie.files.folders import ImageFile
-from eie.files.images import read_photo
 from eie.files.labels import THINGS_FILE
-from eie.files.limits import MAX_PIXELS
+from eie.files.photo import MAX_PIXELS
+from eie.files.photo_reading import read_photo
 from eie.files.streams import open_input
 
 Point = tuple[float, float]

@@ -25,13 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.errors import BadInputError, UsageError
-from eie.evaluate.cases.compositions import scaled_to
-from eie.evaluate.cases.edit_case import HALF, Area, EditCase, Kind, Plane, dilated
+from eie.evaluate.cases.edit_case import HALF, EditCase, Kind, Plane, dilated
 from eie.evaluate.core.case_result import Mask, Pixels
 from eie.evaluate.core.photos import read_rgb
 from eie.files.folders import IMAGE_SUFFIXES
-from eie.files.images import read_photo
 from eie.files.masks import marked_in
+from eie.files.photo_reading import read_photo
+from eie.pictures import Window, around, averaged, shrunk
 
 FIRST, SECOND = "_1", "_2"
 MASK = "_mask.png"
@@ -166,7 +166,7 @@ def paired(case: PairCase, size: int) -> EditCase:
         if not masks[index].any():
             path = str(case.pair.masks[index])
             raise BadInputError(f"the object is too small at {size} pixels", where=path)
-    home = Area.around(covers[here] > 0)
+    home = around(covers[here] > 0)
     target, present = None, np.zeros_like(masks[there])
     if case.kind == "move":
         target, present = moved_area(home, masks[here], masks[there]), masks[there]
@@ -185,7 +185,7 @@ def paired(case: PairCase, size: int) -> EditCase:
     )
 
 
-def moved_area(area: Area, old: Mask, new: Mask) -> Area:
+def moved_area(area: Window, old: Mask, new: Mask) -> Window:
     """Where an area goes with an object that has these masks (H, W) before and after.
 
     Centroid to centroid, scaled by the root of the ratio of the areas; in whole pixels.
@@ -194,7 +194,7 @@ def moved_area(area: Area, old: Mask, new: Mask) -> Area:
     middle = np.array([area.left + area.width / 2, area.top + area.height / 2])
     x, y = _centroid(new) + scale * (middle - _centroid(old))
     width, height = (max(1, round(scale * side)) for side in (area.width, area.height))
-    return Area(round(x - width / 2), round(y - height / 2), width, height)
+    return Window.at(round(x - width / 2), round(y - height / 2), width, height)
 
 
 def _centroid(mask: Mask) -> NDArray[np.float64]:
@@ -209,9 +209,9 @@ def _read(pair: Pair, size: int) -> tuple[list[Pixels], list[Plane]]:
     for path, array in zip((*pair.photos[1:], *pair.masks), (*photos[1:], *masks), strict=True):
         if array.shape[:2] != photos[0].shape[:2]:
             raise BadInputError(f"its size differs from that of {pair.photos[0]}", where=str(path))
-    covers = [scaled_to(mask.astype(np.uint8) * 255, size) for mask in masks]
+    covers = [averaged(mask.astype(np.uint8) * 255, size) for mask in masks]
     # As sharp as photos of that size are: a blurred truth would excuse a blurred fill.
-    return [scaled_to(photo, size, sharp=True) for photo in photos], covers
+    return [shrunk(photo, size) for photo in photos], covers
 
 
 def _mask(path: Path) -> Mask:

@@ -11,7 +11,7 @@ from eie.errors import UsageError
 from eie.evaluate.core.case_result import Pixels
 from eie.files.colours import visible_colours
 from eie.files.folders import ImageFile, held_out, image_files
-from eie.files.images import read_photo
+from eie.files.photo_reading import read_photo
 
 Fit = Literal["crop", "keep"]
 

@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from eie.errors import ResourceError
-from eie.evaluate.core.case_result import CaseResult
+from eie.evaluate.core.case_result import CaseResult, case_file, claim_store, read_case, write_case
 from eie.evaluate.core.photos import chosen_files
-from eie.evaluate.core.store import case_file, claim_store, read_case, write_case
 from eie.files.folders import ImageFile
 
 
@@ -133,20 +132,15 @@ def _share_processors(threads: int) -> None:
 @contextmanager
 def _progress(title: str, total: int, completed: int) -> Iterator[Callable[[], None]]:
     """A bar on standard error, if that is a terminal; gives a function to call for every case."""
+    from rich import progress
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(
-        *columns,
-        TimeRemainingColumn(),
+    with progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeRemainingColumn(),
         console=console,
         transient=True,
         disable=not console.is_terminal,

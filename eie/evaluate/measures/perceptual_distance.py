@@ -43,12 +43,12 @@ def feature_distance_maps(
 
     network, size = _network(), truth.shape[:2]
     with torch.inference_mode():
-        expected = network.features(_batch(truth))
+        expected = network.features(batch_of(truth))
     for picture in pictures:
         if picture.shape != truth.shape:
             raise BadInputError(f"pictures of {picture.shape} and {truth.shape} differ in size")
         with torch.inference_mode():
-            stages = stage_distances(network.features(_batch(picture)), expected)
+            stages = stage_distances(network.features(batch_of(picture)), expected)
             distance = network.on_pixels(stages, size)[0, 0].numpy()
         yield np.asarray(distance)
 
@@ -74,7 +74,7 @@ def pooled_features(pictures: Iterable[Pixels]) -> NDArray[np.float32]:
     import torch
 
     with torch.inference_mode():
-        rows = [_network().pooled(_batch(picture))[0].numpy() for picture in pictures]
+        rows = [_network().pooled(batch_of(picture))[0].numpy() for picture in pictures]
     return np.stack(rows)
 
 
@@ -100,7 +100,7 @@ def region_features(
     from eie.models.efficientnet_lite0_weights import PIXEL_MEAN, PIXEL_STD
     from eie.models.feature_distance import STRIDES
 
-    pixels = (_batch(picture) * 255 - PIXEL_MEAN[0]) / PIXEL_STD[0]
+    pixels = (batch_of(picture) * 255 - PIXEL_MEAN[0]) / PIXEL_STD[0]
     with torch.inference_mode():
         levels = dict(zip(STRIDES, _network().backbone(pixels), strict=True))
     pooled = {}
@@ -145,7 +145,7 @@ def _network() -> FeatureDistance:
     return load_feature_distance()
 
 
-def _batch(picture: Pixels) -> Tensor:
+def batch_of(picture: Pixels) -> Tensor:
     """(H, W, 3) uint8 ⇒ (1, 3, H, W) float32 in [0, 1]."""
     import torch
 

@@ -19,8 +19,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.evaluate.cases.edit_case import Area
 from eie.evaluate.core.case_result import Mask, Pixels
+from eie.pictures import Window, around
 
 LEAST = 600
 """Pixels of the smallest hole that is measured."""
@@ -52,7 +52,7 @@ Features = Mapping[int, NDArray[np.floating]]
 """Stride ⇒ (C_s,), or (n, C_s) of n crops."""
 
 
-def crop_about(hole: Mask) -> Area:
+def crop_about(hole: Mask) -> Window:
     """A square about the middle of a hole's box, as large as the photo allows.
 
     Its side is ⌊:data:`EXTENT` · e⌋ + :data:`BORDER`, at most the photo's shorter one, where e is
@@ -63,12 +63,12 @@ def crop_about(hole: Mask) -> Area:
         hole: (H, W) bool, not empty.
     """
     height, width = hole.shape
-    box = Area.around(hole)
+    box = around(hole)
     side = int(EXTENT * (max(box.height, box.width) - 1)) + BORDER
     side = min(side, height, width)
     left = box.left + (box.width - 1) // 2 - side // 2
     top = box.top + (box.height - 1) // 2 - side // 2
-    return Area(min(max(left, 0), width - side), min(max(top, 0), height - side), side, side)
+    return Window.at(min(max(left, 0), width - side), min(max(top, 0), height - side), side, side)
 
 
 def hole_features(

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from eie.errors import BadInputError, MissingModelError
 from eie.evaluate.core.case_result import Pixels
+from eie.evaluate.measures.perceptual_distance import batch_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -84,7 +85,7 @@ def ms_ssim(picture: Pixels, truth: Pixels) -> float:
     from pytorch_msssim import ms_ssim as pytorch_ms_ssim
 
     with torch.inference_mode():
-        return float(pytorch_ms_ssim(_batch(picture), _batch(truth), data_range=1.0))
+        return float(pytorch_ms_ssim(batch_of(picture), batch_of(truth), data_range=1.0))
 
 
 def lpips_distance(picture: Pixels, truth: Pixels, weights: Path) -> float:
@@ -102,7 +103,7 @@ def lpips_distance(picture: Pixels, truth: Pixels, weights: Path) -> float:
     _check_sizes(picture, truth)
     model = load_lpips(weights)
     with torch.inference_mode():
-        return float(model(_batch(picture), _batch(truth), normalize=True))
+        return float(model(batch_of(picture), batch_of(truth), normalize=True))
 
 
 def inception_features(picture: Pixels, weights: Path) -> NDArray[np.float32]:
@@ -200,11 +201,3 @@ def check_installed(package: str, what: str) -> None:
 
     if find_spec(package) is None:
         raise MissingModelError(f"{what} needs {package}, which is not installed", hint=EXTRA_HINT)
-
-
-def _batch(picture: Pixels) -> Tensor:
-    """(H, W, 3) uint8 ⇒ (1, 3, H, W) float32 in [0, 1]."""
-    import torch
-
-    pixels = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
-    return pixels[None].float() / 255

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from eie.evaluate.measures.superpixel_metrics import BORDER_TOLERANCE, SMALL
@@ -50,61 +51,52 @@ class Measure:
 
 _SQUARE = 2 * BORDER_TOLERANCE + 1
 
+_higher = partial(Measure, higher_is_better=True)
+_lower = partial(Measure, higher_is_better=False)
+
 MEASURES: Mapping[str, Measure] = {
     # of partitions (:mod:`eie.evaluate.measures.superpixel_metrics`)
     "elements": Measure("N", digits=1, about="elements that came out"),
-    "boundary_recall": Measure(
+    "boundary_recall": _higher(
         "BR",
-        higher_is_better=True,
         about="boundary recall, the share of the human border pixels with a border pixel of the "
         f"partition in the square of {_SQUARE}×{_SQUARE} pixels around; a border pixel is one "
         "whose right or lower neighbour belongs to something else; mean over the people",
     ),
-    "undersegmentation_error": Measure(
+    "undersegmentation_error": _lower(
         "UE",
-        higher_is_better=False,
         about="undersegmentation error of Neubert and Protzel, a share of the pixels; mean over "
         "the people",
     ),
-    "achievable_accuracy": Measure(
+    "achievable_accuracy": _higher(
         "ASA",
-        higher_is_better=True,
         about="achievable segmentation accuracy, the share of pixels that are right if every "
         "element takes its best segment's label; mean over the people",
     ),
-    "explained_variation": Measure(
+    "explained_variation": _higher(
         "EV",
-        higher_is_better=True,
         about="explained variation, the share of the colours' variance that the elements' mean "
         "colours explain",
     ),
-    "compactness": Measure(
-        "CO",
-        higher_is_better=True,
-        about="compactness, the elements' isoperimetric quotient, mean weighted by area",
+    "compactness": _higher(
+        "CO", about="compactness, the elements' isoperimetric quotient, mean weighted by area"
     ),
     "mean_size": Measure("size", "px", digits=0, about="mean size of the elements"),
-    "small_share": Measure(
-        f"<{SMALL} px", higher_is_better=False, about="share of the elements that are smaller"
-    ),
+    "small_share": _lower(f"<{SMALL} px", about="share of the elements that are smaller"),
     # of selections by clicks (:mod:`eie.editing.click_simulation`)
     **{
-        f"iou_{n}": Measure(
+        f"iou_{n}": _higher(
             f"IoU {n}",
-            higher_is_better=True,
             about=f"intersection over union of thing and selection after {n} click{'s'[: n > 1]}",
         )
         for n in (1, 2, 3)
     },
-    "below_half": Measure(
-        "IoU 1 <.5",
-        higher_is_better=False,
-        about="share of the things whose IoU is below .5 after 1 click",
+    "below_half": _lower(
+        "IoU 1 <.5", about="share of the things whose IoU is below .5 after 1 click"
     ),
     **{
-        f"noc_{wanted}": Measure(
+        f"noc_{wanted}": _lower(
             f"NoC@{wanted}",
-            higher_is_better=False,
             digits=2,
             about=f"clicks until the IoU is .{wanted}; the most allowed where it never is",
         )
@@ -117,36 +109,33 @@ MEASURES: Mapping[str, Measure] = {
         about="2 for each number of an embedding and 8 for an element's box; the size of the file "
         "for JPEG and WebP",
     ),
-    "mse": Measure("MSE", "", False, 5, about="mean squared error of colours in [0, 1]"),
-    "psnr": Measure("PSNR", "dB", True, 2),
-    "ssim": Measure("SSIM", "", True, 4, about="Gaussian window of σ 1.5, mean of the channels"),
-    "ms_ssim": Measure("MS-SSIM", "", True, 4, about="5 scales, mean of the channels"),
-    "lpips": Measure("LPIPS", "", False, 4),
-    "features": Measure(
-        "FeatD", "", False, 4, about="distance of EfficientNet-Lite0's ImageNet features"
+    "mse": _lower("MSE", digits=5, about="mean squared error of colours in [0, 1]"),
+    "psnr": _higher("PSNR", "dB", digits=2),
+    "ssim": _higher("SSIM", digits=4, about="Gaussian window of σ 1.5, mean of the channels"),
+    "ms_ssim": _higher("MS-SSIM", digits=4, about="5 scales, mean of the channels"),
+    "lpips": _lower("LPIPS", digits=4),
+    "features": _lower(
+        "FeatD", digits=4, about="distance of EfficientNet-Lite0's ImageNet features"
     ),
-    "fid": Measure("FID", "", False, 2, about="over the set of photos"),
-    "features_frechet": Measure(
+    "fid": _lower("FID", digits=2, about="over the set of photos"),
+    "features_frechet": _lower(
         "FeatFD",
-        "",
-        False,
-        3,
         about="Fréchet distance of EfficientNet-Lite0's last features over the set of photos",
     ),
     # of edits with known truth, by region (:mod:`eie.evaluate.measures.edit_scores`)
-    "revealed_psnr": Measure("revealed PSNR", "dB", True, 2),
-    "revealed_distance": Measure("revealed features", "", False),
-    "revealed_kid": Measure("revealed KID", "", False, 1, factor=1000),
-    "revealed_detail": Measure("revealed detail", "", None, 2, average="median"),
-    "object_psnr": Measure("object PSNR", "dB", True, 2),
-    "object_distance": Measure("object features", "", False),
-    "edge_psnr": Measure("edge PSNR", "dB", True, 2),
-    "untouched_psnr": Measure("untouched PSNR", "dB", True, 2),
-    "untouched_distance": Measure("untouched features", "", False),
-    "untouched_identical": Measure("identical", "", True, 4),
-    "leftover": Measure("leftover", "", False),
-    "selection": Measure("selection IoU", "", True),
-    "seconds": Measure("processor time", "s", False, 2),
+    "revealed_psnr": _higher("revealed PSNR", "dB", digits=2),
+    "revealed_distance": _lower("revealed features"),
+    "revealed_kid": _lower("revealed KID", digits=1, factor=1000),
+    "revealed_detail": Measure("revealed detail", digits=2, average="median"),
+    "object_psnr": _higher("object PSNR", "dB", digits=2),
+    "object_distance": _lower("object features"),
+    "edge_psnr": _higher("edge PSNR", "dB", digits=2),
+    "untouched_psnr": _higher("untouched PSNR", "dB", digits=2),
+    "untouched_distance": _lower("untouched features"),
+    "untouched_identical": _higher("identical", digits=4),
+    "leftover": _lower("leftover"),
+    "selection": _higher("selection IoU"),
+    "seconds": _lower("processor time", "s", digits=2),
 }
 
 

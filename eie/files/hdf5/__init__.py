@@ -10,10 +10,9 @@ for the index of an array's chunks, nor for values that are in no chunks: an att
 has one of them. Other programs may store an array otherwise; then damage does not show.
 """
 
-from eie.files.hdf5.arrays import Array
 from eie.files.hdf5.creation import create, image, new_dataset, seal, tiles, write_array, write_text
 from eie.files.hdf5.safe_group import SafeGroup, open_bytes, open_path, read_text, reading, refuse
-from eie.files.hdf5.storage import CHECKSUM, FILTERS, Packing
+from eie.files.hdf5.storage import CHECKSUM, FILTERS, Array, Packing
 
 __all__ = [
     "CHECKSUM",

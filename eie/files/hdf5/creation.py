@@ -12,9 +12,8 @@ from h5py import h5a, h5s, h5t
 from numpy.typing import NDArray
 
 from eie.errors import UsageError
-from eie.files.hdf5.arrays import MAX_CHUNK, SMALL, Array
 from eie.files.hdf5.safe_group import MAX_ATTRIBUTE
-from eie.files.hdf5.storage import CHECKSUM, checksum, chunk_index
+from eie.files.hdf5.storage import CHECKSUM, MAX_CHUNK, SMALL, Array, checksum, chunk_index
 
 
 def create() -> h5py.File:

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from eie.errors import BadInputError
 from eie.files import chunks
 from eie.files.hdf5 import storage
-from eie.files.hdf5.arrays import Array
-from eie.files.hdf5.storage import Packing
+from eie.files.hdf5.storage import Array, Packing
 from eie.files.kinds import HDF5, picture_kind
 from eie.files.stores import AnyPath
 from eie.files.streams import open_input
@@ -124,6 +123,10 @@ class SafeGroup:
         """Absolute name of a child."""
         return f"{self.path}/{name}"
 
+    def refusal(self, message: str, name: str) -> BadInputError:
+        """The error to raise for a child that is read but not accepted."""
+        return refuse(message, self.node(name), self.origin)
+
     def names(self) -> list[str]:
         """Names of the children, sorted; all of them plain."""
         with reading(self.path or "/", self.origin):
@@ -138,7 +141,7 @@ class SafeGroup:
         with reading(self.node(name), self.origin):
             opened = h5o.open(self.group.id, name.encode())
         if not isinstance(opened, h5g.GroupID):
-            raise refuse("expected a group", self.node(name), self.origin)
+            raise self.refusal("expected a group", name)
         return SafeGroup(h5py.Group(opened), self.origin, self.packing)
 
     def packed(self, packing: Packing) -> SafeGroup:
@@ -151,13 +154,13 @@ class SafeGroup:
         with reading(self.node(name), self.origin):
             opened = h5o.open(self.group.id, name.encode())
         if not isinstance(opened, h5d.DatasetID):
-            raise refuse("expected an array", self.node(name), self.origin)
+            raise self.refusal("expected an array", name)
         with reading(self.node(name), self.origin):
             problem = storage.description_problem(opened, expected) or storage.storage_problem(
                 opened, self.node(name), self.packing
             )
         if problem:
-            raise refuse(problem, self.node(name), self.origin)
+            raise self.refusal(problem, name)
         return h5py.Dataset(opened)
 
     def is_foreign(self, name: str) -> bool:
@@ -210,12 +213,12 @@ class SafeGroup:
     def _check_link(self, name: str) -> None:
         with reading(self.node(name), self.origin):
             if name.encode() not in self.group.id:
-                raise refuse("it is missing", self.node(name), self.origin)
+                raise self.refusal("it is missing", name)
             kind = self.group.id.links.get_info(name.encode()).type
         if kind != h5l.TYPE_HARD:
             what = {h5l.TYPE_SOFT: "a soft link", h5l.TYPE_EXTERNAL: "a link into another file"}
             message = f"{what.get(kind, 'a link of an unknown kind')} is not allowed"
-            raise refuse(message, self.node(name), self.origin)
+            raise self.refusal(message, name)
 
 
 def read_text(node: h5py.Group | h5py.Dataset, name: str, origin: str) -> str:

@@ -16,8 +16,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eie.errors import BadInputError, ResourceError, UsageError
+from eie.errors import BadInputError
+from eie.files import runs
 from eie.train.core.images import Folder
+
+# Long side to which photos are scaled down when they are read.
+MAX_PHOTO_SIDE = 800
+
+# Where a run hands out its weights.
+WEIGHTS_NAME = "tiny-segmenter.safetensors"
+
+
+def save_segmenter(sam: nn.Module, path: Path) -> None:
+    """Write a tiny segmenter as the product embeds it: float16, the Sam's own names."""
+    from safetensors.torch import save_file
+
+    half = {name: tensor.half().contiguous() for name, tensor in sam.state_dict().items()}
+    save_file(half, path, metadata={"format": "pt", "model": "eie-tiny-segmenter"})
 
 
 def run_options(
@@ -35,30 +50,7 @@ def run_options(
 
 def claim(run: Path, options: dict[str, Any]) -> None:
     """Save the options in a new run folder, or compare with those of the run it holds."""
-    path = run / "options.json"
-    text = json.dumps(options, indent=2, sort_keys=True, default=str)
-    if not path.exists():
-        if run.is_dir() and any(run.iterdir()):
-            raise UsageError("the folder is not empty and holds no run", where=str(run))
-        try:
-            run.mkdir(parents=True, exist_ok=True)
-            path.write_text(text + "\n", encoding="utf-8")
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise ResourceError(
-                f"the run cannot be kept there: {reason}", where=str(run)
-            ) from error
-        return
-    saved, asked = json.loads(path.read_text(encoding="utf-8")), json.loads(text)
-    different = sorted(
-        name for name in saved.keys() | asked.keys() if saved.get(name) != asked.get(name)
-    )
-    if different:
-        raise UsageError(
-            f"the run was started with other options: {', '.join(different)}",
-            where=str(run),
-            hint="repeat its command to go on with it, or choose another folder",
-        )
+    runs.claim(run / "options.json", options, "run")
 
 
 def has_checkpoint(run: Path) -> bool:

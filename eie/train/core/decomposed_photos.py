@@ -1,12 +1,12 @@
-"""Photos decomposed once and kept, and random views of them: what stages 1 and 2 are trained on."""
+"""What is made once and kept: decomposed photos, with random views of them, and batches."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,54 @@ from numpy.typing import NDArray
 from eie.elements import Source
 from eie.geometry import corners
 from eie.train.core.settings import CropSettings
+
+Batch = TypeVar("Batch")
+"""A dataclass of tensors."""
+
+
+def repeated(
+    kind: type[Batch], draw: Callable[[int], Batch], folder: Path | None, count: int | None
+) -> Callable[[int], Batch]:
+    """What draws the batch of a step, by files in a folder where batches come again.
+
+    Args:
+        kind: of the batches.
+        draw: makes a batch by its number; −1 is that of sample pictures.
+        folder: of the files; None for new batches all along.
+        count: of different batches, which come over and over; None for new ones all along.
+    """
+    if folder is None or not count:
+        return draw
+    return CachedBatches(kind, draw, folder, count)
+
+
+@dataclass(frozen=True)
+class CachedBatches(Generic[Batch]):
+    """The first `count` batches, repeated in their order, each drawn where there is no file yet.
+
+    Attributes as the arguments of :func:`repeated`.
+    """
+
+    kind: type[Batch]
+    draw: Callable[[int], Batch]
+    folder: Path
+    count: int
+
+    def __call__(self, step: int) -> Batch:
+        """The batch of a step; step −1 is that of sample pictures."""
+        from safetensors.torch import load_file, save
+
+        from eie.files.atomic import write_atomically
+
+        number = step % self.count if step >= 0 else step
+        path = self.folder / f"{number}.safetensors"
+        if path.exists():
+            return self.kind(**load_file(path))
+        batch = self.draw(number)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with write_atomically(path) as file:
+            file.write(save(vars(batch)))
+        return batch
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +160,7 @@ def _working_photo(file: Path, settings: CropSettings) -> np.ndarray:
     import cv2
 
     from eie.files.colours import visible_colours
-    from eie.files.images import read_photo
+    from eie.files.photo_reading import read_photo
 
     pixels = visible_colours(read_photo(file).pixels)
     pixels = np.repeat(pixels[:, :, :1], 3, 2) if pixels.shape[2] < 3 else pixels[:, :, :3]

@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 
 from eie.errors import BadInputError
 from eie.files.folders import ImageFile, held_out, image_files
-from eie.files.images import read_photo
 from eie.files.labels import read_labels, thing_labels
+from eie.files.photo_reading import read_photo
 from eie.files.stores import AnyPath, path_of
 from eie.notes import tell
+from eie.pictures import averaged
 
 Pixels = NDArray[np.uint8]
 
@@ -129,7 +130,7 @@ def read_training_images(folders: Sequence[Folder], max_side: int) -> TrainingIm
             elif pixels.shape[2] == 4:
                 cutouts.append(pixels)
             else:
-                photos.append(_scaled_down(pixels, max_side))
+                photos.append(averaged(pixels, max_side))
     tell(f"{count} of these images: {text}" for text, count in notes.items())
     return TrainingImages(tuple(segmented), tuple(photos), tuple(cutouts))
 
@@ -195,14 +196,3 @@ def _small(labels: NDArray[np.int32], path: Path) -> Pixels:
     if labels.max() > 255:
         raise BadInputError("more than 256 labels", where=str(path))
     return labels.astype(np.uint8)
-
-
-def _scaled_down(pixels: Pixels, max_side: int) -> Pixels:
-    import cv2
-
-    height, width = pixels.shape[:2]
-    scale = max_side / max(height, width)
-    if scale >= 1:
-        return pixels
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -17,8 +17,8 @@ from eie.editing.corrections import ClickFacts
 from eie.errors import BadInputError
 from eie.files.runs import read_options
 from eie.notes import tell
+from eie.train.core.checkpoint import WEIGHTS_NAME
 from eie.train.core.images import Folder, SegmentedPhoto, photo_files
-from eie.train.core.segmenters import WEIGHTS_NAME
 from eie.train.corrections.settings import CorrectionSettings
 
 _FEWEST = 2

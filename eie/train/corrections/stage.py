@@ -28,9 +28,8 @@ from eie.editing.click_simulation import Click, Mask, innermost, simulate_clicks
 from eie.editing.corrections import FEATURES, Network, PatchClick, answer
 from eie.errors import UsageError
 from eie.notes import tell
-from eie.train.core.checkpoint import claim, run_options
+from eie.train.core.checkpoint import MAX_PHOTO_SIDE, claim, run_options
 from eie.train.core.images import Folder, read_training_images
-from eie.train.core.segmenters import MAX_PHOTO_SIDE
 from eie.train.corrections.fitting import minimise
 from eie.train.corrections.photos import ClickedPhoto, clicked_photos
 from eie.train.corrections.ranking import choices_on, train_ranking

@@ -20,10 +20,9 @@ from torch import Tensor
 
 from eie.train.core.decomposed_photos import boxes_in_view, random_view
 from eie.train.core.settings import CropSettings
-from eie.train.diffusion.encoded_photos import EncodedPhoto, EncodedPhotos
+from eie.train.diffusion.encoded_photos import EncodedPhoto, EncodedPhotos, ShardedPhotos
 from eie.train.diffusion.masks import Mask, MaskDatabase, draw_mask
 from eie.train.diffusion.settings import DropoutSettings
-from eie.train.diffusion.shards import ShardedPhotos
 
 
 @dataclass(frozen=True, eq=False)

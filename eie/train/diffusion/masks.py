@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from eie.errors import BadInputError
 from eie.files.atomic import check_output
+from eie.pictures import around
 from eie.train.core.images import Folder, Pixels, read_training_images
 from eie.train.diffusion.settings import MaskSettings
 
@@ -143,8 +144,7 @@ def _shapes(
     for mask in masks:
         if not mask.any() or not lower <= mask.mean() <= upper:
             continue
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        tight = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        tight = mask[around(mask).slices]
         shape = cv2.resize(
             tight.astype(np.uint8) * 255, (settings.side,) * 2, interpolation=cv2.INTER_AREA
         )

@@ -1,4 +1,4 @@
-"""What stage 2 trains and what it needs for that: new networks, or those of an element model."""
+"""What stage 2 trains, new networks or those of an element model, and the terms of its loss."""
 
 from __future__ import annotations
 
@@ -7,15 +7,140 @@ from typing import Any
 
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
-from torch import nn
+from torch import Tensor, nn
 
 from eie.errors import UsageError
-from eie.models.conditioning import conditioned_channels
+from eie.models.conditioning import conditioned_channels, decode_latents
 from eie.models.content_checkpoints import LoadedEncoder
+from eie.models.content_encoder import ContentEncoder
 from eie.models.diffusion_checkpoints import load_element_model, load_vae
 from eie.models.element_attention import ElementAttention, attend_to_elements
+from eie.models.feature_distance import FeatureDistance
 from eie.models.text_encoder import TextReader
 from eie.train.diffusion.settings import DecoderConfig, DecoderSettings
+
+
+class DiffusionDecoderModel(nn.Module):
+    """U-Net and element attention as one module, as they are trained; the encoder if it is too."""
+
+    def __init__(
+        self,
+        unet: UNet2DConditionModel,
+        attention: ElementAttention,
+        encoder: ContentEncoder | None,
+    ) -> None:
+        super().__init__()
+        self.unet, self.element_attention = unet, attention
+        self.content_encoder: ContentEncoder | None = encoder
+
+    def forward(
+        self,
+        noisy: Tensor,
+        step: Tensor,
+        extra: Tensor,
+        appearance: Tensor,
+        box: Tensor,
+        present: Tensor,
+        text: Tensor | None = None,
+        added: dict[str, Tensor] | None = None,
+    ) -> Tensor:
+        """Predict the objective.
+
+        Args:
+            noisy: (B, C, h, w) latents.
+            step: (B,) of the noise schedule.
+            extra: (B, C + F + 2, h, w) further channels, which a U-Net with as many input channels
+                as latents have is not given.
+            appearance: (B, N, D) embeddings or, with an encoder, (B, N, 4, S, S) patches.
+            box: (B, N, 4) in shares of the crop.
+            present: (B, N) bool.
+            text: (B, L, T) what is read of the text; None for nothing.
+            added: what else Stable Diffusion XL's U-Net is told.
+
+        Returns:
+            (B, C, h, w).
+        """
+        embeddings = appearance
+        if self.content_encoder is not None:
+            patches = appearance.flatten(0, 1)  # (B·N, 4, S, S)
+            embeddings = self.content_encoder(patches).unflatten(0, present.shape)  # (B, N, D)
+        context = self.element_attention(embeddings, box, present)
+        if text is None:
+            text = noisy.new_zeros(len(noisy), 1, self.unet.config.cross_attention_dim)
+        told = self.unet.config.in_channels > noisy.shape[1]
+        return self.unet(
+            torch.cat([noisy, extra], dim=1) if told else noisy, step, text,
+            cross_attention_kwargs={"elements": context}, added_cond_kwargs=added,
+        ).sample  # fmt: skip
+
+
+SHIFT = 16
+"""Pixels of a side that are cut off at random before features are compared, so that a picture
+cannot please the network's own grid alone."""
+
+
+def feature_loss(network: FeatureDistance, made: Tensor, target: Tensor, where: Tensor) -> Tensor:
+    """Mean distance in features within a mask, each picture counting alike.
+
+    Args:
+        made, target: (B, 3, H, W) in [0, 1].
+        where: (B, 1, H, W) in [0, 1].
+    """
+    top, left = torch.randint(SHIFT, (2,)).tolist()
+    seen, photo = (
+        pixels[..., top:, left:].contiguous(memory_format=torch.channels_last)
+        for pixels in (made, target)
+    )
+    distance = network(seen, photo).float()  # (B, 1, H − top, W − left)
+    return mean_over(distance, where[..., top:, left:])
+
+
+def mean_over(plane: Tensor, where: Tensor) -> Tensor:
+    """The mean of (B, 1, H, W) over a mask within each picture, then over pictures."""
+    total = where.sum(dim=(1, 2, 3)).clamp_min(1)  # (B,)
+    return ((plane * where).sum(dim=(1, 2, 3)) / total).mean()
+
+
+def loss_weight(signal: Tensor, settings: DecoderSettings) -> Tensor:
+    """min-SNR-γ weights (Hang et al. 2023) of the objective's squared error.
+
+    Args:
+        signal: (B,) ᾱ, the share of signal in the noisy latents' variance.
+    """
+    if not settings.min_snr:
+        return torch.ones_like(signal)
+    ratio = signal / (1 - signal).clamp_min(1e-8)  # (B,)
+    clipped = ratio.clamp(max=settings.min_snr)
+    if settings.objective == "v_prediction":
+        return clipped / (ratio + 1)
+    return clipped / ratio.clamp_min(1e-8)
+
+
+@torch.no_grad()
+def channel_weights(vae: Any, power: float) -> Tensor:
+    """(C,) how much each latent channel counts, 1 on average: what it does to pixels, to a power.
+
+    Measured on a grey picture, so that it holds for any autoencoder.
+    """
+    channels = int(vae.config.latent_channels)
+    single = torch.eye(channels)[:, :, None, None].expand(-1, -1, 3, 3)  # (C, C, 3, 3)
+    nothing = torch.zeros(1, channels, 3, 3)
+    change = decode_latents(vae, single) - decode_latents(vae, nothing)  # (C, 3, H, W)
+    weight = change.square().mean(dim=(1, 2, 3)).sqrt() ** power  # (C,)
+    return weight / weight.mean()
+
+
+def square_about(unknown: Tensor, side: int) -> tuple[int, int]:
+    """Top and left, multiples of 8, of a square of so many pixels about a plane's True pixels.
+
+    Args:
+        unknown: (H, H) bool.
+    """
+    size = unknown.shape[0]
+    places = unknown.nonzero().float()  # (K, 2)
+    middle = places.mean(dim=0) if len(places) else torch.full((2,), size / 2)
+    top, left = (((middle - side / 2) / 8).round() * 8).clamp(0, size - side).int().tolist()
+    return top, left
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,10 +19,15 @@ from eie.train.core.checkpoint import run_options
 from eie.train.core.decomposed_photos import DecomposedPhotos
 from eie.train.core.images import Folder, photo_files
 from eie.train.core.loop import train_stage
-from eie.train.diffusion.encoded_photos import EncodedPhotos
+from eie.train.diffusion.encoded_photos import (
+    EncodedPhotos,
+    ShardedPhotos,
+    is_shard,
+    shards_of,
+    write_shards,
+)
 from eie.train.diffusion.masks import MaskDatabase
 from eie.train.diffusion.settings import PHOTOS_OF_SHARD, DecoderSettings
-from eie.train.diffusion.shards import ShardedPhotos, is_shard, shards_of, write_shards
 from eie.train.diffusion.stage import DecoderStage
 
 

@@ -25,18 +25,22 @@ from eie.models.content_checkpoints import load_content_encoder
 from eie.models.content_encoder import ContentEncoder
 from eie.models.feature_distance import FeatureDistance, load_feature_distance
 from eie.models.text_encoder import ReadText
-from eie.train.core.batch_cache import repeated
 from eie.train.core.checkpoint import load_fitting
+from eie.train.core.decomposed_photos import repeated
+from eie.train.core.log import side_by_side
 from eie.train.core.loop import device_of
-from eie.train.core.sample_pictures import side_by_side
 from eie.train.diffusion.decoder_data import DecoderBatch, draw_batch
-from eie.train.diffusion.encoded_photos import EncodedPhotos
-from eie.train.diffusion.losses import channel_weights, feature_loss, loss_weight, square_about
+from eie.train.diffusion.encoded_photos import EncodedPhotos, ShardedPhotos
 from eie.train.diffusion.masks import MaskDatabase
-from eie.train.diffusion.model import DiffusionDecoderModel
-from eie.train.diffusion.parts import decoder_parts
+from eie.train.diffusion.parts import (
+    DiffusionDecoderModel,
+    channel_weights,
+    decoder_parts,
+    feature_loss,
+    loss_weight,
+    square_about,
+)
 from eie.train.diffusion.settings import DecoderSettings
-from eie.train.diffusion.shards import ShardedPhotos
 
 SAMPLE_STEPS = 12
 """Denoising steps of the sample pictures."""

@@ -1,4 +1,4 @@
-"""Closed-form start of stage 1: the bases of :class:`eie.models.masked_pca.MaskedPCA`.
+"""Closed-form start of stage 1: the bases of :class:`eie.models.content_encoder.MaskedPCA`.
 
 Probabilistic PCA with missing pixels by expectation maximisation: of colours within the mask, and
 of the signed distance to its border, near it.

@@ -1,9 +1,13 @@
-"""Stage 1: content encoder and light decoder, trained jointly under ℓ2 (paper §3.2)."""
+"""Stage 1: content encoder and light decoder, trained jointly under ℓ2 (paper §3.2).
+
+A crop is stretched, mirrored and resized at random, and the elements' boxes with it, so that the
+decoder sees every element at many sizes while its patch stays what it was.
+"""
 
 from __future__ import annotations
 
 import inspect
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,14 +21,82 @@ from eie.models.content_encoder import ContentEncoder
 from eie.models.light_decoder import LightDecoder
 from eie.models.weight_files import WEIGHTS_FILE
 from eie.train.core.checkpoint import has_checkpoint, load_fitting, run_options
-from eie.train.core.decomposed_photos import DecomposedPhotos
+from eie.train.core.decomposed_photos import (
+    Decomposed,
+    DecomposedPhotos,
+    boxes_in_view,
+    random_view,
+)
 from eie.train.core.images import Folder, photo_files
+from eie.train.core.log import side_by_side
 from eie.train.core.loop import device_of, train_stage
-from eie.train.core.sample_pictures import side_by_side
 from eie.train.core.settings import CropSettings
 from eie.train.encoder.bases import fit_bases
-from eie.train.encoder.crops import CropBatch, draw_batch
 from eie.train.encoder.settings import EncoderConfig, EncoderSettings
+
+
+@dataclass(frozen=True, eq=False)
+class CropBatch:
+    """A batch of stage 1.
+
+    Attributes:
+        patches: (B, N, 4, S, S) uint8 masked RGB and mask.
+        box: (B, N, 4) float32 on the crop, in pixels.
+        visible: (B, N) bool, False for padding.
+        target: (B, 3, crop, crop) uint8.
+    """
+
+    patches: Tensor
+    box: Tensor
+    visible: Tensor
+    target: Tensor
+
+
+def draw_batch(
+    photos: DecomposedPhotos, settings: CropSettings, seed: tuple[int, ...]
+) -> CropBatch:
+    """Random crops of random photos; a pure function of the seed."""
+    random = np.random.default_rng(seed)
+    crops = [
+        _draw_crop(photos[int(random.integers(len(photos)))], settings, random)
+        for _ in range(settings.batch)
+    ]
+    most, side = max(len(box) for _, box, _ in crops), photos.patch_size
+    batch = CropBatch(
+        patches=torch.zeros(len(crops), most, 4, side, side, dtype=torch.uint8),
+        box=torch.ones(len(crops), most, 4),
+        visible=torch.zeros(len(crops), most, dtype=torch.bool),
+        target=torch.stack([torch.from_numpy(target) for *_, target in crops]),
+    )
+    for row, (patches, box, _) in enumerate(crops):
+        batch.patches[row, : len(box)] = torch.from_numpy(patches)
+        batch.box[row, : len(box)] = torch.from_numpy(box)
+        batch.visible[row, : len(box)] = True
+    return batch
+
+
+def _draw_crop(
+    photo: Decomposed, settings: CropSettings, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One crop: patches (N, 4, S, S), boxes (N, 4) float32 on it, target (3, crop, crop) uint8."""
+    import cv2
+
+    view, factor = random_view(photo.pixels.shape[:2], settings, random)
+    target = photo.pixels[view]
+    method = cv2.INTER_AREA if factor.min() < 1 else cv2.INTER_CUBIC
+    target = cv2.resize(target, (settings.crop, settings.crop), interpolation=method)
+
+    box, near = boxes_in_view(photo.box, view, factor, settings.crop)
+    patches, box = photo.patches[near], box[near]
+    if random.random() < 0.5:
+        target, patches = target[:, ::-1], patches[..., ::-1]
+        box[:, 0] = settings.crop - box[:, 0]
+    return (
+        np.ascontiguousarray(patches),
+        box.astype(np.float32),
+        np.ascontiguousarray(np.moveaxis(target, 2, 0)),
+    )
+
 
 EVEN = 1e-3
 """Squared error far above which crops count alike, however hard they are: the loss is ℓ2 on the

@@ -24,11 +24,17 @@ from torch.nn import functional as F
 from eie.errors import UsageError
 from eie.models.object_head import ElementGraph, ObjectEnsemble, relations
 from eie.models.segmenter import load_sam
-from eie.train.core.batch_cache import repeated
-from eie.train.core.checkpoint import claim, has_checkpoint, run_options
+from eie.train.core.checkpoint import (
+    MAX_PHOTO_SIDE,
+    WEIGHTS_NAME,
+    claim,
+    has_checkpoint,
+    run_options,
+    save_segmenter,
+)
+from eie.train.core.decomposed_photos import repeated
 from eie.train.core.images import Folder, TrainingImages, read_training_images
 from eie.train.core.loop import device_of, train_stage
-from eie.train.core.segmenters import MAX_PHOTO_SIDE, WEIGHTS_NAME, save_segmenter
 from eie.train.objects.settings import ObjectSettings
 from eie.train.objects.views import SEGMENT, THING, ObjectBatch, draw_batch
 

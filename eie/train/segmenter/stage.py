@@ -26,10 +26,15 @@ from eie.models.efficientnet_lite0 import load_imagenet_weights
 from eie.models.sam_modeling import Sam
 from eie.models.tiny_sam import MASK_STRIDE, build_tiny_sam
 from eie.train.core.augmentation import FRAME
-from eie.train.core.checkpoint import load_fitting, run_options
+from eie.train.core.checkpoint import (
+    MAX_PHOTO_SIDE,
+    WEIGHTS_NAME,
+    load_fitting,
+    run_options,
+    save_segmenter,
+)
 from eie.train.core.images import Folder, TrainingImages, read_training_images
 from eie.train.core.loop import device_of, train_stage
-from eie.train.core.segmenters import MAX_PHOTO_SIDE, WEIGHTS_NAME, save_segmenter
 from eie.train.core.settings import SceneSettings
 from eie.train.segmenter.scenes import SceneBatch, draw_batch
 from eie.train.segmenter.settings import SegmenterSettings
@@ -65,7 +70,7 @@ class SegmenterStage:
             return segmenter_loss(logits.float(), quality.float(), batch, self.settings)
 
     def samples(self, model: nn.Module, batch: SceneBatch) -> dict[str, np.ndarray]:
-        from eie.train.core.sample_pictures import affinity_picture, label_map_picture
+        from eie.train.core.log import affinity_picture, label_map_picture
 
         logits, _ = model(*_inputs(batch, model))
         owners = (logits - self.settings.beta * _distance(logits, batch)).argmax(dim=1)

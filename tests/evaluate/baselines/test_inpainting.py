@@ -15,7 +15,8 @@ from eie.evaluate.baselines.inpainting import (
     patchmatch_cython,
     telea,
 )
-from eie.evaluate.cases.edit_case import Area, EditCase
+from eie.evaluate.cases.edit_case import EditCase
+from eie.pictures import Window
 
 
 @pytest.fixture
@@ -26,13 +27,13 @@ def photo() -> np.ndarray:
 def moved(photo, target, kind="move") -> EditCase:
     """A red square of 20×20 at (10, 30), to be brought to `target`."""
     before = photo.copy()
-    home = Area(10, 30, 20, 20)
+    home = Window.at(10, 30, 20, 20)
     before[home.slices] = [255, 0, 0]
     truth, cover = photo.copy(), np.zeros(photo.shape[:2], np.uint8)
     cover[home.slices] = 255
     present = np.zeros(photo.shape[:2], bool)
     if target is not None:
-        inside = target.clipped(*photo.shape[:2])
+        inside = target.clipped(Window.of(photo))
         truth[inside.slices] = [255, 0, 0]
         present[inside.slices] = True
     gone = cover > 0 if kind != "copy" else np.zeros_like(present)
@@ -40,13 +41,13 @@ def moved(photo, target, kind="move") -> EditCase:
 
 
 def test_nothing_is_the_photo_before(photo):
-    case = moved(photo, Area(60, 40, 20, 20))
+    case = moved(photo, Window.at(60, 40, 20, 20))
     np.testing.assert_array_equal(edited_by("nothing", case), case.before)
 
 
 @pytest.mark.parametrize("baseline", INPAINTERS)
 def test_only_the_hole_and_the_object_change(photo, baseline):
-    case = moved(photo, Area(60, 40, 20, 20))
+    case = moved(photo, Window.at(60, 40, 20, 20))
     result = edited_by(baseline, case)
     np.testing.assert_array_equal(result[case.untouched], case.before[case.untouched])
     np.testing.assert_array_equal(result[case.object], case.truth[case.object])
@@ -54,26 +55,26 @@ def test_only_the_hole_and_the_object_change(photo, baseline):
 
 
 def test_an_object_that_overlaps_its_old_place_stays_whole(photo):
-    case = moved(photo, Area(18, 34, 20, 20))
+    case = moved(photo, Window.at(18, 34, 20, 20))
     result = edited_by("telea", case)
     np.testing.assert_array_equal(result[case.object], case.truth[case.object])
 
 
 def test_a_copy_leaves_the_object_where_it_was(photo):
-    case = moved(photo, Area(60, 40, 20, 20), kind="copy")
+    case = moved(photo, Window.at(60, 40, 20, 20), kind="copy")
     result = edited_by("hole", case)
     assert (result[case.home.slices] == [255, 0, 0]).all()
     assert (result[case.target.slices] == [255, 0, 0]).all()
 
 
 def test_a_larger_object_covers_its_larger_area(photo):
-    case = moved(photo, Area(5, 25, 30, 30))
+    case = moved(photo, Window.at(5, 25, 30, 30))
     result = edited_by("hole", case)
     assert (result[25:55, 5:35] == [255, 0, 0]).all()
 
 
 def test_an_object_may_leave_the_photo_in_part(photo):
-    case = moved(photo, Area(-8, 84, 20, 20))
+    case = moved(photo, Window.at(-8, 84, 20, 20))
     result = edited_by("hole", case)
     assert (result[84:96, 0:12] == [255, 0, 0]).all()
 

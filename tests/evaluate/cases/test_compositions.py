@@ -13,9 +13,9 @@ from eie.evaluate.cases.compositions import (
     composed,
     plan_compositions,
     read_cutout,
-    scaled_to,
 )
 from eie.evaluate.cases.edit_case import KINDS
+from eie.pictures import averaged
 
 SMALL = CompositionSettings(size=160)
 
@@ -88,7 +88,7 @@ def test_pictures_differ_in_the_regions_only(scene, cutout, kind, seed):
 def test_a_removal_gives_the_scene_back(scene, cutout):
     case = case_of("remove", scene, cutout)
     with Image.open(scene) as image:
-        np.testing.assert_array_equal(case.truth, scaled_to(np.array(image), 160))
+        np.testing.assert_array_equal(case.truth, averaged(np.array(image), 160))
     assert not (case.before == case.truth).all()
 
 

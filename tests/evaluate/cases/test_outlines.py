@@ -14,8 +14,8 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from eie.errors import BadInputError
+from eie.evaluate.cases.annotations import things_in
 from eie.evaluate.cases.outlines import RunLengths, outline_files, read_outlines, unpacked
-from eie.evaluate.cases.things import things_in
 from eie.evaluate.clicks import evaluate_clicks
 from eie.evaluate.core.photos import chosen_files
 from eie.evaluate.settings import ClickSettings

@@ -6,8 +6,8 @@ from PIL import Image
 from skimage import data
 
 from eie.errors import BadInputError, UsageError
-from eie.evaluate.cases.edit_case import Area
 from eie.evaluate.cases.pairs import find_pairs, moved_area, paired, plan_pairs
+from eie.pictures import Window
 
 SCENE = np.ascontiguousarray(data.astronaut()[:120, :160])
 
@@ -54,8 +54,8 @@ def test_a_moved_object_gives_both_removals_and_both_moves(tmp_path):
         np.testing.assert_array_equal(there.before, back.truth)
         np.testing.assert_array_equal(there.truth, back.before)
     for move, home, target in ((cases[2], (20, 30), (40, 44)), (cases[3], (40, 44), (20, 30))):
-        assert move.home == (*home, 24, 24)
-        assert move.target == (*target, 24, 24)
+        assert move.home == Window.at(*home, 24, 24)
+        assert move.target == Window.at(*target, 24, 24)
         assert (move.truth[move.object] == [255, 0, 0]).all()
         assert move.object.sum() == 24 * 24
 
@@ -63,8 +63,8 @@ def test_a_moved_object_gives_both_removals_and_both_moves(tmp_path):
 def test_a_move_scales_by_the_root_of_the_areas(tmp_path):
     write_pair(tmp_path, "cup", (20, 30), (60, 20), sides=(24, 36))
     there, back = (paired(p, 512) for p in cases_of(tmp_path)[2:])
-    assert (there.home, there.target) == ((20, 30, 24, 24), (60, 20, 36, 36))
-    assert (back.home, back.target) == ((60, 20, 36, 36), (20, 30, 24, 24))
+    assert (there.home, there.target) == (Window.at(20, 30, 24, 24), Window.at(60, 20, 36, 36))
+    assert (back.home, back.target) == (Window.at(60, 20, 36, 36), Window.at(20, 30, 24, 24))
 
 
 def test_a_move_goes_from_centroid_to_centroid():
@@ -73,8 +73,8 @@ def test_a_move_goes_from_centroid_to_centroid():
     old[10:20, 10:20] = old[20:30, 10:30] = True  # middles (15, 15), (15, 25), (25, 25)
     new[30:40, 30:60] = True  # the same 300 pixels; middle (45, 35)
     x, y = 55 / 3, 65 / 3
-    target = moved_area(Area(10, 10, 20, 20), old, new)
-    assert target == (round(10 + 45 - x), round(10 + 35 - y), 20, 20)
+    target = moved_area(Window.at(10, 10, 20, 20), old, new)
+    assert target == Window.at(round(10 + 45 - x), round(10 + 35 - y), 20, 20)
 
 
 def test_what_is_filled_is_a_margin_around_the_mask(tmp_path):

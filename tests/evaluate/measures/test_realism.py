@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from skimage import data
 
-from eie.evaluate.cases.edit_case import Area
 from eie.evaluate.measures.realism import (
     STRIDES,
     crop_about,
@@ -16,13 +15,14 @@ from eie.evaluate.measures.realism import (
     kernel_distance,
     mean_kernel_distance,
 )
+from eie.pictures import Window
 
 PHOTO = np.ascontiguousarray(data.astronaut()[:160, :200])
 
 
 def hole_at(left: int, top: int, width: int, height: int) -> np.ndarray:
     hole = np.zeros(PHOTO.shape[:2], bool)
-    hole[Area(left, top, width, height).slices] = True
+    hole[Window.at(left, top, width, height).slices] = True
     return hole
 
 
@@ -37,7 +37,7 @@ def hole_at(left: int, top: int, width: int, height: int) -> np.ndarray:
     ],
 )
 def test_the_crop_is_a_square_about_the_hole(hole, crop):
-    assert crop_about(hole_at(*hole)) == crop
+    assert crop_about(hole_at(*hole)) == Window.at(*crop)
 
 
 def test_the_kernel_distance_by_hand():

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from eie.evaluate.measures.timing import timed
+from eie.evaluate.edits import timed
 
 
 def test_work_counts_and_waiting_does_not():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from eie.train.core.batch_cache import repeated
+from eie.train.core.decomposed_photos import repeated
 
 
 @dataclass(frozen=True, eq=False)

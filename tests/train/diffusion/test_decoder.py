@@ -21,8 +21,7 @@ from eie.train.core.checkpoint import averaged_weights
 from eie.train.core.images import Folder
 from eie.train.core.loop import train
 from eie.train.diffusion.decoder_data import draw_batch
-from eie.train.diffusion.losses import loss_weight
-from eie.train.diffusion.parts import training_scheduler
+from eie.train.diffusion.parts import loss_weight, training_scheduler
 from eie.train.diffusion.run import train_decoder
 from eie.train.diffusion.settings import (
     DropoutSettings,

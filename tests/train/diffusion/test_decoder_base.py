@@ -16,9 +16,9 @@ from eie.models.from_stable_diffusion import init_model
 from eie.train.core.checkpoint import averaged_weights
 from eie.train.core.images import Folder
 from eie.train.core.settings import CropSettings
+from eie.train.diffusion.encoded_photos import ShardedPhotos
 from eie.train.diffusion.run import encoded_photos, train_decoder, train_shards
 from eie.train.diffusion.settings import DecoderSettings, decoder_settings
-from eie.train.diffusion.shards import ShardedPhotos
 from eie.train.diffusion.stage import DecoderStage
 from tests.random_diffusion import random_stable_diffusion_xl, save_random_stable_diffusion
 from tests.train.conftest import LOOP, save_smooth_photos

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from eie.models.feature_distance import load_feature_distance
-from eie.train.diffusion.losses import SHIFT, feature_loss, mean_over
+from eie.train.diffusion.parts import SHIFT, feature_loss, mean_over
 
 
 def test_the_loss_is_a_mean_within_the_mask() -> None:

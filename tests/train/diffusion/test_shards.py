@@ -12,8 +12,8 @@ from eie.errors import BadInputError, UsageError
 from eie.files.stores import path_of
 from eie.train.core.checkpoint import averaged_weights
 from eie.train.core.images import Folder
+from eie.train.diffusion.encoded_photos import ShardedPhotos
 from eie.train.diffusion.run import encoded_photos, train_decoder, train_shards
-from eie.train.diffusion.shards import ShardedPhotos
 from tests.train.diffusion.conftest import SMALL, encoded
 
 

@@ -18,9 +18,8 @@ from eie.train.core.decomposed_photos import DecomposedPhotos
 from eie.train.core.images import Folder, photo_files
 from eie.train.core.loop import train
 from eie.train.core.settings import CropSettings
-from eie.train.encoder.crops import draw_batch
 from eie.train.encoder.settings import EncoderConfig, EncoderSettings
-from eie.train.encoder.stage import EncoderStage, has_code, train_encoder
+from eie.train.encoder.stage import EncoderStage, draw_batch, has_code, train_encoder
 from tests.train.conftest import LOOP, save_smooth_photos
 
 SMALL = EncoderSettings(

@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from eie import decompose
 from eie.errors import UsageError
 from eie.models.object_head import ObjectEnsemble, ObjectHeadConfig, relations
+from eie.train.core.checkpoint import WEIGHTS_NAME
 from eie.train.core.images import Folder, read_training_images
-from eie.train.core.segmenters import WEIGHTS_NAME
 from eie.train.core.settings import SceneSettings
 from eie.train.objects.settings import ObjectSettings
 from eie.train.objects.stage import (

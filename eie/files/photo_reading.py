@@ -19,11 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.errors import BadInputError, EieError, MissingModelError
-from eie.files import kinds, png_chunks, samples
+from eie.files import kinds, pillow_quirks, png_chunks
 from eie.files.colours import profile_of_png, profile_problem
-from eie.files.limits import MAX_PIXELS
 from eie.files.metadata import coded_colours, left_behind, orientation_and_exif
-from eie.files.photo import DAMAGE, Photo
+from eie.files.photo import DAMAGE, MAX_PIXELS, Photo
 from eie.files.streams import open_input
 
 if TYPE_CHECKING:
@@ -157,7 +156,7 @@ def _read(
         image = Image.open(handle, formats=formats)
     except UnidentifiedImageError:
         handle.seek(0)
-        if kind == kinds.TIFF and (found := samples.unread_tiff(handle)) is not None:
+        if kind == kinds.TIFF and (found := pillow_quirks.unread_tiff(handle)) is not None:
             raise BadInputError(
                 f"this is {found}, a kind that is not read",
                 where=where,
@@ -170,14 +169,14 @@ def _read(
     if fits:
         fits(image.width, image.height)
     head = _head(handle)
-    if (bits := samples.bits(image)) > 8 and not numbers:
+    if (bits := pillow_quirks.bits(image)) > 8 and not numbers:
         notes.append(f"its {bits} bits a channel are cut to 8")
-    notes += samples.remarks(image)
-    samples.mend_transparency(image)
-    grey = samples.is_grey(image)
+    notes += pillow_quirks.remarks(image)
+    pillow_quirks.mend_transparency(image)
+    grey = pillow_quirks.is_grey(image)
     with _quiet_decoder() if kind == kinds.TIFF else nullcontext():
         image.load()
-    loaded = samples.stretched(image) if numbers else image
+    loaded = pillow_quirks.stretched(image) if numbers else image
     return _photo(loaded, head, kind, notes, grey or numbers)
 
 
@@ -269,15 +268,15 @@ def _refuse_unhandled(image: Image.Image, where: str, numbers: bool) -> None:
     """Refuse, before anything is decoded, what cannot be taken; numbers of 32 bits may be."""
     if image.width * image.height > MAX_PIXELS:
         raise _too_large(where)
-    bits = samples.bits(image)
+    bits = pillow_quirks.bits(image)
     if bits > 16 and not numbers:
         raise BadInputError(
             f"the picture has {bits} bits a channel",
             where=where,
             hint="convert it to 8 bits a channel first",
         )
-    samples.refuse_misread(image, where)
-    known = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", *samples.COLOURS)
+    pillow_quirks.refuse_misread(image, where)
+    known = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", *pillow_quirks.COLOURS)
     if image.mode not in known and not image.mode.startswith("I") and not numbers:
         raise BadInputError(
             f"the picture's colours are {image.mode}",
@@ -288,11 +287,11 @@ def _refuse_unhandled(image: Image.Image, where: str, numbers: bool) -> None:
 
 def _photo(image: Image.Image, head: bytes, kind: str, notes: list[str], grey: bool) -> Photo:
     icc = image.info.get("icc_profile") or None
-    if (target := samples.COLOURS.get(image.mode)) is not None:
+    if (target := pillow_quirks.COLOURS.get(image.mode)) is not None:
         notes.append(f"its {image.mode} colours are converted to {target}")
-        image, icc = samples.to_rgb(image, icc), None if target == "sRGB" else icc
+        image, icc = pillow_quirks.to_rgb(image, icc), None if target == "sRGB" else icc
     if image.mode.startswith("I"):
-        image, grey = samples.eight_bits(image), True
+        image, grey = pillow_quirks.eight_bits(image), True
     mode = ("L" if grey else "RGB") + ("A" if image.has_transparency_data else "")
     orientation, exif = orientation_and_exif(image, kind, notes)
     if icc is None and kind in (kinds.PNG, kinds.AVIF, kinds.HEIC):

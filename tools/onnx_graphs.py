@@ -1,4 +1,4 @@
-"""Making the graphs of :mod:`eie.models.graph` from the networks: `make graphs`.
+"""Make the graphs of :mod:`eie.models.graph` from the networks: `make graphs`.
 
 Graphs are traced, so that what depends on sizes must be said in terms of tensors' shapes.
 """

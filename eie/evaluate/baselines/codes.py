@@ -1,13 +1,17 @@
-"""PCA of patches: the linear code that a learned encoder must beat at the same size.
+"""Codes of as many bytes as embeddings: what these are up against.
 
-Ordinary principal components of 32×32 RGB patches with zeros outside their masks. A reconstruction
-is laid back by the *true* masks, which cost the baseline nothing; so it knows every element's
-exact shape, where a decoder of embeddings has to code it.
+Picture codecs at a given number of bytes, and ordinary principal components of 32×32 RGB patches
+with zeros outside their masks. A reconstruction of these is laid back by the *true* masks, which
+cost the baseline nothing; so it knows every element's exact shape, where a decoder of embeddings
+has to code it.
 """
 
 from __future__ import annotations
 
+import io
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +19,55 @@ from numpy.typing import NDArray
 from eie.elements import Source
 from eie.encoding.patches import cut_patches
 from eie.evaluate.core.case_result import Pixels
+
+CODECS: Mapping[str, Mapping[str, object]] = {
+    "jpeg": {"format": "JPEG", "optimize": True},
+    "webp": {"format": "WEBP", "method": 4},
+}
+"""Pillow's options of each codec; JPEG with its usual halved colour resolution."""
+
+_QUALITIES = (1, 100)
+
+
+class Coded(NamedTuple):
+    """A picture as it comes back from a codec: (H, W, 3) uint8, the bytes spent, the quality."""
+
+    pixels: Pixels
+    size: int
+    quality: int
+
+
+def coded_within(pixels: Pixels, codec: str, budget: int) -> Coded:
+    """The picture at the highest quality that needs at most so many bytes.
+
+    Args:
+        pixels: (H, W, 3) uint8.
+        codec: a name out of `CODECS`.
+        budget: bytes of the whole file; if the lowest quality exceeds it, that is taken.
+    """
+    from PIL import Image
+
+    low, high = _QUALITIES
+    best = _coded(pixels, codec, low)
+    while low < high and len(best) <= budget:
+        quality = (low + high + 1) // 2
+        tried = _coded(pixels, codec, quality)
+        if len(tried) <= budget:
+            low, best = quality, tried
+        else:
+            high = quality - 1
+    with Image.open(io.BytesIO(best)) as image:
+        return Coded(np.array(image.convert("RGB")), len(best), low)
+
+
+def _coded(pixels: Pixels, codec: str, quality: int) -> bytes:
+    from PIL import Image
+
+    stream = io.BytesIO()
+    options: dict[str, object] = {**CODECS[codec], "quality": quality}
+    Image.fromarray(pixels).save(stream, **options)  # type: ignore[arg-type]
+    return stream.getvalue()
+
 
 SIDE = 32
 VALUES = 3 * SIDE * SIDE

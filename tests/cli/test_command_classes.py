@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eie.cli.retired import RETIRED, without_retired
+from eie.cli.command_classes import RETIRED, without_retired
 from eie.errors import UsageError
 
 OLD = {"--seam": "--dilation serves", "--rim": "nothing serves"}

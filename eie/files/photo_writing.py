@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eie.elements.source import Pixels
 from eie.errors import UsageError
 from eie.files.atomic import write_atomically
 from eie.files.exif import SOFTWARE, parsed, resolution, shortened, true_exif
@@ -165,6 +166,29 @@ def _large_png(pixels: NDArray[np.uint8]) -> bytes:
         options += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_PAETH]
     _, coded = cv2.imencode(".png", picture, options)
     return coded.tobytes()
+
+
+def check_picture(
+    format: str,
+    size: tuple[int, int],
+    pixels: Pixels | None = None,
+    *,
+    quality: int | None = None,
+    where: str | None = None,
+) -> None:
+    """Find out before a picture is made whether its format can hold it.
+
+    Args:
+        size: (H, W).
+        pixels: (H, W, C), of the photo whose transparency it keeps.
+
+    Raises:
+        UsageError: it cannot, or knows no such quality.
+    """
+    check_quality(quality, format, where)
+    check_size(size, format, where)
+    if pixels is not None and pixels.shape[2] in (2, 4) and format == "JPEG":
+        check_alpha(np.asarray(pixels), format, where)
 
 
 def check_size(size: tuple[int, ...], format: str, where: str | None = None) -> None:
