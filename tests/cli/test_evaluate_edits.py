@@ -57,6 +57,14 @@ def test_files_are_taken_as_a_training_leaves_them_out(run, folders):
     assert all("on one" in case["case"] for case in json.loads(result.out)["cases"])
 
 
+def test_other_places_are_not_judged_by_other_fills(run, folders):
+    """Seed 1 of the classical decoder is its second best fill, wherever the object was."""
+    edits = ("evaluate", "edits", *folders, *FAST, "--limit", "2", "--json")
+    settings = [json.loads(run(*edits, *seed).out)["settings"] for seed in ((), ("--seed", "1"))]
+    assert [of["options"] for of in settings] == [{}, {}]
+    assert [of["seeds"] for of in settings] == [[0], [1]]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "word"),
     [
@@ -104,8 +112,9 @@ def test_pairs_are_moved_both_ways(run, tmp_path):
         Image.fromarray(photo).save(tmp_path / f"cup_{number}.png")
         Image.fromarray(mask).save(tmp_path / f"cup_{number}_mask.png")
     pairs = ("evaluate", "edits", "--pairs", tmp_path, "--kinds", "move", "--select", "mask")
-    result = run(*pairs, *FAST, "--json")
+    result = run(*pairs, *FAST, "--json", "--seed", "1")
     assert result.code == 0, result.err
+    assert json.loads(result.out)["settings"]["options"] == {"seed": 1}
     content = json.loads(result.out)
     assert [case["case"] for case in content["cases"]] == ["cup move 1-2", "cup move 2-1"]
     assert content["means"]["classical"]["revealed_kid"]["mean"] is not None

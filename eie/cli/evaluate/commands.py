@@ -183,7 +183,8 @@ def edits(
     Baselines: nothing (no edit), hole (grey), telea, patchmatch (PyPatchMatch), patchmatch-cython
     and shiftmap (He & Sun 2012). They are given the object's exact mask, of all that it touches
     unless --select mask. Where nothing is named, all of them are judged, and the decoders classical
-    and light; with --free, light and no baseline.
+    and light; with --free, light and no baseline. --seed says where objects are pasted; only where
+    none are, with --pairs, it is the decoders'.
 
     \b
       eie evaluate edits --scenes scenes --objects objects --limit 100 --workers 2 --report report
@@ -194,16 +195,17 @@ def edits(
     from eie.evaluate.edits import evaluate_edits
 
     output.check_plots()
-    settings = replace(settings, options=typed(model=model, seed=seed))
     chosen: dict[str, Any] = typed(limit=output.run.limit, kinds=kinds)
+    drawn = typed(seed=seed)
     cases: Sequence[Composition | PairCase]
     if pairs:
         if settings.shadow or pasted:
             raise UsageError("--pairs goes without the options of pasted objects")
         cases = plan_pairs(find_pairs(pairs), **chosen)
     else:
-        chosen |= typed(seed=seed)
-        cases = _pasted_cases(**pasted, **chosen)
+        cases = _pasted_cases(**pasted, **chosen, **drawn)
+        drawn = {}  # other places are not judged by other fills: classical's best has seed 0
+    settings = replace(settings, options=typed(model=model) | drawn)
     output.hand_out(evaluate_edits(cases, settings, output.run))
 
 
