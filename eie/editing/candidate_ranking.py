@@ -174,14 +174,18 @@ def places(
     way = np.hypot(x / np.maximum(count, 1) - column, y / np.maximum(count, 1) - line)
     way[count == 0] = 0  # nothing of it is left at this size
     framed = np.pad(small.labels, 1, constant_values=patches)  # (h + 2, w + 2)
+    boxes = _boxes(small, inside)  # (D, 4)
     masks = np.pad(inside, ((0, 0), (0, 1))).astype(np.uint8)  # (D, P + 1)
     deep, far, deepest = np.empty((3, len(inside)))
-    for index, mask in enumerate(masks):
-        depth = cv2.distanceTransform(mask[framed], cv2.DIST_L2, 5)
+    for index, (left, top, right, bottom) in enumerate(boxes.tolist()):
+        # what is outside of a mask's box, and of a rim around it, tells nothing of its depths
+        mask = masks[index].take(framed[top : bottom + 3, left : right + 3])
+        depth = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
         _, most, _, (middle_x, middle_y) = cv2.minMaxLoc(depth)
         deepest[index] = max(most, _LEAST)
-        deep[index] = depth[line + 1, column + 1] / deepest[index]
-        far[index] = np.hypot(middle_x - 1 - column, middle_y - 1 - line)
+        within = left <= column <= right and top <= line <= bottom
+        deep[index] = depth[line - top + 1, column - left + 1] / deepest[index] if within else 0
+        far[index] = np.hypot(middle_x - 1 + left - column, middle_y - 1 + top - line)
     columns = [
         deep,
         np.minimum(far / np.maximum(deepest, 1), 3),
@@ -198,6 +202,22 @@ def _sums(small: SmallMap, patches: int) -> NDArray[np.float64]:
     flat = small.labels.ravel()
     weights = (None, np.tile(np.arange(width), height), np.repeat(np.arange(height), width))
     return np.stack([np.bincount(flat, weight, patches) for weight in weights]).astype(np.float64)
+
+
+def _boxes(small: SmallMap, inside: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """(D, 4) the first column and line of masks (D, P) on the small map, and the last; of those
+    that have none of its pixels, one at its corner."""
+    height, width = small.labels.shape
+    lines, columns = np.divmod(np.arange(height * width), width)
+    first = np.full((2, inside.shape[1]), max(height, width))  # (2, P)
+    last = np.full((2, inside.shape[1]), -1)
+    for side, place in enumerate((columns, lines)):
+        np.minimum.at(first[side], small.labels.ravel(), place)
+        np.maximum.at(last[side], small.labels.ravel(), place)
+    start = np.where(inside, first[:, None], max(height, width)).min(axis=2)  # (2, D)
+    end = np.where(inside, last[:, None], -1).max(axis=2)
+    found = np.concatenate([start, end]).T
+    return np.where(end.T[:, :1] < 0, 0, found)
 
 
 def connected_to(

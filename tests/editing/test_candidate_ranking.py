@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from eie.editing.candidate_ranking import (
     candidates_with,
     connected_to,
     meant,
+    places,
     unranked,
 )
 from eie.editing.click_facts import ClickFacts, PatchClick
@@ -50,11 +52,11 @@ def random_source(seed: int) -> Source:
     return source_of(masks, random.random((3, PATCHES)).astype(np.float32))
 
 
-places = st.floats(0, SIDE * PATCH, exclude_max=True)
+within_photo = st.floats(0, SIDE * PATCH, exclude_max=True)
 
 
 @settings(deadline=None)
-@given(st.integers(0, 5), places, places)
+@given(st.integers(0, 5), within_photo, within_photo)
 def test_facts_are_finite_and_what_is_meant_is_a_connected_candidate(seed, x, y) -> None:
     source = random_source(seed)
     facts = ClickFacts.of(source)
@@ -164,3 +166,21 @@ def test_many_masks_are_connected_as_each_is(seed) -> None:
     masks, start = random.random((7, PATCHES)) < 0.6, random.integers(PATCHES, size=2)
     expected = [connected(mask, start, touching) for mask in masks]
     np.testing.assert_array_equal(connected_to(masks, start, touching), expected)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 99), within_photo, within_photo)
+def test_depths_are_those_in_the_whole_photo(seed, x, y) -> None:
+    random = np.random.default_rng(seed)
+    small = ClickFacts.of(source_of({})).small
+    masks = random.random((9, PATCHES)) < random.choice([0.1, 0.5, 0.9], size=(9, 1))
+    masks[0] = False
+    deep, far, *_ = places(small, masks, (x, y))
+    for mask, deeper, farther in zip(masks, deep, far, strict=True):
+        depth = cv2.distanceTransform(
+            np.pad(mask[small.labels], 1).astype(np.uint8), cv2.DIST_L2, 5
+        )[1:-1, 1:-1]
+        line, column = np.unravel_index(int(depth.argmax()), depth.shape)
+        assert deeper == pytest.approx(depth[int(y), int(x)] / max(depth.max(), 1e-3))
+        way = np.hypot(column - int(x), line - int(y)) / max(depth.max(), 1)
+        assert not mask.any() or farther == pytest.approx(min(way, 3))
