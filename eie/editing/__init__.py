@@ -11,7 +11,8 @@ elements that a mask has parted stay parted, which does not show.
 
     selection, terms, modifiers, groups, units            what is typed ⇒ which elements
     picking, objects, region_growing                      what is meant by a place
-    candidate_ranking, corrections, all_objects           what is meant by a click, and by several
+    click_facts, candidate_ranking, corrections           what is meant by a click, and by several
+    all_objects                                           the things at all elements at once
     click_simulation                                      a person who clicks, for evaluations
     parting                                               masks cut elements
     operations, changes                                   what is done to them

@@ -20,44 +20,23 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.editing.corrections import ClickFacts, Network
+from eie.editing.click_facts import (
+    ClickFacts,
+    Hypotheses,
+    Network,
+    PatchClick,
+    SmallMap,
+    network,
+)
 from eie.elements import SHARPNESS
-from eie.patch_graph import connected
 
 WEIGHTS = Path(__file__).with_suffix(".safetensors")
 
 FACTS = 27
 """Numbers that tell of a candidate; see :func:`candidate_facts`."""
 
-_SIDE = 160
-"""Pixels of the longer side at which candidates are measured."""
-
-_IN = 0.51
-"""The chance of a patch that is in what is meant is at least this, of others at most the rest."""
-
 _LEAST, _NOTHING = 1e-3, 1e-9
 """What is divided by is at least this: depths in pixels, and sums of chances."""
-
-
-class SmallMap(NamedTuple):
-    """A label map that is small enough to measure many masks on.
-
-    labels: (h, w) patches. step: pixels of the source a pixel of it stands for.
-    """
-
-    labels: NDArray[np.integer]
-    step: int
-
-    @classmethod
-    def of(cls, label_map: NDArray[np.integer]) -> SmallMap:
-        step = max(1, round(max(label_map.shape) / _SIDE))
-        return cls(label_map[step // 2 :: step, step // 2 :: step], step)
-
-    def at(self, x: float, y: float) -> tuple[int, int]:
-        """Column and line of a point of the source, in pixels."""
-        height, width = self.labels.shape
-        column, line = int(x // self.step), int(y // self.step)
-        return min(max(column, 0), width - 1), min(max(line, 0), height - 1)
 
 
 class Candidates(NamedTuple):
@@ -77,28 +56,22 @@ class Candidates(NamedTuple):
     best: NDArray[np.bool_]
 
 
-def meant(
-    facts: ClickFacts,
-    small: SmallMap,
-    patch: int,
-    point: tuple[float, float],
-    logits: Network | None = None,
-) -> NDArray[np.float32]:
-    """The chances that patches are in what a click means: (P,) float32, above 0.5 if they are.
+def meant(facts: ClickFacts, click: PatchClick, logits: Network | None = None) -> Hypotheses:
+    """What a click may mean: the candidates that have its patch, and their chances.
 
     Args:
-        facts: of the source.
-        small: its label map.
-        patch: that was clicked.
-        point: x and y in pixels of the source.
         logits: of facts (C, 27), logits (C,); None for the embedded networks'.
     """
+    candidates = candidates_with(facts, click.patch)
+    told = (logits or embedded())(candidate_facts(facts, candidates, click))  # (C,)
+    return Hypotheses.ranked(candidates.inside, told)
+
+
+def unranked(facts: ClickFacts, patch: int) -> Hypotheses:
+    """The candidates that have a patch, the likeliest its own best-scored one."""
     candidates = candidates_with(facts, patch)
-    told = (logits or _embedded())(candidate_facts(facts, small, candidates, patch, point))  # (C,)
-    chosen = told.argmax()
-    inside, sure = candidates.inside[chosen], candidates.sure[chosen]  # (P,) each
-    chance = np.where(inside, np.maximum(sure, _IN), np.minimum(sure, 1 - _IN))
-    return np.asarray(chance, dtype=np.float32)
+    chance = np.where(candidates.best, 1, candidates.weight / candidates.weight.sum() / 2)
+    return Hypotheses(candidates.inside, np.asarray(chance / chance.sum(), dtype=np.float32))
 
 
 def candidates_with(facts: ClickFacts, patch: int) -> Candidates:
@@ -109,9 +82,8 @@ def candidates_with(facts: ClickFacts, patch: int) -> Candidates:
     chance, score = facts.chance[which, query], facts.score[which, query]  # (K, P), (K,)
     inside = chance > 0.5  # (K, P)
     inside[:, patch] = True
-    masks, same = _different(inside)
-    reached = np.stack([connected(mask, np.array([patch]), facts.touching) for mask in masks])
-    masks, again = _different(reached)  # (C, P)
+    masks, same = different(inside)
+    masks, again = different(connected_to(masks, np.array([patch]), facts.touching))  # (C, P)
     same = again[same]  # (K,)
     order = np.lexsort((score, same))  # of each candidate, the best-scored last
     top = order[np.append(same[order][1:] != same[order][:-1], True)]  # (C,)
@@ -131,17 +103,10 @@ def candidates_with(facts: ClickFacts, patch: int) -> Candidates:
 
 
 def candidate_facts(
-    facts: ClickFacts,
-    small: SmallMap,
-    candidates: Candidates,
-    patch: int,
-    point: tuple[float, float],
+    facts: ClickFacts, candidates: Candidates, click: PatchClick
 ) -> NDArray[np.float32]:
-    """(C, 27) numbers of about the size of 1: what tells a candidate that is meant from others.
-
-    Args:
-        point: x and y of the click, in pixels of the source.
-    """
+    """(C, 27) numbers of about the size of 1: what tells a candidate that is meant from others."""
+    patch = click.patch
     within = candidates.inside.astype(np.float32)  # (C, P)
     area = within @ facts.share  # (C,)
     outside = np.maximum(1 - area, 0.05)  # (C,)
@@ -168,19 +133,19 @@ def candidate_facts(
         *(weighed @ facts.mean[patch] / area, within @ mine / max(mine.sum(), _NOTHING)),
         *(weighed @ facts.mean[:, patch] / area, within @ others / max(others.sum(), _NOTHING)),
         weighed @ facts.likeness[patch] / area,
-        *_contrast(facts, within),
+        *contrast(facts, within),
         (weighed * agreed.T).sum(axis=1) / area,
         10 * leaked,
         (weighed * np.abs(candidates.sure - 0.5)).sum(axis=1) / area,
         candidates.sure[:, patch],
         np.log(area) / 3,
         np.log(within.sum(axis=1)) / 3,
-        *_places(small, candidates.inside, point),
+        *places(facts.small, candidates.inside, click.point),
     ]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _contrast(facts: ClickFacts, within: NDArray[np.float32]) -> list[NDArray[np.floating]]:
+def contrast(facts: ClickFacts, within: NDArray[np.float32]) -> list[NDArray[np.floating]]:
     """How alike patches are that touch across the border of masks (C, P), and within them."""
     touching = facts.touching.astype(np.float32)  # (P, P)
     alike = np.asarray(facts.likeness * touching, dtype=np.float32)  # (P, P)
@@ -191,7 +156,7 @@ def _contrast(facts: ClickFacts, within: NDArray[np.float32]) -> list[NDArray[np
     ]
 
 
-def _places(
+def places(
     small: SmallMap, inside: NDArray[np.bool_], point: tuple[float, float]
 ) -> list[NDArray[np.floating]]:
     """Five columns (C,) of where a point lies in masks (C, P).
@@ -202,55 +167,82 @@ def _places(
     import cv2
 
     column, line = small.at(*point)
-    rows = []
-    for mask in inside[:, small.labels]:  # (h, w)
-        framed = np.pad(mask.astype(np.uint8), 1)
-        depth = cv2.distanceTransform(framed, cv2.DIST_L2, 5)[1:-1, 1:-1]  # (h, w)
-        deepest = max(float(depth.max()), _LEAST)
-        y, x = np.unravel_index(int(depth.argmax()), depth.shape)
-        lines, columns = np.nonzero(mask)
-        if not len(lines):  # nothing of it is left at this size
-            lines, columns = np.array([line]), np.array([column])
-        radius = np.sqrt(len(lines) / np.pi)
-        rows.append(
-            (
-                depth[line, column] / deepest,
-                min(float(np.hypot(x - column, y - line)) / max(deepest, 1), 3),
-                min(float(np.hypot(columns.mean() - column, lines.mean() - line) / radius), 3),
-                deepest / radius,
-                np.log(max(deepest, 0.5)) / 3,
-            )
-        )
-    return list(np.array(rows, dtype=np.float32).T)
+    patches = inside.shape[1]
+    inside, same = different(inside)  # (D, P), (C,)
+    count, x, y = _sums(small, patches) @ inside.T  # (D,) each
+    radius = np.sqrt(np.maximum(count, 1) / np.pi)
+    way = np.hypot(x / np.maximum(count, 1) - column, y / np.maximum(count, 1) - line)
+    way[count == 0] = 0  # nothing of it is left at this size
+    framed = np.pad(small.labels, 1, constant_values=patches)  # (h + 2, w + 2)
+    boxes = _boxes(small, inside)  # (D, 4)
+    masks = np.pad(inside, ((0, 0), (0, 1))).astype(np.uint8)  # (D, P + 1)
+    deep, far, deepest = np.empty((3, len(inside)))
+    for index, (left, top, right, bottom) in enumerate(boxes.tolist()):
+        # what is outside of a mask's box, and of a rim around it, tells nothing of its depths
+        mask = masks[index].take(framed[top : bottom + 3, left : right + 3])
+        depth = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+        _, most, _, (middle_x, middle_y) = cv2.minMaxLoc(depth)
+        deepest[index] = max(most, _LEAST)
+        within = left <= column <= right and top <= line <= bottom
+        deep[index] = depth[line - top + 1, column - left + 1] / deepest[index] if within else 0
+        far[index] = np.hypot(middle_x - 1 + left - column, middle_y - 1 + top - line)
+    columns = [
+        deep,
+        np.minimum(far / np.maximum(deepest, 1), 3),
+        np.minimum(way / radius, 3),
+        deepest / radius,
+        np.log(np.maximum(deepest, 0.5)) / 3,
+    ]
+    return [column[same] for column in columns]
 
 
-def _different(masks: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+def _sums(small: SmallMap, patches: int) -> NDArray[np.float64]:
+    """(3, P) how many pixels of the small map patches have, and the sums of their x and y."""
+    height, width = small.labels.shape
+    flat = small.labels.ravel()
+    weights = (None, np.tile(np.arange(width), height), np.repeat(np.arange(height), width))
+    return np.stack([np.bincount(flat, weight, patches) for weight in weights]).astype(np.float64)
+
+
+def _boxes(small: SmallMap, inside: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """(D, 4) the first column and line of masks (D, P) on the small map, and the last; of those
+    that have none of its pixels, one at its corner."""
+    height, width = small.labels.shape
+    lines, columns = np.divmod(np.arange(height * width), width)
+    first = np.full((2, inside.shape[1]), max(height, width))  # (2, P)
+    last = np.full((2, inside.shape[1]), -1)
+    for side, place in enumerate((columns, lines)):
+        np.minimum.at(first[side], small.labels.ravel(), place)
+        np.maximum.at(last[side], small.labels.ravel(), place)
+    start = np.where(inside, first[:, None], max(height, width)).min(axis=2)  # (2, D)
+    end = np.where(inside, last[:, None], -1).max(axis=2)
+    found = np.concatenate([start, end]).T
+    return np.where(end.T[:, :1] < 0, 0, found)
+
+
+def connected_to(
+    masks: NDArray[np.bool_], start: NDArray[np.integer], touching: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """(K, P) bool, what of each of masks (K, P) is connected to some patches, and these."""
+    beside = touching.astype(np.float32)  # (P, P)
+    reached = np.zeros_like(masks)
+    reached[:, start] = True
+    growing = np.arange(len(masks))
+    while len(growing):
+        now = reached[growing]  # (G, P)
+        further = (now.astype(np.float32) @ beside > 0) & masks[growing] | now
+        reached[growing] = further
+        growing = growing[(further != now).any(axis=1)]
+    return reached
+
+
+def different(masks: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
     """The different ones of masks (K, P), and which of them each is: (C, P), (K,)."""
     packed = np.packbits(masks, axis=1)
     _, first, same = np.unique(packed, axis=0, return_index=True, return_inverse=True)
     return masks[first], same.reshape(-1)
 
 
-def network(weights: Path) -> Network:
-    """What facts (C, 27) say: logits (C,), the logarithm of the mean chance that several networks
-    give, by weights that `eie train corrections` wrote."""
-    from safetensors.numpy import load_file
-
-    tensors = load_file(weights)
-    layers = [(tensors[f"{i}.weight"], tensors[f"{i}.bias"]) for i in (0, 1, 2)]
-
-    def logits(facts: NDArray[np.float32]) -> NDArray[np.float32]:
-        x = facts[None]  # (1, C, 27); then (M, C, hidden) of M networks
-        for index, (weight, bias) in enumerate(layers):
-            x = x @ weight.swapaxes(1, 2).astype(np.float32) + bias[:, None].astype(np.float32)
-            x = x if index == len(layers) - 1 else np.maximum(x, 0)
-        told = x[..., 0] - x[..., 0].max(axis=1, keepdims=True)  # (M, C)
-        chance = np.exp(told) / np.exp(told).sum(axis=1, keepdims=True)
-        return np.asarray(np.log(chance.mean(axis=0) + 1e-30), dtype=np.float32)
-
-    return logits
-
-
 @lru_cache(maxsize=1)
-def _embedded() -> Network:
+def embedded() -> Network:
     return network(WEIGHTS)

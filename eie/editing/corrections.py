@@ -1,18 +1,21 @@
-"""Several clicks on one thing: an answer that every further click corrects.
+"""Several clicks on one thing: every further one makes other answers likely.
 
-clicks in order ⇒ facts about every patch, the answer before the last click among them
-                ⇒ a small network (two hidden layers) ⇒ chances that patches are in the thing
+what the clicks so far may mean ⇒ hypotheses and their chances (:mod:`.candidate_ranking`)
+a further click                 ⇒ hypotheses that heed it: those before, with and without what the
+                                  candidates of the clicked patch say is missing, or too much
+each, and all clicks            ⇒ facts: how likely before, how alike, where the clicks lie in it
+                                ⇒ small networks (two hidden layers), whose mean says which is meant
 
-As clicks and the mask before them are told to a network of interactive segmentation (Sofiiuk et
-al., "Reviving iterative training with mask guidance for interactive segmentation", ICIP 2022), but
-over patches, of which the element file already says what points on them stand for. `eie train
-corrections` trains the network; :mod:`eie/models/weights/tiny-segmenter.md` says on what.
+A person corrects what they see: they click into the middle of the largest error (Xu et al., "Deep
+interactive object selection", CVPR 2016). What differs between a hypothesis and the answer before
+is the error they saw if it is right, so a hypothesis is likely in whose largest difference the
+click lies innermost. `eie train corrections` trains the networks;
+:mod:`eie/models/weights/tiny-segmenter.md` says on what.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -20,228 +23,266 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.editing.picking import areas
-from eie.elements import SHARPNESS, SURE, Source
-from eie.patch_graph import connected, likeness, thinned, touching_patches
+from eie.editing.candidate_ranking import (
+    candidate_facts,
+    candidates_with,
+    connected_to,
+    contrast,
+    different,
+    embedded,
+    meant,
+    places,
+)
+from eie.editing.click_facts import ClickFacts, Hypotheses, Network, PatchClick, network
 
 WEIGHTS = Path(__file__).with_suffix(".safetensors")
 
-FEATURES = 22
-"""Numbers that tell of a patch; see :func:`click_features`."""
+FACTS = 44
+"""Numbers that tell of a hypothesis; see :func:`correction_facts`."""
 
 _REMEMBERED = 16
 """So many clicks, the last ones, correct the answer one by one; those before are told at once."""
 
-_DOUBT = 0.05
-"""What is left of a candidate's weight that surely lacks what it should have."""
+_CHANGED, _KEPT, _HEEDED = 8, 300, 60
+"""So many likely hypotheses are changed by a click, so many results are ranked, and with so many of
+the likeliest before they are compared."""
 
-_NEAR = 8.0
-"""How fast nearness falls, per longer side of the photo."""
+_RESIZED, _SURER = 12, (0.25, 0.75)
+"""So many of the likeliest changes are tried also with less and more of what may belong to them:
+chances above which it does."""
 
+_MOST = 3.0
+"""Shares of what is small are at most this."""
 
-Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""Numbers that tell of each of K things (K, F) ⇒ logits (K,)."""
-
-
-class PatchClick(NamedTuple):
-    """A patch that was clicked, to join what is there or to cut it off."""
-
-    patch: int
-    joins: bool
+_NOTHING = 1e-9
 
 
-@dataclass(frozen=True, eq=False)
-class ClickFacts:
-    """What is known of a source's P patches before anybody clicks.
+class Changes(NamedTuple):
+    """What a click may add to an answer, or take away from it.
 
-    Attributes:
-        chance: (3, P, P) float32 in [0, 1], that a patch is in a candidate of a clicked one.
-        score: (3, P) float32 in [0, 1], estimated IoU.
-        mean: (P, P), the candidates' mean, weighted by their scores.
-        part, whole: (P, P), the smallest and the largest candidate.
-        likeness: (P, P) in [0, 1].
-        centre: (P, 2), x and y in longer sides of the photo.
-        share: (P,) of the photo's area.
-        touching: (P, P) bool.
+    inside: (R, P) bool, the candidates that have the clicked patch, the likeliest of them smaller
+    and larger, too, and the patch alone. chance: (R,). part: what of each candidate the answer
+    lacks, or has.
     """
 
+    inside: NDArray[np.bool_]
     chance: NDArray[np.float32]
-    score: NDArray[np.float32]
-    mean: NDArray[np.float32]
-    part: NDArray[np.float32]
-    whole: NDArray[np.float32]
-    likeness: NDArray[np.float64]
-    centre: NDArray[np.float64]
-    share: NDArray[np.float64]
-    touching: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, source: Source) -> ClickFacts:
-        """Those of a source with objects; without affinity, patches are like themselves alone."""
-        if source.objects is None:
-            raise ValueError("the source tells no objects")
-        small, _ = thinned(source.label_map)
-        count = source.patches
-        area = areas(small, count)  # (P,)
-        chance = np.asarray(source.objects.chances / SURE, dtype=np.float32)  # (3, P, P)
-        score = source.objects.scores.astype(np.float32)  # (3, P)
-        smallest, _, largest = source.objects.by_extent(area)  # (P,) each
-        every = np.arange(count)
-        return cls(
-            chance,
-            score,
-            np.einsum("cq,cqp->qp", _weights(score), chance),
-            chance[smallest, every],
-            chance[largest, every],
-            np.eye(count) if source.affinity is None else likeness(source.affinity),
-            _centres(small, area),
-            np.maximum(area, 1) / small.size,  # one that thinning misses is hardly there
-            touching_patches(small, count),
-        )
+    part: Hypotheses
 
 
 def answer(
     facts: ClickFacts,
     clicks: Sequence[PatchClick],
-    first: NDArray[np.float32] | None = None,
-    logits: Network | None = None,
-    asked: Callable[[NDArray[np.float32]], None] | None = None,
+    first: Hypotheses | None = None,
+    rank: Network | None = None,
+    correct: Network | None = None,
 ) -> NDArray[np.bool_]:
     """The patches of a thing.
 
-    After each click but the first the network is asked anew, and told what it said before. What was
-    clicked last counts for a patch, and what is not connected to a joined patch is left out.
+    What was clicked last counts for a patch, and what is not connected to a joined patch is left
+    out.
 
     Args:
         facts: of the source.
         clicks: at least one; the first one joins.
-        first: (P,) chances of what the first click means (:mod:`eie.editing.candidate_ranking`);
-            None for the best-scored candidate of its patch.
-        logits: of features (P, 22), logits (P,); None for the embedded network's.
-        asked: gets what the network is asked after the last click.
+        first: what the first click may mean; None for :func:`.candidate_ranking.meant`.
+        rank: of facts of candidates, see there.
+        correct: of facts (H, 44), logits (H,); None for the embedded networks'.
 
     Returns:
         (P,) bool; nothing if the last joined patch was cut off again.
     """
-    logits = logits or _embedded()
-    if first is None:
-        patch = clicks[0].patch
-        first = facts.chance[facts.score[:, patch].argmax(), patch]  # (P,)
-    chance, inside = first, 2 * first > 1  # (P,) each
+    believed = meant(facts, clicks[0], rank) if first is None else first
     for count in range(max(2, len(clicks) - _REMEMBERED + 1), len(clicks) + 1):
-        features = click_features(facts, clicks[:count], first, chance)  # (P, 22)
-        if asked and count == len(clicks):
-            asked(features)
-        told = logits(features)  # (P,)
-        chance, inside = 1 / (1 + np.exp(-told)), told > 0
-    joined, apart = _sides(clicks)
-    inside = inside.copy()
-    inside[apart] = False
-    inside[joined] = True
-    return connected(inside, joined, facts.touching)
+        so_far, before = clicks[:count], believed.best
+        changes = changes_by(facts, before, clicks[count - 1], rank)
+        made = hypotheses(facts, believed, before, so_far, changes)
+        told = correction_facts(facts, made, believed, before, so_far, changes)
+        believed = Hypotheses.ranked(made.inside, (correct or _embedded())(told))
+    return believed.best
 
 
-def click_features(
+def changes_by(
+    facts: ClickFacts, before: NDArray[np.bool_], click: PatchClick, rank: Network | None = None
+) -> Changes:
+    """What a click may change in an answer (P,) bool, ranked as if it meant a thing by itself."""
+    candidates = candidates_with(facts, click.patch)
+    start = np.array([click.patch])
+    side = candidates.inside & (before != click.joins)
+    part = connected_to(side, start, facts.touching)
+    cut = candidates._replace(inside=part)
+    believed = Hypotheses.ranked(part, (rank or embedded())(candidate_facts(facts, cut, click)))
+    top = np.argsort(-believed.chance, kind="stable")[:_RESIZED]
+    resized = [
+        connected_to(candidates.sure[top] > sure, start, facts.touching) for sure in _SURER
+    ]  # (12, P) each
+    alone = np.arange(len(before))[None] == start[:, None]  # (1, P)
+    halved = np.tile(believed.chance[top] / 2, len(_SURER))
+    return Changes(
+        np.concatenate([candidates.inside, *resized, alone]),
+        np.concatenate([believed.chance, halved, [believed.chance.mean()]]),
+        believed,
+    )
+
+
+def hypotheses(
     facts: ClickFacts,
+    believed: Hypotheses,
+    before: NDArray[np.bool_],
     clicks: Sequence[PatchClick],
-    first: NDArray[np.float32],
-    before: NDArray[np.float32],
-) -> NDArray[np.float32]:
-    """(P, 22) numbers in [0, 1] or a little above: what clicks say of every patch.
-
-    Eight of what joins and eight of what cuts off (see :func:`_told`); the answer before, the first
-    and the last click's; whether the last joins, and touches the patch; how many cut off.
+    changes: Changes,
+) -> Hypotheses:
+    """What clicks may mean: (H, P), and how likely each was before it is looked at (H,).
 
     Args:
-        first: (P,) the chances after the first click.
-        before: (P,) those before the last one.
+        believed: what all but the last may mean.
+        before: (P,) bool, what was answered to them.
+        changes: what the last one may change.
     """
     joined, apart = _sides(clicks)
-    last, joins = clicks[-1]
-    count = len(before)
+    patch, joins = clicks[-1].patch, clicks[-1].joins
+    if not len(joined):
+        return Hypotheses(np.zeros((1, len(before)), dtype=bool), np.ones(1, dtype=np.float32))
+    likely = np.argsort(-believed.chance, kind="stable")[:_CHANGED]
+    top = believed.chance.max()
+    asked = np.isin(np.arange(len(before)), joined)  # (P,), those before were heeded unless skipped
+    known = believed.inside | asked  # (K, P)
+    base = np.stack([before | asked, *known[likely], np.zeros_like(before)])  # (B, P)
+    chance = np.concatenate([[top], believed.chance[likely], [top]])  # (B,)
+    fits = believed.inside[:, patch] == joins
+    changed = base[:, None] | changes.inside if joins else base[:, None] & ~changes.inside
+    inside = np.concatenate([known[fits], changed.reshape(-1, len(before))])
+    prior = np.append(believed.chance[fits], np.outer(chance, changes.chance))
+    has_all = inside[:, joined].all(axis=1)
+    inside, prior = inside[has_all], prior[has_all]
+    inside[:, apart] = False
+    inside, prior = _likeliest(inside, prior)
+    return Hypotheses(*_likeliest(connected_to(inside, joined, facts.touching), prior))
+
+
+def correction_facts(
+    facts: ClickFacts,
+    made: Hypotheses,
+    believed: Hypotheses,
+    before: NDArray[np.bool_],
+    clicks: Sequence[PatchClick],
+    changes: Changes,
+) -> NDArray[np.float32]:
+    """(H, 44) numbers of about the size of 1: what tells the hypothesis that is meant from others.
+
+    Args:
+        made: the hypotheses.
+        believed, before, clicks, changes: as of :func:`hypotheses`.
+    """
+    first, last = clicks[0], clicks[-1]
+    share = facts.share.astype(np.float32)
+    within = made.inside.astype(np.float32)  # (H, P)
+    area = np.maximum(within @ share, _NOTHING)  # (H,)
+    missing, surplus = made.inside & ~before, before & ~made.inside  # (H, P) each
+    side, other = (missing, surplus) if last.joins else (surplus, missing)
+    error = connected_to(side, np.array([last.patch]), facts.touching)  # (H, P)
+    wrong = error.astype(np.float32)
+    size = wrong @ share  # (H,)
+    had = np.maximum(before @ share, _NOTHING)
+    top = np.argsort(-believed.chance, kind="stable")[:_HEEDED]
+    chance = believed.chance[top] / believed.chance[top].sum()
+    fits = chance * (believed.inside[top, last.patch] == last.joins)
+    alike = _overlaps(within, believed.inside[top].astype(np.float32), share)  # (H, K)
+    part = changes.part.inside.astype(np.float32)  # (C, P)
+    changed = _overlaps(wrong, part, share)  # (H, C)
+    likely = changes.part.chance @ part  # (P,)
+    some = np.ones(len(area))
     columns = [
-        *_told(facts, joined, apart),
-        *_told(facts, apart, joined),
-        before,
-        first,
-        facts.mean[last],
-        np.full(count, joins),
-        facts.touching[:, last],
-        np.full(count, len(apart) / 4),
+        np.log(made.chance + 1e-12) / 5,
+        alike @ chance,
+        5 * (alike * chance).max(axis=1),
+        alike @ (fits / max(fits.sum(), _NOTHING)),
+        *_said(facts, within, first.patch),
+        *_said(facts, wrong, last.patch),
+        wrong @ (facts.mean[first.patch] * share) / size,
+        changed.max(axis=1),
+        changed @ changes.part.chance,
+        3 * (changed * changes.part.chance).max(axis=1),
+        changed[:, changes.part.chance.argmax()],
+        wrong @ (likely * share) / size,
+        *contrast(facts, within),
+        *_borders(facts, wrong, within, before, last.joins),
+        np.log(area) / 3,
+        np.log(size) / 3,
+        np.log(np.maximum(within.sum(axis=1), 1)) / 3,
+        np.log(wrong.sum(axis=1)) / 3,
+        np.minimum(size / area, _MOST),
+        np.minimum(size / had, _MOST),
+        np.minimum((side @ share - size) / size, _MOST),
+        np.minimum(other @ share / size, _MOST),
+        _overlaps(within, before[None].astype(np.float32), share)[:, 0],
+        some * last.joins,
+        some * len(clicks) / 3,
+        *places(facts.small, made.inside, first.point),
+        *places(facts.small, error, last.point),
     ]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _told(
-    facts: ClickFacts, clicked: NDArray[np.intp], others: NDArray[np.intp]
-) -> list[NDArray[np.floating]]:
-    """Eight columns (P,) of what patches that were clicked alike say, zeros if there are none.
-
-    The likeliest and the mean of their candidates' means; the likeliest by the candidates that have
-    all of these patches and none of the others; the likeliest by the smallest and by the largest
-    ones; by what the patch itself stands for; how alike and how near the next of them is.
-    """
-    if not len(clicked):
-        return [np.zeros(len(facts.centre))] * 8
-    chance = facts.chance[:, clicked]  # (3, K, P)
-    fit = np.log(chance[..., clicked] + _DOUBT).sum(axis=2)  # (3, K)
-    fit += np.log(1 - chance[..., others] + _DOUBT).sum(axis=2)
-    weight = _weights(facts.score[:, clicked], fit)  # (3, K)
-    way = facts.centre[:, None] - facts.centre[clicked]  # (P, K, 2)
-    mean = facts.mean[clicked]  # (K, P)
+def _said(facts: ClickFacts, within: NDArray[np.float32], patch: int) -> list[NDArray[np.floating]]:
+    """Four columns (H,) of what a patch says of masks (H, P): how much of them its candidates have,
+    and of these they; how much of them has it in its own candidates; how alike they are."""
+    weighed = within * facts.share.astype(np.float32)  # (H, P)
+    area = np.maximum(weighed.sum(axis=1), _NOTHING)  # (H,)
+    mine = facts.mean[patch]  # (P,)
     return [
-        mean.max(axis=0),
-        mean.mean(axis=0),
-        np.einsum("ck,ckp->kp", weight, chance).max(axis=0),
-        facts.part[clicked].max(axis=0),
-        facts.whole[clicked].max(axis=0),
-        facts.mean[:, clicked].max(axis=1),
-        facts.likeness[:, clicked].max(axis=1),
-        np.exp(-_NEAR * np.linalg.norm(way, axis=2).min(axis=1)),
+        weighed @ mine / area,
+        weighed @ mine / max(float(mine @ facts.share), _NOTHING),
+        weighed @ facts.mean[:, patch] / area,
+        weighed @ facts.likeness[patch] / area,
     ]
+
+
+def _borders(
+    facts: ClickFacts,
+    error: NDArray[np.float32],
+    within: NDArray[np.float32],
+    before: NDArray[np.bool_],
+    joins: bool,
+) -> list[NDArray[np.floating]]:
+    """How alike patches are that touch across the border of errors (H, P): to what is not in the
+    thing where they join, to all else where they are cut off; to the thing; and within them."""
+    touching = facts.touching.astype(np.float32)  # (P, P)
+    alike, pairs = error @ (facts.likeness * touching), error @ touching  # (H, P) each
+    outside = 1 - within if joins else (1 - error) * ~before
+    thing = within * before if joins else within
+    return [
+        (alike * to).sum(axis=1) / np.maximum((pairs * to).sum(axis=1), 1)
+        for to in (outside, thing, error)
+    ]
+
+
+def _overlaps(
+    one: NDArray[np.float32], other: NDArray[np.float32], share: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """(H, K) IoU of masks (H, P) and (K, P)."""
+    common = (one * share) @ other.T  # (H, K)
+    union = (one @ share)[:, None] + other @ share - common  # (H, K)
+    return np.asarray(common / np.maximum(union, _NOTHING))
+
+
+def _likeliest(
+    inside: NDArray[np.bool_], chance: NDArray[np.floating]
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """The different ones of masks (K, P), the likeliest ones of them, and the best chance of each:
+    (H, P), (H,)."""
+    masks, same = different(inside)
+    best = np.zeros(len(masks), dtype=np.float32)
+    np.maximum.at(best, same, chance)
+    top = np.argsort(-best, kind="stable")[:_KEPT]
+    return masks[top], best[top]
 
 
 def _sides(clicks: Sequence[PatchClick]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The patches that are joined, and those that are cut off; what was clicked last counts."""
-    last = dict(clicks)
+    last = {click.patch: click.joins for click in clicks}
     joined, apart = ([p for p, joins in last.items() if joins is side] for side in (True, False))
     return np.array(joined, dtype=np.intp), np.array(apart, dtype=np.intp)
-
-
-def _weights(
-    score: NDArray[np.float32], fit: NDArray[np.floating] | float = 0.0
-) -> NDArray[np.float32]:
-    """(3, K) that sum to 1 over the candidates: by their scores, and how well they fit (log)."""
-    logits = SHARPNESS * score + fit  # (3, K)
-    weight = np.exp(logits - logits.max(axis=0))
-    return np.asarray(weight / weight.sum(axis=0), dtype=np.float32)
-
-
-def _centres(labels: NDArray[np.integer], area: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(P, 2) mean x and y of the labels' pixels, in longer sides."""
-    height, width = labels.shape
-    flat = labels.ravel()
-    x, y = (np.tile(np.arange(width), height), np.repeat(np.arange(height), width))
-    sums = [np.bincount(flat, weights=at, minlength=len(area)) for at in (x, y)]
-    side = np.maximum(area, 1) * max(height, width)  # (P,)
-    return np.asarray(np.stack(sums, axis=1) / side[:, None])
-
-
-def network(weights: Path) -> Network:
-    """What features (P, 22) say: logits (P,), by weights that `eie train corrections` wrote."""
-    from safetensors.numpy import load_file
-
-    tensors = load_file(weights)
-    *hidden, last = ((tensors[f"{i}.weight"], tensors[f"{i}.bias"]) for i in (0, 2, 4))
-
-    def logits(features: NDArray[np.float32]) -> NDArray[np.float32]:
-        x = 2 * features - 1  # (P, 22)
-        for weight, bias in hidden:
-            x = np.maximum(x @ weight.T + bias, 0)  # (P, hidden)
-        told: NDArray[np.float32] = (x @ last[0].T + last[1])[:, 0]
-        return told
-
-    return logits
 
 
 @lru_cache(maxsize=1)

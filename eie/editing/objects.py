@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.editing.candidate_ranking import SmallMap, meant
-from eie.editing.corrections import ClickFacts, PatchClick, answer
+from eie.editing.candidate_ranking import meant, unranked
+from eie.editing.click_facts import ClickFacts, PatchClick
+from eie.editing.corrections import answer
 from eie.editing.picking import RowMask, Rows, areas
 from eie.editing.region_growing import TOLERANCE, instance_rows, object_around
 from eie.elements import SURE, ElementSet, ObjectMasks
@@ -100,7 +101,8 @@ def object_at(
     small, _ = thinned(source.label_map)
     clicked = int(patch[row])
     if point is not None and extent is None and tolerance is None and _ranked(elements, row):
-        return rows[2 * _meant(elements, row, point, ClickFacts.of(source))[patch[rows]] > 1]
+        click = _click_on(elements, ObjectClick(row, point, True))
+        return rows[meant(ClickFacts.of(source), click).best[patch[rows]]]
     chosen = extent or (Extent.OBJECT if tolerance is None else extent_of(tolerance))
     inside = candidate(source.objects, clicked, areas(small, source.patches), chosen)
     inside = connected(inside, np.array([clicked]), touching_patches(small, source.patches))
@@ -134,12 +136,9 @@ def objects_together(
         if len(here) == 1:
             continue
         ordered, facts = joining_first(here), ClickFacts.of(source)
-        row, point = ordered[0].row, ordered[0].point
-        inside = answer(
-            facts,
-            [PatchClick(int(patch[other.row]), other.joins) for other in ordered],
-            _meant(elements, row, point, facts) if _ranked(elements, row) else None,
-        )
+        on = [_click_on(elements, other) for other in ordered]
+        ranked = _ranked(elements, ordered[0].row)
+        inside = answer(facts, on, None if ranked else unranked(facts, on[0].patch))
         thing = rows[inside[patch[rows]]]
         things |= {c.row: thing for c in here if c.joins and not c.by_itself}
     return things
@@ -152,14 +151,10 @@ def _ranked(elements: ElementSet, row: int) -> bool:
     return elements.table.source[row] != 0 or not str(segmenter).endswith(".pth")
 
 
-def _meant(
-    elements: ElementSet, row: int, point: CanvasPoint, facts: ClickFacts
-) -> NDArray[np.float32]:
-    """(P,) chances of what a click on an element means, wherever the element was moved."""
-    table = elements.table
-    small = SmallMap.of(elements.sources[table.source[row]].label_map)
-    x, y = (float(at) for at in elements.transform(row).inverse(*point))
-    return meant(facts, small, int(table.patch[row]), (x, y))
+def _click_on(elements: ElementSet, click: ObjectClick) -> PatchClick:
+    """A click on an element, as one on its source, wherever the element was moved."""
+    x, y = (float(at) for at in elements.transform(click.row).inverse(*click.point))
+    return PatchClick(int(elements.table.patch[click.row]), (x, y), click.joins)
 
 
 def joining_first(clicks: Sequence[ObjectClick]) -> list[ObjectClick]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,13 +10,16 @@ from hypothesis import strategies as st
 
 from eie.editing.candidate_ranking import (
     FACTS,
-    SmallMap,
     candidate_facts,
     candidates_with,
+    connected_to,
     meant,
+    places,
+    unranked,
 )
-from eie.editing.corrections import ClickFacts
+from eie.editing.click_facts import ClickFacts, PatchClick
 from eie.elements import ObjectMasks, Source
+from eie.patch_graph import connected
 
 SIDE, PATCH = 5, 12
 PATCHES = SIDE * SIDE
@@ -48,21 +52,22 @@ def random_source(seed: int) -> Source:
     return source_of(masks, random.random((3, PATCHES)).astype(np.float32))
 
 
-places = st.floats(0, SIDE * PATCH, exclude_max=True)
+within_photo = st.floats(0, SIDE * PATCH, exclude_max=True)
 
 
 @settings(deadline=None)
-@given(st.integers(0, 5), places, places)
+@given(st.integers(0, 5), within_photo, within_photo)
 def test_facts_are_finite_and_what_is_meant_is_a_connected_candidate(seed, x, y) -> None:
     source = random_source(seed)
-    facts, small = ClickFacts.of(source), SmallMap.of(source.label_map)
+    facts = ClickFacts.of(source)
     patch = int(source.label_map[int(y), int(x)])
+    click = PatchClick(patch, (x, y))
     candidates = candidates_with(facts, patch)
-    told = candidate_facts(facts, small, candidates, patch, (x, y))
+    told = candidate_facts(facts, candidates, click)
     assert told.shape == (len(candidates.inside), FACTS)
     assert np.isfinite(told).all()
     assert np.abs(told).max() < 20
-    inside = meant(facts, small, patch, (x, y)) > 0.5
+    inside = meant(facts, click).best
     assert inside[patch]
     assert (candidates.inside == inside).all(axis=1).any()
 
@@ -88,12 +93,12 @@ def test_what_is_not_connected_to_the_clicked_patch_is_no_part_of_a_candidate() 
 
 def test_facts_tell_in_the_middle_of_which_candidate_a_point_lies() -> None:
     source = source_of({10: [LEFT, ALL, ALL], 12: [LEFT, ALL, ALL]})
-    facts, small = ClickFacts.of(source), SmallMap.of(source.label_map)
+    facts = ClickFacts.of(source)
     deep, far = FACTS - 5, FACTS - 3
     for x, middle in ((1.5 * PATCH, LEFT), (2.4 * PATCH, ALL)):
         point = (x, 2.5 * PATCH)
         candidates = candidates_with(facts, int(source.label_map[int(point[1]), int(x)]))
-        told = candidate_facts(facts, small, candidates, 12, point)
+        told = candidate_facts(facts, candidates, PatchClick(12, point))
         [row] = np.flatnonzero((candidates.inside == middle).all(axis=1))
         assert told[row, deep] > 0.95
         assert told[row, far] == told[:, far].min()
@@ -101,15 +106,15 @@ def test_facts_tell_in_the_middle_of_which_candidate_a_point_lies() -> None:
 
 def test_the_networks_choose_and_the_point_decides() -> None:
     source = source_of({10: [LEFT, ALL, ALL], 11: [LEFT, ALL, ALL], 12: [LEFT, ALL, ALL]})
-    facts, small = ClickFacts.of(source), SmallMap.of(source.label_map)
+    facts = ClickFacts.of(source)
 
     def nearest_centre(told: np.ndarray) -> np.ndarray:
         return -told[:, FACTS - 3]
 
     for x, middle in ((1.5 * PATCH, LEFT), (2.4 * PATCH, ALL)):
         patch = int(source.label_map[int(2.5 * PATCH), int(x)])
-        chance = meant(facts, small, patch, (x, 2.5 * PATCH), nearest_centre)
-        np.testing.assert_array_equal(chance > 0.5, middle)
+        told = meant(facts, PatchClick(patch, (x, 2.5 * PATCH)), nearest_centre)
+        np.testing.assert_array_equal(told.best, middle)
 
 
 @pytest.mark.parametrize("chance", [0, 128, 255])
@@ -118,9 +123,9 @@ def test_what_says_nothing_of_anything_leaves_the_clicked_patch(chance, affinity
     labels = np.repeat(np.arange(6), 2)[None]
     objects = ObjectMasks(np.full((3, 6, 6), chance, np.uint8), np.zeros((3, 6), np.float32))
     source = Source.from_label_map(labels, objects=objects, affinity=affinity)
-    told = meant(ClickFacts.of(source), SmallMap.of(labels), 5, (10.0, 0.0))
-    assert (told > 0.5).sum() == (6 if chance > 127 else 1)
-    assert told[5] > 0.5
+    inside = meant(ClickFacts.of(source), PatchClick(5, (10.0, 0.0))).best
+    assert inside.sum() == (6 if chance > 127 else 1)
+    assert inside[5]
 
 
 def test_a_patch_that_thinning_misses_can_be_clicked() -> None:
@@ -129,10 +134,9 @@ def test_a_patch_that_thinning_misses_can_be_clicked() -> None:
     objects = ObjectMasks.of(np.repeat(np.eye(2)[None], 3, axis=0), np.zeros((3, 2), "f4"))
     source = Source.from_label_map(labels, objects=objects)
     facts = ClickFacts.of(source)
-    found = candidates_with(facts, 1)
-    told = candidate_facts(facts, SmallMap.of(labels), found, 1, (1.0, 1.0))
-    assert np.isfinite(told).all()
-    assert (meant(facts, SmallMap.of(labels), 1, (1.0, 1.0)) > 0.5).tolist() == [False, True]
+    click = PatchClick(1, (1.0, 1.0))
+    assert np.isfinite(candidate_facts(facts, candidates_with(facts, 1), click)).all()
+    assert meant(facts, click).best.tolist() == [False, True]
 
 
 def test_a_patch_too_thin_for_the_small_map_can_be_clicked() -> None:
@@ -142,5 +146,41 @@ def test_a_patch_too_thin_for_the_small_map_can_be_clicked() -> None:
     chances = np.repeat(np.eye(3)[None], 3, axis=0)
     objects = ObjectMasks.of(chances, np.full((3, 3), 0.5, np.float32))
     source = Source.from_label_map(labels, objects=objects, affinity=np.eye(3, dtype="f4"))
-    chance = meant(ClickFacts.of(source), SmallMap.of(labels), 2, (33.0, 7.0))
-    np.testing.assert_array_equal(chance > 0.5, [False, False, True])
+    told = meant(ClickFacts.of(source), PatchClick(2, (33.0, 7.0)))
+    np.testing.assert_array_equal(told.best, [False, False, True])
+
+
+def test_without_ranking_the_best_scored_candidate_of_the_patch_is_the_likeliest() -> None:
+    scores = np.full((3, PATCHES), 0.9, np.float32)
+    scores[:, 10] = (0.2, 0.4, 0.3)
+    source = source_of({10: [LEFT, ALL, LEFT], 11: [LEFT] * 3}, scores)
+    told = unranked(ClickFacts.of(source), 10)
+    np.testing.assert_array_equal(told.best, ALL)
+    assert told.chance.sum() == pytest.approx(1)
+
+
+@given(st.integers(0, 99))
+def test_many_masks_are_connected_as_each_is(seed) -> None:
+    random = np.random.default_rng(seed)
+    touching = ClickFacts.of(source_of({})).touching
+    masks, start = random.random((7, PATCHES)) < 0.6, random.integers(PATCHES, size=2)
+    expected = [connected(mask, start, touching) for mask in masks]
+    np.testing.assert_array_equal(connected_to(masks, start, touching), expected)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 99), within_photo, within_photo)
+def test_depths_are_those_in_the_whole_photo(seed, x, y) -> None:
+    random = np.random.default_rng(seed)
+    small = ClickFacts.of(source_of({})).small
+    masks = random.random((9, PATCHES)) < random.choice([0.1, 0.5, 0.9], size=(9, 1))
+    masks[0] = False
+    deep, far, *_ = places(small, masks, (x, y))
+    for mask, deeper, farther in zip(masks, deep, far, strict=True):
+        depth = cv2.distanceTransform(
+            np.pad(mask[small.labels], 1).astype(np.uint8), cv2.DIST_L2, 5
+        )[1:-1, 1:-1]
+        line, column = np.unravel_index(int(depth.argmax()), depth.shape)
+        assert deeper == pytest.approx(depth[int(y), int(x)] / max(depth.max(), 1e-3))
+        way = np.hypot(column - int(x), line - int(y)) / max(depth.max(), 1)
+        assert not mask.any() or farther == pytest.approx(min(way, 3))

@@ -1,1 +1,1 @@
-"""`eie train corrections`: how further clicks correct a selection."""
+"""`eie train corrections`: what clicks select, the first one and those that correct."""

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 import eie
 from eie.decomposition import preloaded
-from eie.editing.candidate_ranking import SmallMap
+from eie.editing.click_facts import ClickFacts
 from eie.editing.click_simulation import Mask
-from eie.editing.corrections import ClickFacts
 from eie.errors import BadInputError
 from eie.files.runs import read_options
 from eie.notes import tell
@@ -25,23 +24,21 @@ _FEWEST = 2
 """Of a photo's annotators, those are heeded who saw so few segments: their segments are things
 rather than parts."""
 
-_CLICKS_ON_THING = 2
+_STARTS_ON_THING, _STARTS_ON_SEGMENT = 4, 2
 
 
 @dataclass(frozen=True, eq=False)
 class ClickedPhoto:
     """A photo's patches and the things that are clicked in it.
 
-    label_map: (H, W) int. small: it, to measure candidates on. things: (H, W) bool each; how many
-    of them are clicked in a round, and how often each.
+    label_map: (H, W) int. things: (H, W) bool each. starts: answers on each that are corrected,
+    more where it is known which labels are things.
     """
 
     label_map: NDArray[np.integer]
-    small: SmallMap
     facts: ClickFacts
     things: tuple[Mask, ...]
-    taken: int
-    times: int
+    starts: int
 
 
 @dataclass(frozen=True)
@@ -89,15 +86,8 @@ def clicked_photos(
         source = eie.decompose(photo.pixels, segmenter=segmenter).sources[0]
         if source.objects is None:
             continue
-        labelled = photo.things is not None
-        yield ClickedPhoto(
-            source.label_map,
-            SmallMap.of(source.label_map),
-            ClickFacts.of(source),
-            things,
-            settings.things if labelled else settings.segments,
-            _CLICKS_ON_THING if labelled else 1,
-        )
+        starts = _STARTS_ON_SEGMENT if photo.things is None else _STARTS_ON_THING
+        yield ClickedPhoto(source.label_map, ClickFacts.of(source), things, starts)
     tell([f"{left} photos that all heads were trained on are left out"] if left else [])
 
 

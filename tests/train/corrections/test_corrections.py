@@ -13,25 +13,18 @@ from safetensors.numpy import load_file, save_file
 
 import eie
 from eie.editing import candidate_ranking, corrections
+from eie.editing.click_facts import network
 from eie.errors import BadInputError, UsageError
 from eie.files.folders import image_files
 from eie.notes import Note
 from eie.train.core.images import Folder, SegmentedPhoto, read_training_images
+from eie.train.corrections.choices import Choice, corrections_on
 from eie.train.corrections.photos import Heads, clicked_photos, things_of
-from eie.train.corrections.ranking import Choice, train_ranking
+from eie.train.corrections.ranking import train_ranking
 from eie.train.corrections.settings import CorrectionSettings
-from eie.train.corrections.stage import (
-    RANKING_NAME,
-    WEIGHTS_NAME,
-    Asked,
-    answers_loss,
-    correction_network,
-    train_corrections,
-)
+from eie.train.corrections.stage import RANKING_NAME, WEIGHTS_NAME, train_corrections
 
-SMALL = CorrectionSettings(
-    rounds=(2, 3), clicks=3, hidden=8, batch=4, points=2, ranked=2, members=2, ranking_steps=3
-)
+SMALL = CorrectionSettings(hidden=8, points=2, things=2, members=2, steps=3)
 
 
 def segmented(*maps: np.ndarray, things: frozenset[int] | None = None) -> SegmentedPhoto:
@@ -58,30 +51,28 @@ def test_what_is_too_small_or_most_of_the_photo_is_not_clicked() -> None:
     assert not [*things_of(segmented(labels), SMALL)]
 
 
-def test_right_answers_cost_less() -> None:
-    features = torch.zeros(6, corrections.FEATURES)
-    truth = torch.tensor([1.0, 1.0, 0.0, 0.0, 0.0, 1.0])
-    asked = Asked(features, truth, torch.ones(6))
-    losses = [
-        answers_loss(lambda _, said=said: (4 * said - 2)[:, None], [asked])
-        for said in (truth, 0.5 * torch.ones(6), 1 - truth)
-    ]
-    assert losses == sorted(losses)
-
-
-def test_what_was_trained_is_what_corrects(data, tmp_path, monkeypatch) -> None:
+def test_what_was_trained_is_what_ranks(data, tmp_path) -> None:
     folders = [Folder(data / "bsds")]
     options = train_corrections(folders, tmp_path / "run", SMALL, dry_run=True)
     assert options["stage"] == "corrections"
     assert not (tmp_path / "run").exists()
     train_corrections(folders, tmp_path / "run", SMALL)
-    written = tmp_path / "run" / WEIGHTS_NAME
-    network = correction_network(SMALL.hidden)
-    network.load_state_dict({k: torch.from_numpy(v) for k, v in load_file(written).items()})
-    features = np.random.default_rng(0).random((9, corrections.FEATURES), dtype=np.float32)
-    with torch.inference_mode():
-        expected = network(2 * torch.from_numpy(features) - 1)[:, 0].numpy()
-    np.testing.assert_allclose(corrections.network(written)(features), expected, atol=1e-5)
+    for name, facts in ((RANKING_NAME, candidate_ranking.FACTS), (WEIGHTS_NAME, corrections.FACTS)):
+        tensors = load_file(tmp_path / "run" / name)
+        assert tensors["0.weight"].shape == (SMALL.members, SMALL.hidden, facts)
+        told = network(tmp_path / "run" / name)(np.ones((9, facts), np.float32))
+        np.testing.assert_allclose(told, np.log(1 / 9), atol=1e-4)
+
+
+def test_every_hypothesis_about_a_second_click_is_told_by_its_overlap(data) -> None:
+    photos = read_training_images([Folder(data / "bsds")], 800).segmented
+    photo = next(clicked_photos(photos, SMALL))
+    random = np.random.default_rng(0)
+    choices = [*corrections_on(photo, candidate_ranking.embedded(), SMALL, random)]
+    assert 0 < len(choices) <= photo.starts * min(SMALL.things, len(photo.things))
+    for choice in choices:
+        assert choice.facts.shape == (len(choice.overlap), corrections.FACTS)
+        assert 0 <= choice.overlap.min() <= choice.overlap.max() <= 1
 
 
 def test_the_candidate_that_overlaps_most_comes_to_be_ranked_first(tmp_path) -> None:
@@ -90,9 +81,9 @@ def test_the_candidate_that_overlaps_most_comes_to_be_ranked_first(tmp_path) -> 
     for _ in range(40):
         facts = torch.from_numpy(random.random((6, candidate_ranking.FACTS), dtype=np.float32))
         choices.append(Choice(facts, 0.1 + 0.8 * facts[:, 3]))
-    tensors = train_ranking(choices, replace(SMALL, ranking_steps=400, hidden=16), random)
+    tensors = train_ranking(choices, replace(SMALL, steps=400, hidden=16), random)
     save_file(tensors, tmp_path / "ranking.safetensors")
-    rank = candidate_ranking.network(tmp_path / "ranking.safetensors")
+    rank = network(tmp_path / "ranking.safetensors")
     facts = random.random((50, candidate_ranking.FACTS), dtype=np.float32)
     assert np.corrcoef(rank(facts), facts[:, 3])[0, 1] > 0.8
 
