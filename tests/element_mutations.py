@@ -28,7 +28,7 @@ from eie.cli import main
 from eie.elements import ElementSet
 from eie.errors import BadInputError
 from eie.files import load
-from eie.files.report import check_file
+from eie.files.inspection import check_file
 from tests.files.conftest import _differences
 from tests.mutations import BYTES, SECONDS, TooLongError, most_memory, mutated, within
 

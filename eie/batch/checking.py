@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from eie.files.report import Report
+    from eie.files.inspection import Report
 
 
 def check_files(files: Sequence[str], workers: int = 1) -> Iterator[Report]:
@@ -15,14 +15,14 @@ def check_files(files: Sequence[str], workers: int = 1) -> Iterator[Report]:
     Args:
         workers: processes that share the work; one is this one.
     """
-    from eie.files.report import check_file
+    from eie.files.inspection import check_file
 
     if workers == 1:
         yield from map(check_file, files)
         return
     from eie.batch.pool import run_tasks
     from eie.batch.processes import Processes
-    from eie.files.report import Finding, Report
+    from eie.files.inspection import Finding, Report
 
     early: dict[int, Report] = {}
     following = 0
@@ -40,6 +40,6 @@ def _begin() -> Callable[[tuple[int, str]], Report]:
 
 
 def _check(task: tuple[int, str]) -> Report:
-    from eie.files.report import check_file
+    from eie.files.inspection import check_file
 
     return check_file(task[1])

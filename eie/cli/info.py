@@ -55,10 +55,10 @@ def command(
         rows = list(element_rows(read_elements(file)))
         answer(_json(rows) if as_json else _printed(_element_table(rows)))
     else:
-        from eie.files import report
+        from eie.files import inspection
 
         source, name = named_source(file)
-        facts = report.facts(source, origin=name)
+        facts = inspection.facts(source, origin=name)
         facts["history"] = [told(entry) for entry in facts["history"]]
         answer(_json(facts) if as_json else _printed(_fact_table(facts)))
 

@@ -40,7 +40,7 @@ from eie.rendering import (
     variations,
 )
 from eie.rendering.anchored import DILATION
-from eie.rendering.sampling import SCHEDULERS
+from eie.rendering.diffusion_sampling import SCHEDULERS
 
 RENDERING = ArgumentOptions(
     dict,

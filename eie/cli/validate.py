@@ -14,7 +14,7 @@ from eie.files.streams import STREAM
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from eie.files.report import Report
+    from eie.files.inspection import Report
 
 
 def command(
@@ -52,7 +52,7 @@ def _reports(files: list[str], workers: int, recursive: bool) -> Iterator[Report
     from eie.batch.checking import check_files
     from eie.batch.inputs import items_of
     from eie.batch.jobs import ELEMENT_SUFFIXES
-    from eie.files.report import check_file
+    from eie.files.inspection import check_file
 
     if STREAM in files and len(files) > 1:  # each in its place
         for file in files:

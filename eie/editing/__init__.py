@@ -15,7 +15,7 @@ elements that a mask has parted stay parted, which does not show.
     all_objects                                           the things at all elements at once
     click_simulation                                      a person who clicks, for evaluations
     parting                                               masks cut elements
-    operations, changes                                   what is done to them
+    operations, table_changes                             what is done to them
     script, account                                       edits as JSON, and in words
 """
 

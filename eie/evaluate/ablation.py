@@ -21,7 +21,7 @@ from eie.evaluate.measures.table import measures
 from eie.evaluate.reconstruction import evaluate_reconstruction
 from eie.evaluate.reports.results import Results
 from eie.evaluate.settings import EditSettings, ReconstructionSettings
-from eie.files.runs import read_options
+from eie.files.run_folders import read_options
 
 TITLE = "Ablation"
 

@@ -1,15 +1,15 @@
 """Element files, photos and streams: everything that crosses the program's border.
 
-    element_file, schema, history, values, pixels   element sets ⇔ nodes of an element file
-    hdf5, chunks                                    what may be read of a file from a stranger
-    report                                          what is in a file, and whether it is sound
-    photo_reading, kinds, pillow_quirks             pictures of all kinds ⇒ pixels of 8 bits
-    metadata, exif, colours, png_chunks             what pictures say besides
-    photo_writing, photo                            photos ⇒ PNG, JPEG, WebP, TIFF
-    masks, labels                                   pictures that mark something; label maps
-    folders, stores, streams                        where files are: folders, stores, pipes
-    atomic                                          whole files or none, one at a time
-    runs                                            what folders of runs say of themselves
+    element_file, schema, history, values, lazy_pixels   element sets ⇔ nodes of an element file
+    hdf5, chunks                                         what may be read of a file from a stranger
+    inspection                                           what is in a file, and whether it is sound
+    photo_reading, kinds, pillow_quirks                  pictures of all kinds ⇒ pixels of 8 bits
+    metadata, exif, colours, png_chunks                  what pictures say besides
+    photo_writing, photo                                 photos ⇒ PNG, JPEG, WebP, TIFF
+    masks, labels                                        pictures that mark something; label maps
+    folders, stores, streams                             where files are: folders, stores, pipes
+    atomic                                               whole files or none, one at a time
+    run_folders                                          what folders of runs say of themselves
 
 Element files need h5py, which is imported when one of their names is asked for.
 """
@@ -27,7 +27,7 @@ from eie.files.streams import read_input, write_output
 
 if TYPE_CHECKING:
     from eie.files.element_file import dump, load, save
-    from eie.files.pixels import StoredPixels
+    from eie.files.lazy_pixels import StoredPixels
 
 __all__ = [
     "Photo",
@@ -49,5 +49,5 @@ def __getattr__(name: str) -> Any:
     if name in ("dump", "load", "save"):
         return getattr(import_module("eie.files.element_file"), name)
     if name == "StoredPixels":
-        return import_module("eie.files.pixels").StoredPixels
+        return import_module("eie.files.lazy_pixels").StoredPixels
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

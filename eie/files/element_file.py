@@ -28,8 +28,8 @@ from eie.errors import BadInputError, UsageError
 from eie.files import hdf5, values
 from eie.files.atomic import write_atomically
 from eie.files.history import read_history, write_history
+from eie.files.lazy_pixels import StoredPixels
 from eie.files.photo import MAX_PIXELS
-from eie.files.pixels import StoredPixels
 from eie.files.schema import (
     AFFINITY_STEPS,
     BYTES,

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from eie.editing import script_of
 from eie.editing.account import description, doubts, share_of
 from eie.editing.all_objects import all_objects, has_objects
-from eie.editing.changes import centre_of, commonest_turn
 from eie.editing.picking import rows_on_canvas
 from eie.editing.script import is_later, told
 from eie.editing.selection import parse_selection
+from eie.editing.table_changes import centre_of, commonest_turn
 from eie.elements import MAX_ELEMENTS, Canvas, ElementSet
 from eie.errors import UsageError
 from eie.files.photo import Photo

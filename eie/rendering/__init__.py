@@ -2,12 +2,14 @@
 
 :func:`render` gives the finished photo, :func:`eie.preview.overlay.show` a picture of its elements.
 
-    anchored                                           what stays, what moved, what is to be filled
-    layers, stamps, mattes                             what moved: its pixels, edges and colours
-    classical, light, diffusion, inpaint               the decoders, which fill
-    layout, lines, offsets, graph_cut, pieces, blending    the classical one's parts
-    element_tensors, sampling, filling                 what the learned ones share
-    windows, working_size, reduced                     at which size a model or search works
+    anchored                                    what stays, what moved, what is to be filled
+    layers, stamps, mattes                      what moved: its pixels, edges and colours
+    classical, light, diffusion, inpaint        the decoders, which fill
+    hole_layout, lines, offsets, graph_cut,
+    fill_pieces, blending                       the classical one's parts
+    element_tensors, diffusion_sampling,
+    learned_filling                             what the learned ones share
+    windows, working_size, reduced              at which size a model or search works
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@
 K. He and J. Sun, "Statistics of Patch Offsets for Image Completion", ECCV 2012, with candidates
 from the hole's border, guided by the photo's lines and elements, and blended in the gradient domain
 (:mod:`eie.rendering.offsets`, :mod:`eie.rendering.graph_cut`, :mod:`eie.rendering.lines`,
-:mod:`eie.rendering.layout`, :mod:`eie.rendering.blending`). What is copied keeps the photo's own
-detail.
+:mod:`eie.rendering.hole_layout`, :mod:`eie.rendering.blending`). What is copied keeps the photo's
+own detail.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 from eie.errors import UsageError
 from eie.pictures import Mask, Picture, Window, dilated, premultiplied, straight
 from eie.rendering.anchored import Progress, Scene
+from eie.rendering.fill_pieces import PaddedWindow, Pieces, finished_pixels
 from eie.rendering.graph_cut import (
     Costs,
     Labelling,
@@ -28,10 +29,9 @@ from eie.rendering.graph_cut import (
     energy,
     finer_labelling,
 )
-from eie.rendering.layout import Layout, misplacement
+from eie.rendering.hole_layout import Layout, misplacement
 from eie.rendering.lines import favour, lines_into
 from eie.rendering.offsets import candidate_offsets
-from eie.rendering.pieces import PaddedWindow, Pieces, finished_pixels
 from eie.rendering.windows import separate_holes
 from eie.rendering.working_size import (
     Numbers,

@@ -15,14 +15,14 @@ from eie.geometry import corners
 from eie.pictures import Mask, Picture, Window
 from eie.rendering.anchored import Progress
 from eie.rendering.classical import ClassicalDecoder
-from eie.rendering.element_tensors import element_inputs, embedded, stretched_inputs
-from eie.rendering.filling import SamplingDecoder, fill_sites
-from eie.rendering.sampling import (
+from eie.rendering.diffusion_sampling import (
     generators_of,
     part_of,
     reporting,
     use_scheduler,
 )
+from eie.rendering.element_tensors import element_inputs, embedded, stretched_inputs
+from eie.rendering.learned_filling import SamplingDecoder, fill_sites
 from eie.rendering.windows import View
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class DiffusionDecoder(SamplingDecoder):
             :class:`eie.models.pipeline.ImageElementsPipeline`; None for what the model was made
             for.
 
-    The others as :class:`eie.rendering.filling.SamplingDecoder`.
+    The others as :class:`eie.rendering.learned_filling.SamplingDecoder`.
 
     Raises:
         UsageError: a senseless setting.

@@ -17,12 +17,12 @@ from eie.errors import MissingModelError, UsageError
 from eie.pictures import Picture
 from eie.rendering.anchored import Progress
 from eie.rendering.diffusion import known_of
-from eie.rendering.filling import SamplingDecoder, fill_sites
-from eie.rendering.sampling import (
+from eie.rendering.diffusion_sampling import (
     generators_of,
     reporting,
     use_scheduler,
 )
+from eie.rendering.learned_filling import SamplingDecoder, fill_sites
 from eie.rendering.windows import View
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class InpaintDecoder(SamplingDecoder):
         model: folder or hub id of a pipeline that `AutoPipelineForInpainting` takes.
         guidance: weight of the prompt; None for the pipeline's default.
 
-    The others as :class:`eie.rendering.filling.SamplingDecoder`.
+    The others as :class:`eie.rendering.learned_filling.SamplingDecoder`.
 
     Raises:
         UsageError: no model, or a senseless setting.

@@ -27,8 +27,8 @@ from eie.editing import (
     select,
     undo,
 )
-from eie.editing.changes import centre_of
 from eie.editing.picking import rows_on_canvas
+from eie.editing.table_changes import centre_of
 from eie.elements import ElementSet, validate
 from eie.errors import UsageError
 from eie.files import dump, load

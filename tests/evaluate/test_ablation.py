@@ -21,7 +21,7 @@ from eie.evaluate.ablation import (
 from eie.evaluate.cases.compositions import plan_compositions
 from eie.evaluate.core.run import Run
 from eie.evaluate.settings import EditSettings, ReconstructionSettings
-from eie.files.runs import read_options
+from eie.files.run_folders import read_options
 from eie.models.content_checkpoints import EMBEDDED, load_content_encoder
 from eie.models.diffusion_checkpoints import load_vae, save_diffusion_model
 from eie.models.element_attention import ElementAttention

@@ -12,7 +12,7 @@ import pytest
 from eie.elements import ElementSet
 from eie.errors import BadInputError
 from eie.files import dump, load
-from eie.files.report import check_file
+from eie.files.inspection import check_file
 
 
 def read_all(data: bytes) -> ElementSet:

@@ -15,7 +15,7 @@ import pytest
 
 from eie.errors import BadInputError
 from eie.files import dump, load
-from eie.files.report import check_file, layout
+from eie.files.inspection import check_file, layout
 from eie.notes import Note
 
 ROOT = Path(__file__).parents[2]

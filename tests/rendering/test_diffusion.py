@@ -28,7 +28,7 @@ from eie.rendering import (
     variations,
 )
 from eie.rendering.diffusion import guesses, known_of
-from eie.rendering.filling import changed
+from eie.rendering.learned_filling import changed
 from eie.rendering.windows import view_of
 from tests.random_diffusion import (
     EMBEDDING,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eie.rendering.classical import ClassicalDecoder
-from eie.rendering.layout import Layout
+from eie.rendering.hole_layout import Layout
 from eie.rendering.lines import BEGUN, GOING_ON, Line, favour, lines_into
 from eie.rendering.working_size import Offset, WorkingSize
 

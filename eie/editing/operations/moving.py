@@ -10,10 +10,10 @@ from typing import Self
 
 import numpy as np
 
-from eie.editing.changes import centre_of, placed, settled, shifted, stretched, turned
 from eie.editing.operations.base import Operation, Selecting, argument
 from eie.editing.picking import Rows
 from eie.editing.selection import Selection, parse_selection
+from eie.editing.table_changes import centre_of, placed, settled, shifted, stretched, turned
 from eie.editing.terms import ObjectAt
 from eie.editing.units import parse_angle, parse_factors, parse_point, parse_shift, whole_pixels
 from eie.elements import ElementSet

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from eie.editing.changes import appended, centre_of, depths, far_to_near, shifted
 from eie.editing.operations.base import Operation, argument, parted_along
 from eie.editing.picking import Rows
 from eie.editing.selection import parse_selection
+from eie.editing.table_changes import appended, centre_of, depths, far_to_near, shifted
 from eie.editing.units import parse_point, whole_pixels
 from eie.elements import ElementSet, Groups, Source
 from eie.errors import BadInputError, UsageError

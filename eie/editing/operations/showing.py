@@ -10,11 +10,11 @@ from types import MappingProxyType
 
 import numpy as np
 
-from eie.editing.changes import appended, changed, depths, far_to_near, restacked, shifted
 from eie.editing.groups import group_members, parse_group_name
 from eie.editing.operations.base import Operation, Selecting, argument
 from eie.editing.picking import Rows
 from eie.editing.selection import parse_selection
+from eie.editing.table_changes import appended, changed, depths, far_to_near, restacked, shifted
 from eie.editing.units import parse_shift
 from eie.elements import ElementSet
 from eie.errors import UsageError

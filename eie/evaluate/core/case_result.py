@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from eie.errors import BadInputError
 from eie.files.atomic import write_atomically
-from eie.files.runs import claim, make_folder
+from eie.files.run_folders import claim, make_folder
 
 Pixels = NDArray[np.uint8]
 """(H, W, 3) uint8 RGB in [0, 255]."""

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from eie.errors import BadInputError
-from eie.files import runs
+from eie.files import run_folders
 from eie.train.core.images import Folder
 
 # Long side to which photos are scaled down when they are read.
@@ -50,7 +50,7 @@ def run_options(
 
 def claim(run: Path, options: dict[str, Any]) -> None:
     """Save the options in a new run folder, or compare with those of the run it holds."""
-    runs.claim(run / "options.json", options, "run")
+    run_folders.claim(run / "options.json", options, "run")
 
 
 def has_checkpoint(run: Path) -> bool:

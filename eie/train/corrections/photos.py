@@ -14,7 +14,7 @@ from eie.decomposition import preloaded
 from eie.editing.click_facts import ClickFacts
 from eie.editing.click_simulation import Mask
 from eie.errors import BadInputError
-from eie.files.runs import read_options
+from eie.files.run_folders import read_options
 from eie.notes import tell
 from eie.train.core.checkpoint import WEIGHTS_NAME
 from eie.train.core.images import Folder, SegmentedPhoto, photo_files

@@ -13,7 +13,7 @@ import h5py
 from eie.elements import ElementSet, Source
 from eie.errors import BadInputError
 from eie.files import element_file, hdf5
-from eie.files.pixels import StoredPixels
+from eie.files.lazy_pixels import StoredPixels
 from eie.files.schema import BYTES_ATTRIBUTE, SOURCE_ARRAYS
 
 ROOT_ATTRIBUTES = (

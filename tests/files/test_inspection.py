@@ -7,7 +7,7 @@ import h5py
 
 from eie.elements import Edit
 from eie.files import dump, hdf5
-from eie.files.report import check_file, facts
+from eie.files.inspection import check_file, facts
 
 
 def test_facts_of_an_edited_file(samples) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 
 from eie.pictures import Picture, split_alpha, to_channels
 from eie.rendering.anchored import Progress, Scene
+from eie.rendering.diffusion_sampling import check_sampling, part_of
 from eie.rendering.light import as_layout
-from eie.rendering.sampling import check_sampling, part_of
 from eie.rendering.windows import Site, View, sites, view_of
 
 Make = Callable[[Sequence[View], Progress], list[Picture]]
@@ -29,7 +29,8 @@ class SamplingDecoder:
         seed: of the noise; variation k, counted from 0, has seed + k.
         prompt: what the picture shows; None for what the element file says.
         negative_prompt: what it does not show.
-        scheduler: a name out of :data:`eie.rendering.sampling.SCHEDULERS`; None for the model's.
+        scheduler: a name out of :data:`eie.rendering.diffusion_sampling.SCHEDULERS`; None for the
+            model's.
         working_size: long side in pixels at which windows of the canvas are denoised.
         context: side of a window as a multiple of what is to be made in it.
         device: "cpu", "cuda", "mps"; None for the best there is.

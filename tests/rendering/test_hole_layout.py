@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.testing import assert_allclose
 
-from eie.rendering.layout import MISPLACED, Layout, misplacement
+from eie.rendering.hole_layout import MISPLACED, Layout, misplacement
 from eie.rendering.working_size import Offset, WorkingSize
 
 
