@@ -117,20 +117,24 @@ def nearness(likeness: NDArray[np.float64], touching: NDArray[np.bool_]) -> NDAr
 def connected(
     inside: NDArray[np.bool_], start: NDArray[np.integer], touching: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """(P,) bool, what of a set of patches is connected to some patches, and these.
+    """What of sets of patches is connected to some patches, and these: bool, shaped like `inside`.
 
     Args:
-        inside: (P,) bool.
+        inside: (P,) or (K, P) bool, a set or several.
         start: patches.
         touching: (P, P) bool, symmetric.
     """
-    reached = np.zeros(len(inside), dtype=bool)
-    further = reached.copy()
-    further[start] = True
-    while further.any():
-        reached |= further
-        further = touching[further].any(axis=0) & inside & ~reached
-    return reached
+    masks = np.atleast_2d(inside)  # (K, P)
+    beside = touching.astype(np.float32)  # (P, P); products of floats are fast
+    reached = np.zeros_like(masks)
+    reached[:, start] = True
+    growing = np.arange(len(masks))
+    while len(growing):
+        now = reached[growing]  # (G, P)
+        further = (now.astype(np.float32) @ beside > 0) & masks[growing] | now
+        reached[growing] = further
+        growing = growing[(further != now).any(axis=1)]
+    return reached.reshape(inside.shape)
 
 
 def thinned(label_map: NDArray[Label]) -> tuple[NDArray[Label], int]:

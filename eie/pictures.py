@@ -161,11 +161,9 @@ def shrunk(pixels: Picture, longest: int) -> Picture:
     """
     from PIL import Image
 
-    height, width = pixels.shape[:2]
-    if max(height, width) <= longest:
+    size = _size_within(pixels, longest)
+    if size is None:
         return pixels
-    scale = longest / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
     whole = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     small = np.asarray(whole.resize(size, Image.Resampling.LANCZOS))
     return small.reshape(*small.shape[:2], pixels.shape[2])
@@ -175,12 +173,19 @@ def averaged(pixels: Picture, longest: int) -> Picture:
     """As :func:`shrunk`, by area averages."""
     import cv2
 
-    height, width = pixels.shape[:2]
-    scale = longest / max(height, width)
-    if scale >= 1:
+    size = _size_within(pixels, longest)
+    if size is None:
         return np.ascontiguousarray(pixels)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _size_within(pixels: Picture, longest: int) -> tuple[int, int] | None:
+    """Width and height of a picture made smaller until no side is longer; None if none is."""
+    height, width = pixels.shape[:2]
+    if max(height, width) <= longest:
+        return None
+    scale = longest / max(height, width)
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def dilated(mask: Mask, pixels: int) -> Mask:

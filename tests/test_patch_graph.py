@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from eie.patch_graph import likeness, merging, nearness, thinned, touching_patches
+from eie.patch_graph import connected, likeness, merging, nearness, thinned, touching_patches
 
 
 @st.composite
@@ -76,3 +76,25 @@ def test_large_maps_are_thinned_and_small_ones_are_not() -> None:
     small, step = thinned(large)
     assert step == 2 and (small == large[::2, ::2]).all()
     assert thinned(large[:20])[1] == 1
+
+
+def reached_from(start: list[int], mask: NDArray, touching: NDArray) -> NDArray:
+    """(P,) bool, patch by patch."""
+    reached, waiting = set(start), list(start)
+    while waiting:
+        beside = np.flatnonzero(touching[waiting.pop()] & mask).tolist()
+        waiting += [patch for patch in beside if patch not in reached]
+        reached.update(beside)
+    return np.isin(np.arange(len(mask)), list(reached))
+
+
+@given(graphs(), st.integers(0, 99))
+def test_many_masks_are_connected_as_each_is(graph, seed):
+    random = np.random.default_rng(seed)
+    _, area, touching = graph
+    masks = random.random((7, len(area))) < 0.6
+    start = random.integers(len(area), size=2)
+    expected = [reached_from(start.tolist(), mask, touching) for mask in masks]
+    np.testing.assert_array_equal(connected(masks, start, touching), expected)
+    for mask, one in zip(masks, expected, strict=True):
+        np.testing.assert_array_equal(connected(mask, start, touching), one)

@@ -29,6 +29,7 @@ from eie.editing.click_facts import (
     network,
 )
 from eie.elements import SHARPNESS
+from eie.patch_graph import connected
 
 WEIGHTS = Path(__file__).with_suffix(".safetensors")
 
@@ -83,7 +84,7 @@ def candidates_with(facts: ClickFacts, patch: int) -> Candidates:
     inside = chance > 0.5  # (K, P)
     inside[:, patch] = True
     masks, same = different(inside)
-    masks, again = different(connected_to(masks, np.array([patch]), facts.touching))  # (C, P)
+    masks, again = different(connected(masks, np.array([patch]), facts.touching))  # (C, P)
     same = again[same]  # (K,)
     order = np.lexsort((score, same))  # of each candidate, the best-scored last
     top = order[np.append(same[order][1:] != same[order][:-1], True)]  # (C,)
@@ -218,22 +219,6 @@ def _boxes(small: SmallMap, inside: NDArray[np.bool_]) -> NDArray[np.int64]:
     end = np.where(inside, last[:, None], -1).max(axis=2)
     found = np.concatenate([start, end]).T
     return np.where(end.T[:, :1] < 0, 0, found)
-
-
-def connected_to(
-    masks: NDArray[np.bool_], start: NDArray[np.integer], touching: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """(K, P) bool, what of each of masks (K, P) is connected to some patches, and these."""
-    beside = touching.astype(np.float32)  # (P, P)
-    reached = np.zeros_like(masks)
-    reached[:, start] = True
-    growing = np.arange(len(masks))
-    while len(growing):
-        now = reached[growing]  # (G, P)
-        further = (now.astype(np.float32) @ beside > 0) & masks[growing] | now
-        reached[growing] = further
-        growing = growing[(further != now).any(axis=1)]
-    return reached
 
 
 def different(masks: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:

@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 from eie.editing.candidate_ranking import (
     candidate_facts,
     candidates_with,
-    connected_to,
     contrast,
     different,
     embedded,
@@ -34,6 +33,7 @@ from eie.editing.candidate_ranking import (
     places,
 )
 from eie.editing.click_facts import ClickFacts, Hypotheses, Network, PatchClick, network
+from eie.patch_graph import connected
 
 WEIGHTS = Path(__file__).with_suffix(".safetensors")
 
@@ -109,12 +109,12 @@ def changes_by(
     candidates = candidates_with(facts, click.patch)
     start = np.array([click.patch])
     side = candidates.inside & (before != click.joins)
-    part = connected_to(side, start, facts.touching)
+    part = connected(side, start, facts.touching)
     cut = candidates._replace(inside=part)
     believed = Hypotheses.ranked(part, (rank or embedded())(candidate_facts(facts, cut, click)))
     top = np.argsort(-believed.chance, kind="stable")[:_RESIZED]
     resized = [
-        connected_to(candidates.sure[top] > sure, start, facts.touching) for sure in _SURER
+        connected(candidates.sure[top] > sure, start, facts.touching) for sure in _SURER
     ]  # (12, P) each
     alone = np.arange(len(before))[None] == start[:, None]  # (1, P)
     halved = np.tile(believed.chance[top] / 2, len(_SURER))
@@ -157,7 +157,7 @@ def hypotheses(
     inside, prior = inside[has_all], prior[has_all]
     inside[:, apart] = False
     inside, prior = _likeliest(inside, prior)
-    return Hypotheses(*_likeliest(connected_to(inside, joined, facts.touching), prior))
+    return Hypotheses(*_likeliest(connected(inside, joined, facts.touching), prior))
 
 
 def correction_facts(
@@ -180,7 +180,7 @@ def correction_facts(
     area = np.maximum(within @ share, _NOTHING)  # (H,)
     missing, surplus = made.inside & ~before, before & ~made.inside  # (H, P) each
     side, other = (missing, surplus) if last.joins else (surplus, missing)
-    error = connected_to(side, np.array([last.patch]), facts.touching)  # (H, P)
+    error = connected(side, np.array([last.patch]), facts.touching)  # (H, P)
     wrong = error.astype(np.float32)
     size = wrong @ share  # (H,)
     had = np.maximum(before @ share, _NOTHING)

@@ -71,9 +71,9 @@ def object_at(
     A point stands for what a click there means most likely, of all candidates that the element is
     in (:func:`eie.editing.candidate_ranking.meant`). An element by itself, or in a photo cut by a
     Segment Anything checkpoint, stands for its own best-scored candidate, or for that which
-    `extent` names. What is not connected to it is left
-    out, over patches that touch in the photo: another thing of the same kind is likelier than a
-    part that is cut off, which a second place can add.
+    `extent` names. What is not connected to it is left out, over patches that touch in the photo:
+    another thing of the same kind is likelier than a part that is cut off, which a second place can
+    add.
 
     Args:
         elements: the set. Elements of a source that tells no objects are grown by affinity
@@ -98,11 +98,11 @@ def object_at(
         return object_around(elements, row, among, reach, apart=apart)
     rows = instance_rows(elements, row, among)  # (K,)
     patch = elements.table.patch
-    small, _ = thinned(source.label_map)
-    clicked = int(patch[row])
     if point is not None and extent is None and tolerance is None and _ranked(elements, row):
         click = _click_on(elements, ObjectClick(row, point, True))
         return rows[meant(ClickFacts.of(source), click).best[patch[rows]]]
+    small, _ = thinned(source.label_map)
+    clicked = int(patch[row])
     chosen = extent or (Extent.OBJECT if tolerance is None else extent_of(tolerance))
     inside = candidate(source.objects, clicked, areas(small, source.patches), chosen)
     inside = connected(inside, np.array([clicked]), touching_patches(small, source.patches))

@@ -12,14 +12,12 @@ from eie.editing.candidate_ranking import (
     FACTS,
     candidate_facts,
     candidates_with,
-    connected_to,
     meant,
     places,
     unranked,
 )
 from eie.editing.click_facts import ClickFacts, PatchClick
 from eie.elements import ObjectMasks, Source
-from eie.patch_graph import connected
 
 SIDE, PATCH = 5, 12
 PATCHES = SIDE * SIDE
@@ -157,15 +155,6 @@ def test_without_ranking_the_best_scored_candidate_of_the_patch_is_the_likeliest
     told = unranked(ClickFacts.of(source), 10)
     np.testing.assert_array_equal(told.best, ALL)
     assert told.chance.sum() == pytest.approx(1)
-
-
-@given(st.integers(0, 99))
-def test_many_masks_are_connected_as_each_is(seed) -> None:
-    random = np.random.default_rng(seed)
-    touching = ClickFacts.of(source_of({})).touching
-    masks, start = random.random((7, PATCHES)) < 0.6, random.integers(PATCHES, size=2)
-    expected = [connected(mask, start, touching) for mask in masks]
-    np.testing.assert_array_equal(connected_to(masks, start, touching), expected)
 
 
 @settings(deadline=None)
