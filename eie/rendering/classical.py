@@ -1,6 +1,6 @@
 """The `classical` decoder: copies large pieces of the photo into a hole, and needs no weights.
 
-    window ⇒ working sizes ⇒ candidate offsets ⇒ graph cuts, coarse to fine ⇒ copy ⇒ blending
+    window ⇒ working size ⇒ candidate offsets ⇒ graph cuts ⇒ copy ⇒ blending
 
 K. He and J. Sun, "Statistics of Patch Offsets for Image Completion", ECCV 2012, with candidates
 from the hole's border, guided by the photo's lines and elements, and blended in the gradient domain
@@ -21,14 +21,7 @@ from eie.errors import UsageError
 from eie.pictures import Mask, Picture, Window, dilated, premultiplied, straight
 from eie.rendering.anchored import Progress, Scene
 from eie.rendering.fill_pieces import PaddedWindow, Pieces, finished_pixels
-from eie.rendering.graph_cut import (
-    Costs,
-    Labelling,
-    coarse_labelling,
-    costs_of,
-    energy,
-    finer_labelling,
-)
+from eie.rendering.graph_cut import Costs, Labelling, best_labelling, costs_of, energy
 from eie.rendering.hole_layout import Layout, misplacement
 from eie.rendering.lines import favour, lines_into
 from eie.rendering.offsets import candidate_offsets
@@ -70,9 +63,8 @@ class ClassicalDecoder:
     Attributes:
         margin: pixels around a hole that are looked at, at least.
         context: the same as a multiple of the hole's longer side.
-        coarsest: most pixels of a hole at the size at which offsets are first chosen.
-        finest: the same of the largest size at which they and their cuts are improved.
-        blended: most pixels of a hole at the size at which colours are blended.
+        searched: most pixels of a hole at the size at which offsets are chosen.
+        blended: the same of the size at which colours are blended.
         border: whether places like a hole's border, and along lines that cross it, are candidates,
             too, not those of the statistics of patch offsets alone, as in He & Sun's method.
         seed: which of the fills; 0 is the best, 1 the next best, …, and again from the first on
@@ -84,8 +76,7 @@ class ClassicalDecoder:
 
     margin: int = 24
     context: float = 1.0
-    coarsest: int = 4500
-    finest: int = 9000
+    searched: int = 9000
     blended: int = 40_000
     border: bool = True
     seed: int = 0
@@ -177,7 +168,7 @@ class ClassicalDecoder:
         import scipy.sparse.linalg  # noqa: F401 - only libraries that are loaded can be limited
         from threadpoolctl import threadpool_limits
 
-        window = PaddedWindow.of(premultiplied(ground), unknown, self.coarsest)
+        window = PaddedWindow.of(premultiplied(ground), unknown, self.searched)
         # Matrices are small: threads of a linear algebra library would only wait for each other.
         with threadpool_limits(limits=1, user_api="blas"):
             return self._different(window, ground, layout, count)
@@ -188,7 +179,7 @@ class ClassicalDecoder:
         """As :meth:`fills`, of a window that is known somewhere."""
         unknown = window.unknown[: ground.shape[0], : ground.shape[1]]
         different: list[Picture] = []
-        searched_step = window.step(self.finest)
+        searched_step = window.step(self.searched)
         blended = min(searched_step, window.step(self.blended))
         planes, known, hole = window.planes(blended)
         further = reduced_by(searched_step // blended, planes, known, hole)
@@ -208,7 +199,7 @@ class ClassicalDecoder:
         step: int,
         layout: Layout | None,
     ) -> Iterator[Pieces]:
-        """Which pieces fill a window at the finest size that is searched, the best first.
+        """Which pieces fill a window at the size that is searched, the best first.
 
         Args:
             reduced: planes, what is known and the hole at that size, 1 / `step` of the window's.
@@ -216,21 +207,16 @@ class ClassicalDecoder:
         planes, *masks = reduced
         grey = planes.shape[2] < 3
         colour = np.repeat(planes[..., :1], 3, axis=2) if grey else planes[..., :3]
-        sizes = [WorkingSize.of(colour, *masks)]
-        while len(sizes[-1]) > self.coarsest and min(sizes[-1].hole.shape) > 1:
-            sizes.append(sizes[-1].halved())
-        *finer, coarsest = sizes
-        lines = lines_into(coarsest) if self.border else []
-        offsets = candidate_offsets(coarsest, lines, border=self.border)
+        work = WorkingSize.of(colour, *masks)
+        lines = lines_into(work) if self.border else []
+        offsets = candidate_offsets(work, lines, border=self.border)
         offsets = offsets or [Offset(0, 0)]  # of itself: what is around goes on smoothly
-        costs = costs_of(coarsest, offsets)
+        costs = costs_of(work, offsets)
         if layout is not None:
-            misplaced = misplacement(coarsest, layout, step << len(finer), offsets)
-            favour(misplaced, coarsest, lines, offsets)
+            misplaced = misplacement(work, layout, step, offsets)
+            favour(misplaced, work, lines, offsets)
             costs.data[:] += misplaced
-        for labelling in labellings(coarsest, offsets, costs):
-            for size in reversed(finer):
-                labelling = finer_labelling(size, labelling)
+        for labelling in labellings(work, offsets, costs):
             yield Pieces(labelling.work.hole, labelling.label, labelling.offsets, step)
 
 
@@ -266,7 +252,7 @@ def labellings(work: WorkingSize, offsets: Sequence[Offset], costs: Costs) -> It
     for _ in range(TRIED):
         chosen = [offsets[index] for index in left.tolist()]
         some = costs.take(left)
-        found = coarse_labelling(work, chosen, some)
+        found = best_labelling(work, chosen, some)
         reached = energy(work, some, found.label)
         if reached > WORSE * best:
             return

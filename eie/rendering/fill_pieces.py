@@ -57,8 +57,8 @@ class PaddedWindow(NamedTuple):
     unknown: Mask
 
     @classmethod
-    def of(cls, pixels: Picture, unknown: Mask, coarsest: int) -> PaddedWindow:
-        multiple = 2 * step_of(int(np.count_nonzero(unknown)), coarsest)
+    def of(cls, pixels: Picture, unknown: Mask, searched: int) -> PaddedWindow:
+        multiple = 2 * step_of(int(np.count_nonzero(unknown)), searched)
         padding = [(0, -side % multiple) for side in unknown.shape]
         return cls(
             np.pad(pixels, [*padding, (0, 0)], mode="edge"),

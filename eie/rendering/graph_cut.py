@@ -1,4 +1,4 @@
-"""Which offset fills which pixel: graph cuts, coarse to fine.
+"""Which offset fills which pixel: graph cuts.
 
     E(L) = Σ_p D_p(L_p) + Σ_pq V_pq(L_p, L_q)
 
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.pictures import Mask, dilated
+from eie.pictures import Mask
 from eie.rendering.working_size import BORDER, Indices, Numbers, Offset, WorkingSize
 
 UNKNOWN = 4000.0
@@ -49,10 +49,7 @@ MASKED = 45.0
 """τ, in the features' units, about two a level of difference between neighbouring pixels."""
 
 SWEEPS = 2
-"""How often every offset is tried at the coarsest size."""
-
-JITTER = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0))
-"""Offsets of twice the size are tried beside themselves."""
+"""How often every offset is tried."""
 
 _PRECISION = 4.0
 """Costs are rounded to 1 / this, as maximum flows are whole numbers."""
@@ -139,41 +136,15 @@ def _misfit(
     return np.where(share > 0, around / np.maximum(share, 1e-6), 0)
 
 
-def coarse_labelling(work: WorkingSize, offsets: Sequence[Offset], costs: Costs) -> Labelling:
-    """The labelling of the coarsest size, from that of the least D of every pixel."""
+def best_labelling(work: WorkingSize, offsets: Sequence[Offset], costs: Costs) -> Labelling:
+    """The labelling that expansions find, from that of the least D of every pixel."""
     label = costs.data.argmin(axis=0)
     order = np.argsort(costs.data.mean(axis=1), kind="stable")
     for _ in range(SWEEPS):
         for chosen in order:
-            label = _expanded(work, costs, label, int(chosen), None)
+            label = _expanded(work, costs, label, int(chosen))
         order = order[np.isin(order, label)]  # what won nothing has had its chance
     return Labelling(work, offsets, label)
-
-
-def finer_labelling(work: WorkingSize, coarse: Labelling) -> Labelling:
-    """A labelling carried over to twice the size, where every piece finds its best place and cut.
-
-    Every offset is tried beside itself, too, about where it was.
-    """
-    label, used = _carried(work, coarse)
-    offsets = [used[index].shifted(*by) for index in range(len(used)) for by in JITTER]
-    costs = costs_of(work, offsets)
-    fine = label * len(JITTER)
-    for index in range(len(used)):
-        piece = np.zeros(work.hole.shape, dtype=bool)
-        piece[work.rows, work.columns] = label == index
-        about = dilated(piece, 3)[work.rows, work.columns]
-        for step in range(len(JITTER)):
-            fine = _expanded(work, costs, fine, index * len(JITTER) + step, about)
-    return Labelling(work, offsets, fine)
-
-
-def _carried(work: WorkingSize, coarse: Labelling) -> tuple[Indices, list[Offset]]:
-    """(n,) labels of a size twice as large, and the offsets that they stand for, those in use."""
-    height, width = coarse.work.hole.shape
-    rows, columns = (work.rows // 2).clip(0, height - 1), (work.columns // 2).clip(0, width - 1)
-    used, label = np.unique(coarse.label[coarse.work.position[rows, columns]], return_inverse=True)
-    return label.reshape(-1), [coarse.offsets[index].doubled() for index in used]
 
 
 def energy(work: WorkingSize, costs: Costs, label: Indices) -> float:
@@ -201,18 +172,10 @@ def _norm(difference: Numbers) -> NDArray[np.float64]:
     return np.asarray(np.sqrt(squared), dtype=np.float64)
 
 
-def _expanded(
-    work: WorkingSize, costs: Costs, label: Indices, chosen: int, about: Mask | None
-) -> Indices:
-    """(n,) labels after the best expansion of one of them; never worse.
-
-    Args:
-        about: (n,) bool, the pixels that may take it; None for all.
-    """
+def _expanded(work: WorkingSize, costs: Costs, label: Indices, chosen: int) -> Indices:
+    """(n,) labels after the best expansion of one of them; never worse."""
     gain = costs.data[chosen] - costs.data[label, np.arange(len(label))]
     free = (label != chosen) & (gain < UNKNOWN / 2)
-    if about is not None:
-        free &= about
     if not free.any():
         return label
     touched = free[work.first] | free[work.second]

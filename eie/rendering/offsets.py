@@ -1,6 +1,6 @@
 """Candidate offsets: from where a hole may be filled with large coherent pieces.
 
-Three sources, all at the coarsest working size:
+Three sources, all at the working size:
 
 - **Statistics of patch offsets.** In a photo, alike patches lie at few distances from each other;
   the peaks of their histogram are offsets at which texture and structure go on (He & Sun,
@@ -51,8 +51,7 @@ FOOT = 4
 def candidate_offsets(
     work: WorkingSize, lines: Sequence[Line] = (), *, border: bool = True
 ) -> list[Offset]:
-    """Offsets that may fill parts of a hole, always the same ones, none beside another: finer
-    working sizes look there.
+    """Offsets that may fill parts of a hole, always the same ones, none beside another.
 
     Args:
         lines: that run into the hole; offsets along them come first.

@@ -129,10 +129,6 @@ class WorkingSize:
             features[:, 3] *= -1
         return features, inside & self.known[down, right]
 
-    def halved(self) -> WorkingSize:
-        """The same at half the size."""
-        return WorkingSize.of(*reduced_by(2, self.colour, self.known, self.hole))
-
 
 def reduced_by(
     step: int, planes: NDArray[np.generic], known: Mask, hole: Mask

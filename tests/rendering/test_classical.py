@@ -94,12 +94,12 @@ def test_a_thing_beside_the_hole_is_not_copied_into_it():
     assert fill[scene.hole].min() > 180
 
 
-@pytest.mark.parametrize("limit", ["finest", "blended"])
+@pytest.mark.parametrize("limit", ["searched", "blended"])
 def test_large_holes_are_searched_and_blended_at_smaller_sizes_and_look_alike(limit):
     photo = np.ascontiguousarray(skimage.data.chelsea()[::2, ::2])
     elements = with_box(photo, 60, 150, 130, 220)
     scene, full = filled(elements)
-    _, reduced = filled(elements, replace(ClassicalDecoder(), **{limit: 600, "coarsest": 600}))
+    _, reduced = filled(elements, replace(ClassicalDecoder(), **{limit: 600, "searched": 600}))
     difference = full[scene.hole].astype(float) - reduced[scene.hole]
     assert 0 < np.sqrt((difference**2).mean()) < 40
     detail = [np.abs(np.diff(fill[65:125, 155:215].astype(int), axis=1)).mean() for fill in
@@ -212,8 +212,7 @@ def test_settings_name_everything():
     assert decoder.settings == {
         "margin": 30,
         "context": 1.0,
-        "coarsest": 4500,
-        "finest": 9000,
+        "searched": 9000,
         "blended": 40_000,
         "border": True,
         "seed": 0,

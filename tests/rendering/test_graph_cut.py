@@ -7,15 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eie.rendering.graph_cut import (
-    JITTER,
-    UNKNOWN,
-    coarse_labelling,
-    costs_of,
-    energy,
-    finer_labelling,
-    minimum_cut,
-)
+from eie.rendering.graph_cut import UNKNOWN, best_labelling, costs_of, energy, minimum_cut
 from eie.rendering.working_size import Offset, WorkingSize
 
 from .conftest import noise
@@ -54,7 +46,7 @@ def test_the_offset_that_continues_stripes_is_chosen():
     spoiled = np.where(hole[..., None], 0, colour).astype(np.float32)
     work = WorkingSize.of(spoiled, ~hole, hole)
     offsets = [Offset(0, 11), Offset(12, 4), Offset(12, 0), Offset(-12, 2)]
-    labelling = coarse_labelling(work, offsets, costs_of(work, offsets))
+    labelling = best_labelling(work, offsets, costs_of(work, offsets))
     assert set(labelling.used()) == {Offset(12, 0)}
 
 
@@ -63,7 +55,7 @@ def test_the_mirror_image_is_taken_only_where_it_is_better():
     work = WorkingSize.of(colour, ~hole, hole)
     straight, mirrored = Offset(12, 0), Offset(12, 31, True)  # both show the same stripes
     for offsets in ([mirrored, straight], [straight, mirrored]):
-        labelling = coarse_labelling(work, offsets, costs_of(work, offsets))
+        labelling = best_labelling(work, offsets, costs_of(work, offsets))
         assert set(labelling.used()) == {straight}
 
 
@@ -76,20 +68,7 @@ def test_expansions_never_raise_the_energy_and_copy_what_is_known(seed):
     offsets = [Offset(*rng.integers(-12, 12, 2).tolist(), bool(rng.integers(2))) for _ in range(9)]
     costs = costs_of(work, offsets)
     start = costs.data.argmin(axis=0)
-    labelling = coarse_labelling(work, offsets, costs)
+    labelling = best_labelling(work, offsets, costs)
     assert energy(work, costs, labelling.label) <= energy(work, costs, start)
     unknown = costs.data[labelling.label, np.arange(len(work))] >= UNKNOWN
     assert (costs.data[:, unknown] >= UNKNOWN).all()
-
-
-def test_a_finer_labelling_finds_the_odd_offset():
-    colour, hole = striped(64)
-    colour = np.roll(colour, 1, axis=0)
-    work = WorkingSize.of(np.where(hole[..., None], 0, colour).astype(np.float32), ~hole, hole)
-    coarse = work.halved()
-    found = coarse_labelling(coarse, [Offset(8, 1)], costs_of(coarse, [Offset(8, 1)]))
-    fine = finer_labelling(work, found)
-    assert len(fine.offsets) == len(JITTER)
-    # two pixels to the right would be two stripes' difference; the best nearby is one
-    best = {offset.right for offset in fine.used()}
-    assert best == {1}
