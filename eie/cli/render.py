@@ -41,6 +41,7 @@ from eie.rendering import (
 )
 from eie.rendering.anchored import DILATION
 from eie.rendering.diffusion_sampling import SCHEDULERS
+from eie.rendering.traces import REACH
 
 RENDERING = ArgumentOptions(
     dict,
@@ -60,7 +61,8 @@ RENDERING = ArgumentOptions(
         int,
         "How many pixels around what is taken away are filled, too, as the photo still "
         "shows a little of it there; soft edges reach as far. 0 leaves all pixels but those of "
-        "edited elements as they were.",
+        "edited elements as they were. Unless chosen, halos and soft rims that it left on calm "
+        f"surfaces are mended, too, up to {REACH} times as far.",
         metavar="PX",
         min=0,
         max=DILATION,

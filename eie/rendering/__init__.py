@@ -45,6 +45,7 @@ from eie.rendering.classical import ClassicalDecoder
 from eie.rendering.diffusion import DiffusionDecoder
 from eie.rendering.inpaint import InpaintDecoder
 from eie.rendering.light import LightDecoder
+from eie.rendering.traces import REACH
 
 __all__ = [
     "DECODERS",
@@ -116,8 +117,9 @@ class Rendering:
         photo: the result, with the profile and metadata of source 0.
         changed: (H, W) bool, pixels that differ from source 0.
         provenance: what made it, as text by key ("Software", "eie:decoder", "eie:settings",
-            "eie:edge" and "eie:dilation" in pixels, "eie:variation" as "2 of 4"); goes into the
-            written file, and the same values give the same bytes.
+            "eie:edge", "eie:dilation" and, if traces are mended, how far at most as "eie:traces",
+            both in pixels, "eie:variation" as "2 of 4"); goes into the written file, and the same
+            values give the same bytes.
     """
 
     photo: Photo
@@ -172,7 +174,8 @@ def render(
             the sources are used.
         dilation: pixels around what is taken away that are filled, too, as the photo still shows
             a little of it there; 0 changes nothing but edited elements; None for what the canvas
-            suggests (:func:`eie.rendering.anchored.dilation_of`). Not for `free`.
+            suggests (:func:`eie.rendering.anchored.dilation_of`), with halos and soft rims of it
+            mended up to :data:`eie.rendering.traces.REACH` times as far. Not for `free`.
         edge: of what moved: "soft" by an alpha matte, with what of it reaches beyond its elements
             (hair, poles), as far as the dilation; "hard" where its elements end; None for
             :data:`eie.rendering.anchored.DEFAULT_EDGE`. Not for `free`.
@@ -267,7 +270,7 @@ def _anchored(
     for fill in fills:
         pixels = compose(scene, fill)
         photo = Photo(pixels, source.icc, source.exif)
-        made.append(Rendering(photo, _changed(scene.source, pixels), {}))
+        made.append(Rendering(photo, _changed(np.asarray(source.pixels), pixels), {}))
     return made
 
 
@@ -340,7 +343,10 @@ def _changed(source: Picture, pixels: Picture) -> Mask:
 
 
 def _dilation(elements: ElementSet, dilation: int | None) -> dict[str, str]:
-    return {"eie:dilation": str(dilation_of(elements) if dilation is None else dilation)}
+    if dilation is not None:
+        return {"eie:dilation": str(dilation)}
+    usual = dilation_of(elements)
+    return {"eie:dilation": str(usual), "eie:traces": str(REACH * usual)}
 
 
 def _provenance(decoder: Decoder) -> dict[str, str]:

@@ -6,7 +6,9 @@ Three things change pixels: a layer painted over them, the hole that a layer or 
 leaves, and the hole's dilation by a few pixels. It is dilated because a photo's objects reach a
 little beyond their masks (blur, compression): filled from right outside the mask, a removed object
 would leave its outline. With soft edges, a layer takes along what of it reaches beyond its elements
-(hair, poles, blur) within that dilation; as it is scaled, so is this.
+(hair, poles, blur) within that dilation; as it is scaled, so is this. Unless the dilation is chosen
+by hand, a fourth thing does: halos and soft rims that what is gone left on calm surfaces beside it
+are taken out of the photo (:mod:`eie.rendering.traces`), where they are found.
 """
 
 from __future__ import annotations
@@ -18,14 +20,15 @@ from typing import Any, Literal, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.elements import ElementSet
+from eie.elements import ElementSet, Source
 from eie.errors import UsageError
 from eie.geometry import common_box, corners
-from eie.pictures import Mask, Picture, Window, bounds, dilated
+from eie.pictures import Mask, Picture, Window, bounds, dilated, split_alpha
 from eie.rendering.layers import Layer, layers_of, paint, patch_members, usual_dilation, with_mattes
+from eie.rendering.traces import REACH, without_traces
 
 DILATION = 64
-"""Most pixels beyond the old and new place of an element that rendering may change."""
+"""Most pixels of a dilation."""
 
 Edge = Literal["hard", "soft"]
 
@@ -64,7 +67,7 @@ class Scene:
 
     Attributes:
         elements: the edited set.
-        source: (H, W, C) uint8, the pixels of source 0 as they were.
+        source: (H, W, C) uint8, the pixels of source 0, without traces of what is gone.
         picture: (H, W, C) uint8, the source with all layers painted over it; right outside of the
             hole, and showing the unedited photo, not black, within it.
         gone: (H, W) bool, where an element was that is not at home, dilated; what lies under
@@ -134,7 +137,8 @@ def stage(elements: ElementSet, dilation: int | None = None, edge: Edge = DEFAUL
 
     Args:
         elements: the set.
-        dilation: of what is gone, in pixels, at most :data:`DILATION`; None for the usual one.
+        dilation: of what is gone, in pixels, at most :data:`DILATION`; None for the usual one,
+            and traces of what is gone mended up to :data:`eie.rendering.traces.REACH` times as far.
         edge: of the layers, one of :data:`EDGES`.
 
     Raises:
@@ -145,11 +149,14 @@ def stage(elements: ElementSet, dilation: int | None = None, edge: Edge = DEFAUL
         raise UsageError(f"a dilation of {dilation} pixels", hint=f"0 to {DILATION} are possible")
     pixels = PixelsOfSources(elements)
     source = pixels(0)
-    if dilation is None:
-        dilation = dilation_of(elements)
+    usual = dilation_of(elements)
+    traced = dilation is None
+    dilation = usual if dilation is None else dilation
     layers = layers_of(elements)
     if edge == "soft":
         layers = with_mattes(layers, elements, pixels, dilation)
+    if traced:
+        source = _without_traces(elements, source, usual)
     picture = source.copy()
     opaque = paint(picture, layers, elements, pixels)
     gone = _gone(elements, dilation)
@@ -183,7 +190,24 @@ def _gone(elements: ElementSet, dilation: int) -> Mask:
     gone = np.zeros(elements.canvas, dtype=bool)
     if kept.all():
         return gone
-    x0, y0, x1, y1 = corners(common_box(source.home_box[~kept])).astype(int).tolist()
-    part = Window(y0, x0, y1, x1).grown(dilation).clipped(Window.of(gone)).slices
+    part = _about(source, kept, dilation).slices
     gone[part] = dilated(~kept[source.label_map[part]], dilation)
     return gone
+
+
+def _without_traces(elements: ElementSet, pixels: Picture, dilation: int) -> Picture:
+    """(H, W, C) source 0 without the traces of what is gone."""
+    source, kept = elements.sources[0], kept_patches(elements)
+    if kept.all():
+        return pixels
+    part = _about(source, kept, 2 * REACH * dilation).slices
+    result = pixels.copy()
+    colour, _ = split_alpha(result[part])
+    colour[:] = without_traces(colour, ~kept[source.label_map[part]], dilation)
+    return result
+
+
+def _about(source: Source, kept: NDArray[np.bool_], pixels: int) -> Window:
+    """What holds the patches of a source that are not kept, (P,), and so much around them."""
+    x0, y0, x1, y1 = corners(common_box(source.home_box[~kept])).astype(int).tolist()
+    return Window(y0, x0, y1, x1).grown(pixels).clipped(Window.of(source.label_map))

@@ -142,9 +142,9 @@ def matte_of(
     while True:
         most_here = most if step == 1 else max(0.0, np.floor(most / step) - 2)  # safely within
         matting = Matting.of(
-            _reduced(colour, step),
-            _reduced(mask, step) > 0.5,
-            None if opacity is None else _reduced(opacity == 0, step) > 0,
+            block_means(colour, step),
+            block_means(mask, step) > 0.5,
+            None if opacity is None else block_means(opacity == 0, step) > 0,
             scale / step,
             most_here,
         )
@@ -178,7 +178,7 @@ def _least_step(mask: Mask, scale: float) -> int:
     return max(1, int(np.ceil(np.sqrt(max(band / _MOST, mask.size / _LARGEST)))))
 
 
-def _reduced(planes: Picture | Mask, step: int) -> Floats:
+def block_means(planes: Picture | Mask, step: int) -> Floats:
     """(H, W, ...) in [0, 1] at 1 / `step` of the size, rounded up, each pixel a mean."""
     import cv2
 
