@@ -74,8 +74,8 @@ def _segmenter(index: dict[str, dict[str, list[int]]]) -> Any:
     pixels = torch.zeros(1, 3, 384, 512)
     encoder = Traced(sam.image_encoder.levels, image_encoder=sam.image_encoder)
     yield _traced("image_encoder", encoder, {"pixels": pixels}, {"pixels": (2, 3)})
-    recogniser = Traced(sam.recognised, recogniser=sam.recogniser)
-    yield _traced("recogniser", recogniser, {"pixels": pixels}, {"pixels": (2, 3)})
+    recognisers = Traced(sam.recognised, recognisers=sam.recognisers)
+    yield _traced("recognisers", recognisers, {"pixels": pixels}, {"pixels": (2, 3)})
     yield _traced(
         "mask_decoder",
         Traced(

@@ -53,7 +53,7 @@ class MaskLogits:
         frame: the photo's place in the model's input.
         points: (N, 2) query points, (x, y) in photo pixels, pixel column j covers [j, j + 1).
         features: (1, C, h, w) float32 each, of several strides: mean colours at the finest, then
-            what the image encoder and the recogniser see; empty if they were not wanted.
+            what the image encoder and the recognisers see; empty if they were not wanted.
         candidates: (N, 3, h', w') bool, the masks of an ambiguous point at the cells that element
             affinity is measured at, and their estimated IoU (N, 3); None if they were not wanted.
     """

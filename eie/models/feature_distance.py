@@ -15,14 +15,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eie.models.efficientnet_lite0 import EfficientNetLite0, load_imagenet_weights
-from eie.models.efficientnet_lite0_weights import LITE0_PYRAMID, LITE0_STAGES, PIXEL_MEAN, PIXEL_STD
+from eie.models.efficientnet_lite import EfficientNetLite, load_imagenet_weights
+from eie.models.efficientnet_lite_weights import LITE0, PIXEL_MEAN, PIXEL_STD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 STRIDES = (2, 4, 8, 16, 32)
-CHANNELS = tuple(LITE0_STAGES[stage][1] for stage in LITE0_PYRAMID)
+CHANNELS = LITE0.pyramid
 """Channels of the features at these strides: 16, 24, 40, 112, 320."""
 
 _TINY = 1e-8
@@ -41,7 +41,7 @@ class FeatureDistance(nn.Module):
     def __init__(self, weights: Sequence[float] | None = None) -> None:
         """Build the network with random weights; :func:`load_feature_distance` loads ImageNet's."""
         super().__init__()
-        self.backbone = EfficientNetLite0()
+        self.backbone = EfficientNetLite()
         given = torch.tensor(weights or [1.0] * len(STRIDES))
         self.register_buffer("weights", given / given.sum(), persistent=False)
         self.eval().requires_grad_(False)

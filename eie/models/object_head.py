@@ -43,8 +43,8 @@ class ObjectHeadConfig:
     dropout: share of hidden numbers that training drops.
     """
 
-    features: int = 1288
-    reduced: int = 96
+    features: int = 2280
+    reduced: int = 128
     width: int = 128
     layers: int = 3
     heads: int = 4

@@ -8,15 +8,24 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.models.efficientnet_lite0_weights import PIXEL_MEAN, PIXEL_STD, imagenet_weights
+from eie.models.efficientnet_lite_weights import (
+    LITE0,
+    LITE2,
+    PIXEL_MEAN,
+    PIXEL_STD,
+    imagenet_weights,
+)
 from eie.models.graph import Graph, Tensors, is_known
 
 Array = NDArray[np.float32]
 
 IMG_SIZE = 512
-LEVEL_STRIDES = (4, 32, 16, 8, 4, 16, 32, 16, 32, 64)
+RECOGNISERS = (LITE0, LITE2)
+"""Networks that know kinds of things."""
+
+LEVEL_STRIDES = (4, 32, 16, 8, 4, *(16, 32, 16, 32, 64) * len(RECOGNISERS))
 """Of what an image is made into, in pixels: mean colours, the pyramid's features, the embedding,
-and what the recogniser sees of it and of it at half the size."""
+and what each recogniser sees of it and of it at half the size."""
 
 EMBEDDING_LEVEL = 4
 """Which of these is the image embedding."""
@@ -26,7 +35,7 @@ MASK_STRIDE = 2
 OBJECT_HEADS = "object_heads."
 """Before the names of the tensors that tell objects."""
 
-RECOGNISER = "recogniser."
+_RECOGNISERS = "recognisers."
 """Before the names of the ImageNet weights, which are no part of the segmenter's."""
 
 _QUERIES = 128
@@ -65,10 +74,10 @@ class TinyGraphs:
 
         Args:
             pixels: (h, w, 3) uint8, the longer side IMG_SIZE.
-            recognised: with what the recogniser sees.
+            recognised: with what the recognisers see.
 
         Returns:
-            (1, C, ≥ h/s, ≥ w/s) float32 for s in LEVEL_STRIDES, the last five only if `recognised`.
+            (1, C, ≥ h/s, ≥ w/s) float32 for s in LEVEL_STRIDES, the first five unless `recognised`.
         """
         # Interpolation reads a little beyond the photo, hence one step more.
         step = LEVEL_STRIDES[1]
@@ -78,7 +87,7 @@ class TinyGraphs:
         scaled = (pixels.astype(np.float32) - mean) / deviation  # (h, w, 3)
         padded[0, :, : pixels.shape[0], : pixels.shape[1]] = scaled.transpose(2, 0, 1)
         levels = self._image_encoder(pixels=padded)
-        return (*levels, *self._recogniser(pixels=padded)) if recognised else tuple(levels)
+        return (*levels, *self._recognisers(pixels=padded)) if recognised else tuple(levels)
 
     def mask_parts(self, embedding: Array, points: NDArray[np.float64]) -> tuple[Array, Array]:
         """What mask logits are the product of.
@@ -114,9 +123,13 @@ class TinyGraphs:
         return _Graph("image_encoder", self._tensors, "the segmenter", convolves=True)
 
     @cached_property
-    def _recogniser(self) -> Graph:
-        weights = {f"{RECOGNISER}{name}": value for name, value in imagenet_weights().items()}
-        return _Graph("recogniser", weights, "the segmenter's recogniser", convolves=True)
+    def _recognisers(self) -> Graph:
+        weights = {
+            f"{_RECOGNISERS}{index}.{name}": value
+            for index, lite in enumerate(RECOGNISERS)
+            for name, value in imagenet_weights(lite).items()
+        }
+        return _Graph("recognisers", weights, "the segmenter's recognisers", convolves=True)
 
     @cached_property
     def _mask_decoder(self) -> Graph:

@@ -14,16 +14,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eie.models.efficientnet_lite0 import EfficientNetLite0, load_imagenet_weights
-from eie.models.efficientnet_lite0_weights import LITE0_PYRAMID, LITE0_STAGES, PIXEL_MEAN, PIXEL_STD
+from eie.models.efficientnet_lite import EfficientNetLite, load_imagenet_weights
+from eie.models.efficientnet_lite_weights import LITE0, PIXEL_MEAN, PIXEL_STD
 from eie.models.object_head import ObjectEnsemble
 from eie.models.sam_modeling import MLP, Attention, MaskDecoder, MLPBlock, PromptEncoder, Sam
+from eie.models.tiny_graphs import RECOGNISERS
 
 # Standard deviation of the backbone's features on photos under the ImageNet weights.
 LITE0_DEVIATION = (6.2, 8.1, 6.9, 5.6, 2.7)
@@ -79,8 +80,8 @@ class PyramidImageEncoder(nn.Module):
     def __init__(self, img_size: int, width: int) -> None:
         super().__init__()
         self.img_size = img_size
-        self.backbone = EfficientNetLite0()
-        stride2, stride4, *coarse = (LITE0_STAGES[stage][1] for stage in LITE0_PYRAMID)
+        self.backbone = EfficientNetLite()
+        stride2, stride4, *coarse = LITE0.pyramid
         fine = stride4 + 4 * stride2 + 3 * EMBEDDING_STRIDE**2
         self.fine = nn.Conv2d(fine, width, 3, padding=1)
         self.lateral = nn.ModuleList(nn.Conv2d(channels, width, 1) for channels in coarse)
@@ -345,32 +346,37 @@ class TinySam(Sam):
         self.object_heads = object_heads
 
     @cached_property
-    def recogniser(self) -> EfficientNetLite0:
-        """The backbone with its ImageNet weights as they are: it knows kinds of things better than
+    def recognisers(self) -> nn.ModuleList:
+        """Backbones with their ImageNet weights as they are: they know kinds of things better than
         the image encoder's, which has learnt to see borders. No part of the weights.
 
         Raises:
             MissingModelError: the ImageNet weights are not installed.
         """
-        backbone = EfficientNetLite0()
-        load_imagenet_weights(backbone)
+        backbones = nn.ModuleList(EfficientNetLite(lite) for lite in RECOGNISERS)
+        for backbone in backbones:
+            load_imagenet_weights(cast(EfficientNetLite, backbone))
         parameter = next(self.image_encoder.parameters())
-        backbone.eval().requires_grad_(False).to(parameter.device, parameter.dtype)
-        return backbone.to(memory_format=torch.channels_last)
+        backbones.eval().requires_grad_(False).to(parameter.device, parameter.dtype)
+        return backbones.to(memory_format=torch.channels_last)
 
     def recognised(self, x: Tensor) -> tuple[Tensor, ...]:
-        """What the recogniser sees in an image and in the same at half the size.
+        """What the recognisers see in an image and in the same at half the size.
 
         Args:
             x: (1, 3, H, W) normalised pixels, sides multiples of 32.
 
         Returns:
-            at strides 16 and 32, and of the half at 16, 32 and 64: (1, C, ≥ H/s, ≥ W/s) each.
+            of each recogniser in turn, at strides 16 and 32, and of the half at 16, 32 and 64:
+            (1, C, ≥ H/s, ≥ W/s) each.
         """
         half = F.avg_pool2d(x, 2)  # (1, 3, H/2, W/2)
         right, below = -half.shape[3] % 32, -half.shape[2] % 32
         half = F.pad(half, (0, right, 0, below))  # sides multiples of 32
-        return (*self.recogniser(x)[-2:], *self.recogniser(half)[-3:])
+        levels: list[Tensor] = []
+        for recogniser in self.recognisers:
+            levels += (*recogniser(x)[-2:], *recogniser(half)[-3:])
+        return tuple(levels)
 
 
 def build_tiny_sam(config: TinySamConfig = TinySamConfig(), *, objects: bool = False) -> TinySam:

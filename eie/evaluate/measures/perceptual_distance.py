@@ -97,7 +97,7 @@ def region_features(
     import cv2
     import torch
 
-    from eie.models.efficientnet_lite0_weights import PIXEL_MEAN, PIXEL_STD
+    from eie.models.efficientnet_lite_weights import PIXEL_MEAN, PIXEL_STD
     from eie.models.feature_distance import STRIDES
 
     pixels = (batch_of(picture) * 255 - PIXEL_MEAN[0]) / PIXEL_STD[0]

@@ -26,7 +26,7 @@ class ObjectSettings:
 
     scenes: SceneSettings = SceneSettings(object_side=(0.2, 0.85))
     loop: LoopSettings = LoopSettings(
-        steps=700,
+        steps=1600,
         ema_decay=0.995,
         weight_decay=0.05,
         max_norm=1.75,  # of three heads: 1 each

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eie.errors import UsageError
-from eie.models.efficientnet_lite0 import load_imagenet_weights
+from eie.models.efficientnet_lite import load_imagenet_weights
 from eie.models.sam_modeling import Sam
 from eie.models.tiny_sam import MASK_STRIDE, build_tiny_sam
 from eie.train.core.augmentation import FRAME

