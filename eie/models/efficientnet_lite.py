@@ -96,3 +96,10 @@ def load_imagenet_weights(backbone: EfficientNetLite) -> None:
     """Set a backbone to the weights that :func:`imagenet_weights` gives."""
     weights = {name: torch.tensor(value) for name, value in imagenet_weights(backbone.lite).items()}
     backbone.load_state_dict(weights)
+
+
+def imagenet_backbone(lite: Lite) -> EfficientNetLite:
+    """A backbone with its ImageNet weights."""
+    backbone = EfficientNetLite(lite)
+    load_imagenet_weights(backbone)
+    return backbone

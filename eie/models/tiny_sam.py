@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eie.models.efficientnet_lite import EfficientNetLite, load_imagenet_weights
+from eie.models.efficientnet_lite import EfficientNetLite, imagenet_backbone
 from eie.models.efficientnet_lite_weights import LITE0, PIXEL_MEAN, PIXEL_STD
 from eie.models.object_head import ObjectEnsemble
 from eie.models.sam_modeling import MLP, Attention, MaskDecoder, MLPBlock, PromptEncoder, Sam
@@ -353,9 +353,7 @@ class TinySam(Sam):
         Raises:
             MissingModelError: the ImageNet weights are not installed.
         """
-        backbones = nn.ModuleList(EfficientNetLite(lite) for lite in RECOGNISERS)
-        for backbone in backbones:
-            load_imagenet_weights(cast(EfficientNetLite, backbone))
+        backbones = nn.ModuleList(map(imagenet_backbone, RECOGNISERS))
         parameter = next(self.image_encoder.parameters())
         backbones.eval().requires_grad_(False).to(parameter.device, parameter.dtype)
         return backbones.to(memory_format=torch.channels_last)

@@ -23,7 +23,7 @@ from eie.geometry import common_box, corners
 from eie.open.command_line import command_line, text_of
 from eie.pictures import Picture, bounds
 from eie.preview.cutout import cutout
-from eie.rendering.anchored import Scene, stage
+from eie.rendering.anchored import Scene, dilation_of, stage
 from eie.rendering.reduced import reduced_pixels
 
 MOST_WITH_OBJECTS = 4096
@@ -177,7 +177,7 @@ def objects(elements: ElementSet) -> bytes:
 
 def current(elements: ElementSet) -> Photo:
     """What the canvas shows of a set before anything is filled in: holes are transparent."""
-    scene = stage(elements, edge="hard")
+    scene = stage(elements, dilation_of(elements), edge="hard")  # traces stay until it is rendered
     if not scene.hole.any():
         return Photo(scene.picture, elements.sources[0].icc)
     return Photo(_with_holes(scene), elements.sources[0].icc)
