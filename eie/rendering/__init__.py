@@ -270,7 +270,7 @@ def _anchored(
     for fill in fills:
         pixels = compose(scene, fill)
         photo = Photo(pixels, source.icc, source.exif)
-        made.append(Rendering(photo, _changed(np.asarray(source.pixels), pixels), {}))
+        made.append(Rendering(photo, _changed(scene.pixels_of(0), pixels), {}))
     return made
 
 

@@ -201,9 +201,12 @@ def _without_traces(elements: ElementSet, pixels: Picture, dilation: int) -> Pic
     if kept.all():
         return pixels
     part = _about(source, kept, 2 * REACH * dilation).slices
+    colour, _ = split_alpha(pixels[part])
+    clean = without_traces(colour, ~kept[source.label_map[part]], dilation)
+    if clean is colour:
+        return pixels
     result = pixels.copy()
-    colour, _ = split_alpha(result[part])
-    colour[:] = without_traces(colour, ~kept[source.label_map[part]], dilation)
+    split_alpha(result[part])[0][:] = clean
     return result
 
 

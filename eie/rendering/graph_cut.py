@@ -71,10 +71,6 @@ class Labelling:
     offsets: Sequence[Offset]
     label: Indices
 
-    def used(self) -> list[Offset]:
-        """The offsets that fill at least one pixel."""
-        return [self.offsets[index] for index in np.unique(self.label)]
-
 
 @dataclass(frozen=True, eq=False)
 class Costs:

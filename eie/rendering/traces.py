@@ -84,7 +84,8 @@ def without_traces(colour: Picture, gone: Mask, dilation: int) -> Picture:
         dilation: the usual one of such a photo, in pixels.
 
     Returns:
-        (H, W, 1 or 3) uint8, as `colour` farther than :data:`REACH` dilations from what is gone.
+        (H, W, 1 or 3) uint8, as `colour` farther than :data:`REACH` dilations from what is gone;
+        `colour` itself if there is none.
     """
     import cv2
 
@@ -103,6 +104,8 @@ def without_traces(colour: Picture, gone: Mask, dilation: int) -> Picture:
     first = min(UNIT, dilation)
     farthest = REACH * dilation // step - 2  # rounding and enlarging reach farther
     traces = _traces(small, far, nearest, first, farthest)
+    if not traces.seen.any():
+        return colour
     fields = _fields(traces, small, far, nearest, first, farthest)  # (h, w, 1 + 2 C)
     result = colour.copy()
     for top in range(0, len(fields), _STRIP):

@@ -63,8 +63,7 @@ class WorkingSize:
         known: (H, W) bool, what may be copied.
         hole: (H, W) bool, what is to be filled; pixels beyond the photo are neither.
         rows, columns: (n,) of the hole's pixels.
-        position: (H, W) the hole's pixels counted in that order, −1 elsewhere.
-        first, second: (E,) positions of pixels that lie beside each other in the hole.
+        first, second: (E,) places in that order of pixels that lie beside each other in the hole.
         border: (H, W) bool, what is known within :data:`BORDER` pixels of the hole.
         border_share: (n,) how much of a square of that reach around a pixel is border; 0 for pixels
             that are not beside it.
@@ -76,7 +75,6 @@ class WorkingSize:
     hole: Mask
     rows: Indices
     columns: Indices
-    position: Indices
     first: Indices
     second: Indices
     border: Mask
@@ -96,7 +94,7 @@ class WorkingSize:
         grey = colour.mean(axis=2)
         gradients = [cv2.Sobel(grey, cv2.CV_32F, x, 1 - x, scale=0.25) for x in (1, 0)]
         rows, columns = np.nonzero(hole)
-        position, first, second = neighbours(hole)
+        _, first, second = neighbours(hole)
         border = dilated(hole, BORDER) & known
         beside = hole & dilated(border, 1)
         reach = (2 * BORDER + 1, 2 * BORDER + 1)
@@ -108,7 +106,6 @@ class WorkingSize:
             hole=hole,
             rows=rows,
             columns=columns,
-            position=position,
             first=first,
             second=second,
             border=border,

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.testing import assert_allclose
 
 from eie.rendering.hole_layout import MISPLACED, Layout, misplacement
-from eie.rendering.working_size import Offset, WorkingSize
+from eie.rendering.working_size import Offset, WorkingSize, neighbours
 
 
 def wall_desk_and_bottle() -> tuple[WorkingSize, Layout]:
@@ -22,7 +22,7 @@ def wall_desk_and_bottle() -> tuple[WorkingSize, Layout]:
 
 def cost_at(offset: Offset, row: int, column: int) -> float:
     work, layout = wall_desk_and_bottle()
-    return float(misplacement(work, layout, 1, [offset])[0, work.position[row, column]])
+    return float(misplacement(work, layout, 1, [offset])[0, neighbours(work.hole)[0][row, column]])
 
 
 def test_what_surrounds_a_hole_belongs_there_and_a_bottle_does_not():
@@ -42,7 +42,7 @@ def test_affinity_tells_that_something_far_away_is_the_same():
     akin = layout.affinity.copy()
     akin[0, 2] = 1  # the bottle is of the wall's thing, as that says
     bottle = Offset(0, 37)
-    place = work.position[15, 25]
+    place = neighbours(work.hole)[0][15, 25]
     apart = misplacement(work, layout, 1, [bottle])[0, place]
     together = misplacement(work, Layout(layout.patches, akin), 1, [bottle])[0, place]
     assert together < 0.3 * apart
@@ -58,7 +58,7 @@ def test_a_wall_goes_on_farther_than_a_small_thing_beside_the_hole():
     work = WorkingSize.of(colour, ~hole, hole)
     wall, bottle = Offset(0, -25), Offset(0, 6)
     layouts = (Layout(patches, np.eye(2, dtype=np.float32)), Layout(patches, None))
-    place = work.position[20, 47]  # nearer to the bottle than to the wall
+    place = neighbours(work.hole)[0][20, 47]  # nearer to the bottle than to the wall
     known, unknown = (misplacement(work, each, 1, [wall, bottle])[:, place] for each in layouts)
     assert known[0] < known[1]
     assert unknown[0] > unknown[1]
