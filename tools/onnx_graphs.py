@@ -23,9 +23,11 @@ from eie.models.canvas import TILE
 from eie.models.content_checkpoints import DECODER_FOLDER, EMBEDDED, ENCODER_FOLDER, TINY
 from eie.models.content_encoder import ContentEncoder
 from eie.models.content_graphs import DECODER_WEIGHTS, ENCODER, ENCODER_WEIGHTS
+from eie.models.detector import NAME as DETECTOR
 from eie.models.graph import GRAPHS, INDEX
 from eie.models.light_decoder import LightDecoder
 from eie.models.local_attention import Neighbours, nearest_elements
+from eie.models.nanodet import NanoDet
 from eie.models.object_head import ElementGraph, ObjectEnsemble
 from eie.models.patch_compositing import Pairs, claimed, straight, warped
 from eie.models.tiny_graphs import OBJECT_HEADS
@@ -74,8 +76,9 @@ def _segmenter(index: dict[str, dict[str, list[int]]]) -> Any:
     pixels = torch.zeros(1, 3, 384, 512)
     encoder = Traced(sam.image_encoder.levels, image_encoder=sam.image_encoder)
     yield _traced("image_encoder", encoder, {"pixels": pixels}, {"pixels": (2, 3)})
-    recognisers = Traced(sam.recognised, recognisers=sam.recognisers)
-    yield _traced("recognisers", recognisers, {"pixels": pixels}, {"pixels": (2, 3)})
+    recogniser = Traced(sam.recognised, recogniser=sam.recogniser)
+    yield _traced("recogniser", recogniser, {"pixels": pixels}, {"pixels": (2, 3)})
+    yield _traced(DETECTOR, NanoDet().eval(), {"pixels": pixels}, {"pixels": (2, 3)})
     yield _traced(
         "mask_decoder",
         Traced(
@@ -87,15 +90,22 @@ def _segmenter(index: dict[str, dict[str, list[int]]]) -> Any:
         {"embedding": (2, 3), "points": (0,)},
     )
     tables = {
-        "features": torch.rand(60, heads.config.features),
+        "features": torch.rand(60, sum(heads.config.features)),
         "geometry": torch.rand(60, 10),
         "affinity": torch.rand(60, 60),
         "merged": torch.rand(3, 60, 60),
         "touching": torch.rand(60, 60) > 0.5,
+        "together": torch.rand(4, 60, 60),
     }
     axes = {"features": (0,), "geometry": (0,), "affinity": (0, 1), "touching": (0, 1)}
     known = Traced(lambda *tables: heads.known(ElementGraph(*tables)), object_heads=heads)
-    yield _traced("element_tokens", known, tables, axes | {"merged": (1, 2)}, opset=GELU_OPSET)
+    yield _traced(
+        "element_tokens",
+        known,
+        tables,
+        axes | {"merged": (1, 2), "together": (1, 2)},
+        opset=GELU_OPSET,
+    )
     with torch.inference_mode():
         tokens, related = heads.known(ElementGraph(*tables.values()))
     asked = {

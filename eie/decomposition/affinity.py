@@ -21,6 +21,7 @@ from eie.models.finite import finite
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from eie.decomposition.detections import Detections
     from eie.models.tiny_graphs import TinyGraphs
 
 Progress = Callable[[int, int], None]
@@ -53,7 +54,9 @@ class MaskLogits:
         frame: the photo's place in the model's input.
         points: (N, 2) query points, (x, y) in photo pixels, pixel column j covers [j, j + 1).
         features: (1, C, h, w) float32 each, of several strides: mean colours at the finest, then
-            what the image encoder and the recognisers see; empty if they were not wanted.
+            what the image encoder, the recogniser and the detector see; empty if they were not
+            wanted.
+        seen: things that the detector sees in the model's input; None if they were not wanted.
         candidates: (N, 3, h', w') bool, the masks of an ambiguous point at the cells that element
             affinity is measured at, and their estimated IoU (N, 3); None if they were not wanted.
     """
@@ -63,6 +66,7 @@ class MaskLogits:
     frame: Frame
     points: NDArray[np.float64]
     features: tuple[NDArray[np.float32], ...] = ()
+    seen: Detections | None = None
     candidates: tuple[NDArray[np.bool_], NDArray[np.float32]] | None = None
 
 
@@ -122,7 +126,8 @@ def mask_logits(
             if progress:
                 progress(done, len(points))
     candidates = (np.concatenate(masks), np.concatenate(scores)) if with_candidates else None
-    return MaskLogits(values, low, frame, points, features, candidates)
+    features, seen = _with_detector(features, photo, frame)
+    return MaskLogits(values, low, frame, points, features, seen, candidates)
 
 
 def _logits_of_graphs(
@@ -139,21 +144,34 @@ def _logits_of_graphs(
     low = IMG_SIZE // MASK_STRIDE
     rows, columns = frame.vertical(low).shape[1], frame.horizontal(low).shape[1]
     levels = tiny.levels(model_input(photo, frame), recognised=with_features)
+    features, seen = _with_detector(levels if with_features else (), photo, frame)
     embedding, place = levels[EMBEDDING_LEVEL], frame.to_input(points)
     values = _room_for_logits(len(points), rows, columns)
     for start in range(0, len(points), _PROMPTS_SHARING):
         some = slice(start, start + _PROMPTS_SHARING)
-        vectors, features = tiny.mask_parts(embedding, place[some])
-        features = features[:, :rows, :columns].reshape(len(features), -1)
+        vectors, of_pixels = tiny.mask_parts(embedding, place[some])
+        of_pixels = of_pixels[:, :rows, :columns].reshape(len(of_pixels), -1)
         part = values[some].reshape(len(vectors), -1)  # a view
         room = part if part.dtype == vectors.dtype else None
-        product = np.matmul(vectors, features, out=room)
+        product = np.matmul(vectors, of_pixels, out=room)
         finite(product, "the segmenter")
         if room is None:
             part[:] = product
         if progress:
             progress(min(some.stop, len(points)), len(points))
-    return MaskLogits(values, low, frame, points, levels if with_features else ())
+    return MaskLogits(values, low, frame, points, features, seen)
+
+
+def _with_detector(
+    features: tuple[NDArray[np.float32], ...], photo: NDArray[np.uint8], frame: Frame
+) -> tuple[tuple[NDArray[np.float32], ...], Detections | None]:
+    """Features with the detector's behind them, and the things it sees; nothing without others."""
+    if not features:
+        return (), None
+    from eie.decomposition.detections import things_seen
+
+    more, seen = things_seen(model_input(photo, frame))
+    return features + more, seen
 
 
 def _room_for_logits(count: int, rows: int, columns: int) -> NDArray[np.floating]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.decomposition.affinity import members
+from eie.decomposition.detections import SEEN_STRIDES, together
 from eie.decomposition.sam_transform import bilinear
 from eie.elements import ObjectMasks
 from eie.models.finite import finite
@@ -51,7 +52,7 @@ def object_masks(
     if isinstance(heads, TinyGraphs):
         chances, scores = heads.candidates(element_tables(logits, labels, affinity))
     else:
-        graph = element_graph(logits, labels, affinity).to(heads.reduce.weight.device)
+        graph = element_graph(logits, labels, affinity).to(next(heads.parameters()).device)
         chances, scores = (  # (K, K, 3), (K, 3)
             finite(told, "the segmenter's object heads").cpu().numpy()
             for told in heads.candidates(graph)
@@ -74,6 +75,8 @@ def element_tables(
     logits: MaskLogits, labels: NDArray[np.integer], affinity: NDArray[np.float32]
 ) -> ElementTables:
     """What the object heads are told of a photo's elements; see :func:`object_masks`."""
+    if logits.seen is None:
+        raise ValueError("these logits come without features")
     count = len(affinity)
     small, _ = thinned(labels)
     # An element that thinning misses is hardly there.
@@ -85,13 +88,15 @@ def element_tables(
     frame = logits.frame
     scale = logits.low / frame.img_size / _CELL  # cells per input pixel
     size = (frame.input_width * scale, frame.input_height * scale)
-    geometry = _geometry(inside, _cells(logits), size, labels, area, seen[:, :_COLOURS])
+    middles = _middles(_cells(logits))  # (cells, 2)
+    geometry = _geometry(inside, middles / size, labels, area, seen[:, :_COLOURS])
     return ElementTables(
         features=np.ascontiguousarray(seen[:, _COLOURS:]),
         geometry=geometry,
         affinity=affinity,
         merged=merged.astype(np.float32),
         touching=touching,
+        together=together(logits.seen, inside, middles / scale),
     )
 
 
@@ -104,7 +109,7 @@ def _means(logits: MaskLogits, inside: Members) -> NDArray[np.float32]:
     cells = _cells(logits)
     means = []
     shares: dict[tuple[int, ...], NDArray[np.float32]] = {}
-    for stride, (level,) in zip(LEVEL_STRIDES, logits.features, strict=True):
+    for stride, (level,) in zip(LEVEL_STRIDES + SEEN_STRIDES, logits.features, strict=True):
         step = stride // LEVEL_STRIDES[0]
         if step == 1:
             fine = level[:, : cells[0], : cells[1]]  # (C, rows, columns)
@@ -142,8 +147,7 @@ def _shares(
 
 def _geometry(
     inside: Members,
-    cells: tuple[int, int],
-    size: tuple[float, float],
+    at: NDArray[np.float64],
     labels: NDArray[np.integer],
     area: NDArray[np.float64],
     colours: NDArray[np.float32],
@@ -152,13 +156,9 @@ def _geometry(
 
     Args:
         inside: which cells lie in an element.
-        cells: rows and columns of the grid.
-        size: width and height of the photo in cells; the last ones reach beyond it.
+        at: (cells, 2) x and y of their middles as shares of the photo's width and height.
     """
     height, width = labels.shape
-    rows, columns = cells
-    y, x = np.divmod(np.arange(rows * columns), columns)
-    at = (np.stack([x, y], axis=1) + 0.5) / size  # (rows·columns, 2)
     centre = inside.means(at)  # (K, 2)
     away = at[inside.cells] - np.repeat(centre, inside.counts, axis=0)  # (S, 2)
     spread = np.sqrt(np.maximum(inside.means_of(away**2), 1e-9))  # (K, 2)
@@ -167,6 +167,12 @@ def _geometry(
     aspect = np.full(len(area), math.log(width / height))
     table = np.column_stack([centre, spread, area, rim, aspect, colours])
     return table.astype(np.float32)
+
+
+def _middles(cells: tuple[int, int]) -> NDArray[np.float64]:
+    """(rows·columns, 2) x and y of the middles of a grid's cells, in cells."""
+    y, x = np.divmod(np.arange(cells[0] * cells[1]), cells[1])
+    return np.stack([x, y], axis=1) + 0.5
 
 
 def _cells(logits: MaskLogits) -> tuple[int, int]:

@@ -24,7 +24,7 @@ from eie.elements import CANDIDATES, SHARPNESS
 GEOMETRY = 10
 """Numbers that tell where an element lies and its colour; see :class:`ElementGraph`."""
 
-RELATIONS = 20
+RELATIONS = 24
 """Numbers that tell how two elements stand to each other; see :func:`relations`."""
 
 _MOST_LOGIT = 8.0
@@ -35,16 +35,17 @@ _MOST_LOGIT = 8.0
 class ObjectHeadConfig:
     """Sizes of the head.
 
-    features: numbers that tell what an element looks like.
-    reduced: of these after a linear map.
+    features: numbers that tell what an element looks like: to segmenter and recogniser, and to the
+        detector.
+    reduced: of both after a linear map each.
     width, layers, heads: of the transformer over elements.
     pair_width: hidden numbers of a pair of elements.
     rounds: how often the masks are made, each time knowing those before.
     dropout: share of hidden numbers that training drops.
     """
 
-    features: int = 2280
-    reduced: int = 128
+    features: tuple[int, ...] = (1376, 1248)
+    reduced: tuple[int, ...] = (112, 64)
     width: int = 128
     layers: int = 3
     heads: int = 4
@@ -56,7 +57,7 @@ class ObjectHeadConfig:
 class ElementGraph(NamedTuple):
     """What the head is told of a photo's N elements.
 
-    features: (N, F) float32, means of the image encoder's features.
+    features: (N, F) float32, means of the features of image encoder, recogniser and detector.
     geometry: (N, 10) float32: centre x, y and spread x, y as shares of the photo's width and
         height; area as a share of the photo; share of the photo's edge; log of width by height;
         mean colour in [0, 1].
@@ -65,6 +66,8 @@ class ElementGraph(NamedTuple):
         regions are merged, the most alike first; that region's area as a share of the photo; and
         how near they are by way of alike elements (:mod:`eie.patch_graph`).
     touching: (N, N) bool.
+    together: (4, N, N) float32 in [0, 1], how they stand to the things that the detector sees
+        (:func:`eie.decomposition.detections.together`).
     """
 
     features: Tensor
@@ -72,6 +75,7 @@ class ElementGraph(NamedTuple):
     affinity: Tensor
     merged: Tensor
     touching: Tensor
+    together: Tensor
 
     def to(self, device: torch.device | str) -> ElementGraph:
         """The same on a device."""
@@ -139,6 +143,22 @@ class MaskRound(nn.Module):
         return logits
 
 
+class Reduction(nn.Module):
+    """Linear maps of parts of the features: (N, ΣF) ⇒ (N, Σreduced)."""
+
+    def __init__(self, config: ObjectHeadConfig) -> None:
+        super().__init__()
+        sizes = zip(config.features, config.reduced, strict=True)
+        self.maps = nn.ModuleList(nn.Linear(*size) for size in sizes)
+        self.parts = list(config.features)
+
+    def forward(self, features: Tensor) -> Tensor:
+        parts = features.split(self.parts, dim=1)
+        return torch.cat(
+            [reduce(part) for reduce, part in zip(self.maps, parts, strict=True)], dim=1
+        )
+
+
 class ObjectHead(nn.Module):
     """Masks over elements for queries that are elements."""
 
@@ -146,7 +166,7 @@ class ObjectHead(nn.Module):
         super().__init__()
         width = config.width
         self.config = config
-        self.embed = nn.Linear(config.reduced, width)
+        self.embed = nn.Linear(sum(config.reduced), width)
         self.place = nn.Linear(GEOMETRY, width)
         self.norm = nn.LayerNorm(width)
         self.bias = nn.Sequential(
@@ -247,10 +267,10 @@ class ObjectHead(nn.Module):
 class ObjectEnsemble(nn.Module):
     """Several heads that started and were asked differently: their mean errs less than any."""
 
-    def __init__(self, config: ObjectHeadConfig = ObjectHeadConfig(), members: int = 3) -> None:
+    def __init__(self, config: ObjectHeadConfig = ObjectHeadConfig(), members: int = 2) -> None:
         super().__init__()
         self.config = config
-        self.reduce = nn.Linear(config.features, config.reduced)
+        self.reduce = Reduction(config)
         self.heads = nn.ModuleList(ObjectHead(config) for _ in range(members))
 
     def forward(
@@ -336,12 +356,12 @@ def placed(geometry: Tensor) -> Tensor:
 
 
 def relations(graph: ElementGraph, queries: Tensor) -> Tensor:
-    """How queries stand to all elements: (Q, N, 20).
+    """How queries stand to all elements: (Q, N, 24).
 
     Affinity both ways as logits; likeness; touching; the way from one to the other in shares of the
     photo's longer side, and its length; whether it is the same; when the two merge, and how large
-    they are then; how near they are; difference of mean colours; ratio of areas. Some of them in
-    several powers.
+    they are then; how near they are; difference of mean colours; ratio of areas; how they stand to
+    the things that the detector sees. Some of them in several powers.
 
     Args:
         queries: (Q,) indices of elements.
@@ -377,6 +397,7 @@ def relations(graph: ElementGraph, queries: Tensor) -> Tensor:
             near**2,
             *(3 * (colour - colour[queries, None]).abs()).unbind(dim=2),
             (area / area[queries, None]).log() / 3,
+            *(2 * graph.together[:, queries]).unbind(dim=0),
         ],
         dim=2,
     )

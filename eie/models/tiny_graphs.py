@@ -8,24 +8,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.models.efficientnet_lite_weights import (
-    LITE0,
-    LITE2,
-    PIXEL_MEAN,
-    PIXEL_STD,
-    imagenet_weights,
-)
+from eie.models.efficientnet_lite_weights import LITE2, PIXEL_MEAN, PIXEL_STD, imagenet_weights
 from eie.models.graph import Graph, Tensors, is_known
 
 Array = NDArray[np.float32]
 
 IMG_SIZE = 512
-RECOGNISERS = (LITE0, LITE2)
-"""Networks that know kinds of things."""
+RECOGNISER = LITE2
+"""The network that knows kinds of things."""
 
-LEVEL_STRIDES = (4, 32, 16, 8, 4, *(16, 32, 16, 32, 64) * len(RECOGNISERS))
+LEVEL_STRIDES = (4, 32, 16, 8, 4, 16, 32, 16, 32, 64)
 """Of what an image is made into, in pixels: mean colours, the pyramid's features, the embedding,
-and what each recogniser sees of it and of it at half the size."""
+and what the recogniser sees of it and of it at half the size."""
 
 EMBEDDING_LEVEL = 4
 """Which of these is the image embedding."""
@@ -35,7 +29,7 @@ MASK_STRIDE = 2
 OBJECT_HEADS = "object_heads."
 """Before the names of the tensors that tell objects."""
 
-_RECOGNISERS = "recognisers."
+_RECOGNISER = "recogniser."
 """Before the names of the ImageNet weights, which are no part of the segmenter's."""
 
 _QUERIES = 128
@@ -56,6 +50,7 @@ class ElementTables(NamedTuple):
     affinity: Array
     merged: Array
     touching: NDArray[np.bool_]
+    together: Array
 
 
 class TinyGraphs:
@@ -74,7 +69,7 @@ class TinyGraphs:
 
         Args:
             pixels: (h, w, 3) uint8, the longer side IMG_SIZE.
-            recognised: with what the recognisers see.
+            recognised: with what the recogniser sees.
 
         Returns:
             (1, C, ≥ h/s, ≥ w/s) float32 for s in LEVEL_STRIDES, the first five unless `recognised`.
@@ -87,7 +82,7 @@ class TinyGraphs:
         scaled = (pixels.astype(np.float32) - mean) / deviation  # (h, w, 3)
         padded[0, :, : pixels.shape[0], : pixels.shape[1]] = scaled.transpose(2, 0, 1)
         levels = self._image_encoder(pixels=padded)
-        return (*levels, *self._recognisers(pixels=padded)) if recognised else tuple(levels)
+        return (*levels, *self._recogniser(pixels=padded)) if recognised else tuple(levels)
 
     def mask_parts(self, embedding: Array, points: NDArray[np.float64]) -> tuple[Array, Array]:
         """What mask logits are the product of.
@@ -123,13 +118,9 @@ class TinyGraphs:
         return _Graph("image_encoder", self._tensors, "the segmenter", convolves=True)
 
     @cached_property
-    def _recognisers(self) -> Graph:
-        weights = {
-            f"{_RECOGNISERS}{index}.{name}": value
-            for index, lite in enumerate(RECOGNISERS)
-            for name, value in imagenet_weights(lite).items()
-        }
-        return _Graph("recognisers", weights, "the segmenter's recognisers", convolves=True)
+    def _recogniser(self) -> Graph:
+        weights = {f"{_RECOGNISER}{n}": value for n, value in imagenet_weights(RECOGNISER).items()}
+        return _Graph("recogniser", weights, "the segmenter's recogniser", convolves=True)
 
     @cached_property
     def _mask_decoder(self) -> Graph:

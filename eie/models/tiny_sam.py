@@ -24,7 +24,7 @@ from eie.models.efficientnet_lite import EfficientNetLite, imagenet_backbone
 from eie.models.efficientnet_lite_weights import LITE0, PIXEL_MEAN, PIXEL_STD
 from eie.models.object_head import ObjectEnsemble
 from eie.models.sam_modeling import MLP, Attention, MaskDecoder, MLPBlock, PromptEncoder, Sam
-from eie.models.tiny_graphs import RECOGNISERS
+from eie.models.tiny_graphs import RECOGNISER
 
 # Standard deviation of the backbone's features on photos under the ImageNet weights.
 LITE0_DEVIATION = (6.2, 8.1, 6.9, 5.6, 2.7)
@@ -346,35 +346,31 @@ class TinySam(Sam):
         self.object_heads = object_heads
 
     @cached_property
-    def recognisers(self) -> nn.ModuleList:
-        """Backbones with their ImageNet weights as they are: they know kinds of things better than
+    def recogniser(self) -> EfficientNetLite:
+        """A backbone with its ImageNet weights as they are: it knows kinds of things better than
         the image encoder's, which has learnt to see borders. No part of the weights.
 
         Raises:
             MissingModelError: the ImageNet weights are not installed.
         """
-        backbones = nn.ModuleList(map(imagenet_backbone, RECOGNISERS))
+        backbone = imagenet_backbone(RECOGNISER).eval().requires_grad_(False)
         parameter = next(self.image_encoder.parameters())
-        backbones.eval().requires_grad_(False).to(parameter.device, parameter.dtype)
-        return backbones.to(memory_format=torch.channels_last)
+        backbone.to(parameter.device, parameter.dtype)
+        return backbone.to(memory_format=torch.channels_last)
 
     def recognised(self, x: Tensor) -> tuple[Tensor, ...]:
-        """What the recognisers see in an image and in the same at half the size.
+        """What the recogniser sees in an image and in the same at half the size.
 
         Args:
             x: (1, 3, H, W) normalised pixels, sides multiples of 32.
 
         Returns:
-            of each recogniser in turn, at strides 16 and 32, and of the half at 16, 32 and 64:
-            (1, C, ≥ H/s, ≥ W/s) each.
+            at strides 16 and 32, and of the half at 16, 32 and 64: (1, C, ≥ H/s, ≥ W/s) each.
         """
         half = F.avg_pool2d(x, 2)  # (1, 3, H/2, W/2)
         right, below = -half.shape[3] % 32, -half.shape[2] % 32
         half = F.pad(half, (0, right, 0, below))  # sides multiples of 32
-        levels: list[Tensor] = []
-        for recogniser in self.recognisers:
-            levels += (*recogniser(x)[-2:], *recogniser(half)[-3:])
-        return tuple(levels)
+        return (*self.recogniser(x)[-2:], *self.recogniser(half)[-3:])
 
 
 def build_tiny_sam(config: TinySamConfig = TinySamConfig(), *, objects: bool = False) -> TinySam:

@@ -64,7 +64,7 @@ def test_a_graph_tells_places_sizes_and_colours(tiny: Segmenter, size: tuple[int
     labels, affinity, logits, _ = elements_by_sam(photo, tiny, 12, with_features=True)
     graph = element_graph(logits, labels, affinity)
     count = len(affinity)
-    assert graph.features.shape == (count, ObjectHeadConfig().features)
+    assert graph.features.shape == (count, sum(ObjectHeadConfig().features))
     assert torch.isfinite(graph.features).all()
     assert graph.area.sum() == pytest.approx(1, abs=1e-5)
     for patch in np.flatnonzero(np.bincount(labels.ravel()) > 800):
@@ -75,6 +75,7 @@ def test_a_graph_tells_places_sizes_and_colours(tiny: Segmenter, size: tuple[int
     right = graph.geometry[labels[:, -1], 7:].mean(dim=0) * 255
     np.testing.assert_allclose(right, [200, 100, 50], atol=3)
     assert (graph.merged[0] == graph.merged[0].T).all()
+    assert graph.together.shape == (4, count, count)
 
 
 def test_a_graph_goes_to_a_device_as_a_whole(tiny: Segmenter) -> None:

@@ -22,8 +22,8 @@ from eie.train.segmenter.settings import SegmenterSettings
 
 Heads = option(
     list[str],
-    "Run of eie train objects, to be repeated: each photo is cut by the first of them "
-    "that was not trained on it, and left out if all were. Without, all are cut by the "
+    "Run of eie train objects, to be repeated: each photo is cut by all of them that were "
+    "not trained on it, and left out if there are none. Without, all are cut by the "
     "segmenter, which should not have been trained on them either.",
     metavar="RUN_DIR",
 )

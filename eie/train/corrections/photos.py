@@ -70,24 +70,21 @@ class Heads:
 def clicked_photos(
     photos: Sequence[SegmentedPhoto], settings: CorrectionSettings
 ) -> Iterator[ClickedPhoto]:
-    """Photos with their patches; without those in which there is nothing to click on, and those
-    that all heads were trained on: what heads say of photos they know is too good to learn from."""
+    """Photos with their patches, once for all heads that were not trained on them: what heads say
+    of photos they know is too good to learn from, and what is learnt of one head is its habits."""
     known = [Heads.of_run(Path(run)) for run in settings.heads] or [Heads(settings.segmenter)]
     segmenters = [preloaded(heads.segmenter) for heads in known]
     left = 0
     for photo in photos:
         things = tuple(things_of(photo, settings))
         file = photo.file.resolve() if photo.file else None
-        fresh = (s for heads, s in zip(known, segmenters, strict=True) if file not in heads.seen)
-        segmenter = next(fresh, None)
-        left += segmenter is None
-        if not things or segmenter is None:
-            continue
-        source = eie.decompose(photo.pixels, segmenter=segmenter).sources[0]
-        if source.objects is None:
-            continue
+        fresh = [s for heads, s in zip(known, segmenters, strict=True) if file not in heads.seen]
+        left += not fresh
         starts = _STARTS_ON_SEGMENT if photo.things is None else _STARTS_ON_THING
-        yield ClickedPhoto(source.label_map, ClickFacts.of(source), things, starts)
+        for segmenter in fresh if things else ():
+            source = eie.decompose(photo.pixels, segmenter=segmenter).sources[0]
+            if source.objects is not None:
+                yield ClickedPhoto(source.label_map, ClickFacts.of(source), things, starts)
     tell([f"{left} photos that all heads were trained on are left out"] if left else [])
 
 

@@ -10,7 +10,7 @@ class CorrectionSettings:
     """Everything but the images that determines a training of the corrections.
 
     segmenter: the light build that cuts the photos, and tells what points on elements stand for.
-    heads: runs of `eie train objects` to do that instead, each for photos it was not trained on.
+    heads: runs of `eie train objects` to do that instead, for photos they were not trained on.
     things: of a photo that are clicked.
     points: in the middle of a thing that first clicks are ranked at.
     least, most: share of the photo that things have.

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -96,17 +96,23 @@ class ObjectStage:
 
 @torch.no_grad()
 def fit_reduction(heads: ObjectEnsemble, features: Sequence[Tensor]) -> None:
-    """Set the heads' linear map of features to their largest whitened principal components."""
-    every = torch.cat([some.float() for some in features])  # (n, F)
-    mean, deviation = every.mean(dim=0), every.std(dim=0) + 1e-3  # (F,)
-    scaled = (every - mean) / deviation
+    """Set the heads' linear maps of features to their largest whitened principal components."""
+    every = torch.cat([some.float() for some in features])  # (n, ΣF)
+    for part, linear in zip(every.split(heads.reduce.parts, dim=1), heads.reduce.maps, strict=True):
+        _fit_components(cast(nn.Linear, linear), part)
+
+
+def _fit_components(linear: nn.Linear, features: Tensor) -> None:
+    """Set a linear map to the largest whitened principal components of features (n, F)."""
+    mean, deviation = features.mean(dim=0), features.std(dim=0) + 1e-3  # (F,)
+    scaled = (features - mean) / deviation
     _, spread, axes = torch.linalg.svd(scaled, full_matrices=False)
     # Of few elements there are few components.
-    kept = min(heads.config.reduced, int((spread > 1e-3 * spread[0]).sum()))
-    weight = torch.zeros_like(heads.reduce.weight)  # (reduced, F)
-    weight[:kept] = axes[:kept] / (spread[:kept, None] / len(every) ** 0.5) / deviation
-    heads.reduce.weight.copy_(weight)
-    heads.reduce.bias.copy_(-weight @ mean)
+    kept = min(linear.out_features, int((spread > 1e-3 * spread[0]).sum()))
+    weight = torch.zeros_like(linear.weight)  # (reduced, F)
+    weight[:kept] = axes[:kept] / (spread[:kept, None] / len(features) ** 0.5) / deviation
+    linear.weight.copy_(weight)
+    linear.bias.copy_(-weight @ mean)
 
 
 def draw_queries(batch: ObjectBatch, segments: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -40,7 +40,7 @@ _LEAST_SEGMENT = 0.004
 class ObjectBatch:
     """A crop's N elements and the S segments that people see in it.
 
-    features, geometry, affinity, merged, touching: of an
+    features, geometry, affinity, merged, touching, together: of an
         :class:`eie.models.object_head.ElementGraph`; the large ones float16.
     share: (S, N) float16, of an element's pixels, those in a segment.
     depth: (S, N) float16 in [0, 1], how far inside the segment an element lies.
@@ -53,6 +53,7 @@ class ObjectBatch:
     affinity: Tensor
     merged: Tensor
     touching: Tensor
+    together: Tensor
     share: Tensor
     depth: Tensor
     kind: Tensor
@@ -69,6 +70,7 @@ class ObjectBatch:
             self.affinity.float(),
             self.merged.float(),
             self.touching,
+            self.together.float(),
         )
 
 
@@ -188,6 +190,7 @@ def object_batch(segmenter: Segmenter, view: View, elements: int) -> ObjectBatch
         affinity=graph.affinity.half(),
         merged=graph.merged.half(),
         touching=graph.touching,
+        together=graph.together.half(),
         share=torch.tensor(np.array(shares)).half(),
         depth=torch.tensor(np.array(depths)).half(),
         kind=torch.tensor(kinds, dtype=torch.uint8),

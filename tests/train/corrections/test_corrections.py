@@ -104,6 +104,13 @@ def test_photos_are_cut_by_heads_that_have_not_seen_them(data, tmp_path) -> None
     with pytest.warns(Note, match=f"{len(files[::2])} photos that all heads were trained on"):
         clicked = [*clicked_photos(photos, settings)]
     assert len(clicked) == len(files) - len(files[::2])
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "options.json").write_text(json.dumps(written | {"data": [f"{data / 'bsds'}:2"]}))
+    (other / "tiny-segmenter.safetensors").write_bytes(weights.read_bytes())
+    both = replace(SMALL, heads=(str(run), str(run), str(other)))
+    clicked = [*clicked_photos(photos, both)]
+    assert len(clicked) == 2 * (len(files) - len(files[::2])) + len(files[::2])
 
 
 def test_the_same_command_gives_the_same_weights(data, tmp_path) -> None:

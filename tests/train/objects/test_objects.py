@@ -52,11 +52,12 @@ def batch_of(kinds: list[int], shares: list[list[float]]) -> ObjectBatch:
     geometry = torch.rand(count, 10, generator=generator)
     geometry[:, 4] = 1 / count
     return ObjectBatch(
-        features=torch.randn(count, ObjectHeadConfig().features, generator=generator),
+        features=torch.randn(count, sum(ObjectHeadConfig().features), generator=generator),
         geometry=geometry,
         affinity=torch.rand(count, count, generator=generator),
         merged=torch.rand(3, count, count, generator=generator),
         touching=torch.ones(count, count, dtype=torch.bool),
+        together=torch.rand(4, count, count, generator=generator),
         share=torch.tensor(shares),
         depth=torch.ones(len(kinds), count),
         kind=torch.tensor(kinds, dtype=torch.uint8),
@@ -95,7 +96,7 @@ def test_the_loss_reaches_every_weight_and_learns_one_picture() -> None:
     torch.manual_seed(0)
     batch = batch_of([THING, STUFF], [[1.0] * 4 + [0.0] * 8, [0.0] * 4 + [1.0] * 8])
     heads = ObjectEnsemble(ObjectHeadConfig(dropout=0.0), members=1)
-    fit_reduction(heads, [torch.randn(300, ObjectHeadConfig().features)])
+    fit_reduction(heads, [torch.randn(300, sum(ObjectHeadConfig().features))])
     graph = batch.graph
     related = relations(graph, torch.arange(12))
     optimizer = torch.optim.AdamW(heads.parameters(), lr=2e-3)
@@ -116,11 +117,13 @@ def test_the_loss_reaches_every_weight_and_learns_one_picture() -> None:
 def test_the_reduction_whitens() -> None:
     torch.manual_seed(0)
     features = torch.randn(4000, 8) @ torch.randn(8, 8) + 3
-    heads = ObjectEnsemble(ObjectHeadConfig(features=8, reduced=4))
+    heads = ObjectEnsemble(ObjectHeadConfig(features=(5, 3), reduced=(4, 2)))
     fit_reduction(heads, [features[:2000], features[2000:]])
     reduced = heads.reduce(features)
     np.testing.assert_allclose(reduced.mean(dim=0).detach(), 0, atol=1e-2)
-    np.testing.assert_allclose(torch.cov(reduced.T).detach(), torch.eye(4), atol=2e-2)
+    for part in reduced.split([4, 2], dim=1):  # each by itself
+        spread = torch.cov(part.T).detach()
+        np.testing.assert_allclose(spread, torch.eye(len(spread)), atol=2e-2)
 
 
 def test_things_are_told_by_their_file(things, data) -> None:
