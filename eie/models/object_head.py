@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eie.elements import CANDIDATES, SHARPNESS
+from eie.models.feature_reduction import Reduction
 
 GEOMETRY = 10
 """Numbers that tell where an element lies and its colour; see :class:`ElementGraph`."""
@@ -143,22 +144,6 @@ class MaskRound(nn.Module):
         return logits
 
 
-class Reduction(nn.Module):
-    """Linear maps of parts of the features: (N, ΣF) ⇒ (N, Σreduced)."""
-
-    def __init__(self, config: ObjectHeadConfig) -> None:
-        super().__init__()
-        sizes = zip(config.features, config.reduced, strict=True)
-        self.maps = nn.ModuleList(nn.Linear(*size) for size in sizes)
-        self.parts = list(config.features)
-
-    def forward(self, features: Tensor) -> Tensor:
-        parts = features.split(self.parts, dim=1)
-        return torch.cat(
-            [reduce(part) for reduce, part in zip(self.maps, parts, strict=True)], dim=1
-        )
-
-
 class ObjectHead(nn.Module):
     """Masks over elements for queries that are elements."""
 
@@ -270,7 +255,7 @@ class ObjectEnsemble(nn.Module):
     def __init__(self, config: ObjectHeadConfig = ObjectHeadConfig(), members: int = 2) -> None:
         super().__init__()
         self.config = config
-        self.reduce = Reduction(config)
+        self.reduce = Reduction(config.features, config.reduced)
         self.heads = nn.ModuleList(ObjectHead(config) for _ in range(members))
 
     def forward(
