@@ -112,7 +112,9 @@ def mask_logits(
     outputs = 1 + CANDIDATES if with_candidates else 1
     done = 0
     with torch.inference_mode():
-        image, features = _embed(sam, photo, frame, with_features)  # (1, C, h, w)
+        pixels = model_input(photo, frame)
+        image, features = _embed(sam, pixels, with_features)  # (1, C, h, w)
+        features, seen = _with_detector(features, pixels)
         for batch, quality in _decode(sam, image, frame.to_input(points), rows, columns, outputs):
             part = finite(batch[:, 0].float(), "the segmenter").cpu().numpy()
             if len(part) == len(points) and dtype == part.dtype:
@@ -126,7 +128,6 @@ def mask_logits(
             if progress:
                 progress(done, len(points))
     candidates = (np.concatenate(masks), np.concatenate(scores)) if with_candidates else None
-    features, seen = _with_detector(features, photo, frame)
     return MaskLogits(values, low, frame, points, features, seen, candidates)
 
 
@@ -143,8 +144,9 @@ def _logits_of_graphs(
     frame = Frame(photo.shape[0], photo.shape[1], IMG_SIZE)
     low = IMG_SIZE // MASK_STRIDE
     rows, columns = frame.vertical(low).shape[1], frame.horizontal(low).shape[1]
-    levels = tiny.levels(model_input(photo, frame), recognised=with_features)
-    features, seen = _with_detector(levels if with_features else (), photo, frame)
+    pixels = model_input(photo, frame)
+    levels = tiny.levels(pixels, recognised=with_features)
+    features, seen = _with_detector(levels if with_features else (), pixels)
     embedding, place = levels[EMBEDDING_LEVEL], frame.to_input(points)
     values = _room_for_logits(len(points), rows, columns)
     for start in range(0, len(points), _PROMPTS_SHARING):
@@ -163,14 +165,15 @@ def _logits_of_graphs(
 
 
 def _with_detector(
-    features: tuple[NDArray[np.float32], ...], photo: NDArray[np.uint8], frame: Frame
+    features: tuple[NDArray[np.float32], ...], pixels: NDArray[np.uint8]
 ) -> tuple[tuple[NDArray[np.float32], ...], Detections | None]:
-    """Features with the detector's behind them, and the things it sees; nothing without others."""
+    """Features of the model's input (h, w, 3) with the detector's behind them, and the things it
+    sees; nothing if there are no others."""
     if not features:
         return (), None
     from eie.decomposition.detections import things_seen
 
-    more, seen = things_seen(model_input(photo, frame))
+    more, seen = things_seen(pixels)
     return features + more, seen
 
 
@@ -193,17 +196,17 @@ def model_input(photo: NDArray[np.uint8], frame: Frame) -> NDArray[np.uint8]:
 
 
 def _embed(
-    sam: Any, photo: NDArray[np.uint8], frame: Frame, with_features: bool
+    sam: Any, pixels: NDArray[np.uint8], with_features: bool
 ) -> tuple[Tensor, tuple[NDArray[np.float32], ...]]:
     """(1, C, h, w) image embedding plus the dense embedding that stands for "no mask given", and
-    the features that an object head reads, if they are wanted."""
+    the features that an object head reads, if they are wanted; of the model's input (h, w, 3)."""
     import torch
 
     from eie.models.sam_encoder import encode_image
 
     dtype = next(sam.image_encoder.parameters()).dtype
-    pixels = torch.tensor(model_input(photo, frame), device=sam.device)  # (y, x, 3)
-    padded = sam.preprocess(pixels.permute(2, 0, 1)[None].float())  # (1, 3, S, S)
+    values = torch.tensor(pixels, device=sam.device)  # (h, w, 3)
+    padded = sam.preprocess(values.permute(2, 0, 1)[None].float())  # (1, 3, S, S)
     if not _takes_whole_square(sam):
         # Interpolation reads a little beyond the photo, hence one step more.
         rows, columns = ((n // _PYRAMID_STEP + 1) * _PYRAMID_STEP for n in pixels.shape[:2])

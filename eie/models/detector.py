@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.models.graph import Graph
+from eie.models.graph import Graph, network_input
 from eie.models.nanodet_weights import PIXEL_MEAN, PIXEL_STD, STRIDES, detector_weights
 
 Array = NDArray[np.float32]
@@ -26,10 +26,8 @@ def detector_levels(pixels: NDArray[np.uint8]) -> tuple[tuple[Array, ...], tuple
         logits of 80 kinds; and of the boxes how far they reach, (1, 4, ≥ h/s, ≥ w/s) in pixels.
     """
     rows, columns = (-(-side // STRIDES[-1]) * STRIDES[-1] for side in pixels.shape[:2])
-    padded = np.zeros((1, 3, rows, columns), np.float32)
-    mean, deviation = (np.array(of, np.float32) for of in (PIXEL_MEAN, PIXEL_STD))
-    scaled = (pixels[..., ::-1].astype(np.float32) - mean) / deviation  # (h, w, 3), blue first
-    padded[0, :, : pixels.shape[0], : pixels.shape[1]] = scaled.transpose(2, 0, 1)
+    blue_first = pixels[..., ::-1]
+    padded = network_input(blue_first, (rows, columns), PIXEL_MEAN, PIXEL_STD)
     levels = _graph()(pixels=padded)
     return tuple(levels[: 2 * len(STRIDES)]), tuple(levels[2 * len(STRIDES) :])
 

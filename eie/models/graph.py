@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,20 @@ class Graph:
         for output in outputs:
             finite(output, self.what)
         return outputs
+
+
+def network_input(
+    pixels: NDArray[np.uint8],
+    size: tuple[int, int],
+    mean: Sequence[float],
+    deviation: Sequence[float],
+) -> NDArray[np.float32]:
+    """(1, 3, *size) pixels (h, w, 3) normalised by channel, with zeros beyond them."""
+    padded = np.zeros((1, 3, *size), np.float32)
+    middle, spread = (np.array(of, np.float32) for of in (mean, deviation))
+    scaled = (pixels.astype(np.float32) - middle) / spread  # (h, w, 3)
+    padded[0, :, : pixels.shape[0], : pixels.shape[1]] = scaled.transpose(2, 0, 1)
+    return padded
 
 
 def product(rows: NDArray[np.float32], table: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eie.models.nanodet_weights import STRIDES, detector_weights
+from eie.models.nanodet_weights import STRIDES
 
 KINDS = 80
 """Kinds of things."""
@@ -119,11 +119,3 @@ def _expected(logits: Tensor) -> Tensor:
     chance = logits.unflatten(1, (4, _BINS)).softmax(dim=2)  # (B, 4, bins, h, w)
     bins = torch.arange(_BINS, dtype=logits.dtype, device=logits.device)[:, None, None]
     return (chance * bins).sum(dim=2)
-
-
-def embedded_detector() -> NanoDet:
-    """The detector with its weights."""
-    detector = NanoDet()
-    weights = {name: torch.from_numpy(value) for name, value in detector_weights().items()}
-    detector.load_state_dict(weights)
-    return detector.eval()

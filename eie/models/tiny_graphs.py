@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eie.models.efficientnet_lite_weights import LITE2, PIXEL_MEAN, PIXEL_STD, imagenet_weights
-from eie.models.graph import Graph, Tensors, is_known
+from eie.models.graph import Graph, Tensors, is_known, network_input
 
 Array = NDArray[np.float32]
 
@@ -77,10 +77,7 @@ class TinyGraphs:
         # Interpolation reads a little beyond the photo, hence one step more.
         step = LEVEL_STRIDES[1]
         rows, columns = (min((n // step + 1) * step, IMG_SIZE) for n in pixels.shape[:2])
-        padded = np.zeros((1, 3, rows, columns), np.float32)
-        mean, deviation = (np.array(of, np.float32) for of in (PIXEL_MEAN, PIXEL_STD))
-        scaled = (pixels.astype(np.float32) - mean) / deviation  # (h, w, 3)
-        padded[0, :, : pixels.shape[0], : pixels.shape[1]] = scaled.transpose(2, 0, 1)
+        padded = network_input(pixels, (rows, columns), PIXEL_MEAN, PIXEL_STD)
         levels = self._image_encoder(pixels=padded)
         return (*levels, *self._recogniser(pixels=padded)) if recognised else tuple(levels)
 

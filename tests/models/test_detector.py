@@ -10,7 +10,7 @@ import torch
 from safetensors.numpy import load_file
 
 from eie.models.detector import detector_levels
-from eie.models.nanodet import NanoDet, embedded_detector
+from eie.models.nanodet import NanoDet
 from eie.models.nanodet_weights import (
     PIXEL_MEAN,
     PIXEL_STD,
@@ -29,8 +29,11 @@ def test_the_graph_equals_the_network(size: tuple[int, int]) -> None:
     scaled = (blue_first - torch.tensor(PIXEL_MEAN)) / torch.tensor(PIXEL_STD)
     padded = torch.zeros(1, 3, rows, columns)
     padded[0, :, : size[0], : size[1]] = scaled.permute(2, 0, 1)
+    detector = NanoDet().eval()
+    weights = detector_weights()
+    detector.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
     with torch.inference_mode():
-        wanted = embedded_detector()(padded)
+        wanted = detector(padded)
     features, reach = detector_levels(pixels)
     for level, other in zip(features + reach, wanted, strict=True):
         torch.testing.assert_close(torch.from_numpy(level), other, atol=2e-3, rtol=1e-3)

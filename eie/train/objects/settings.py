@@ -29,7 +29,7 @@ class ObjectSettings:
         steps=1600,
         ema_decay=0.995,
         weight_decay=0.05,
-        max_norm=1.75,  # of three heads: 1 each
+        max_norm=1.75,  # of the three heads that the shipped ones were among: 1 each
         accumulate=4,
         precision="no",
     )
