@@ -2,9 +2,11 @@
 
     patches' mask ⇒ a matte at a size that can be paid for ⇒ cover and colours of any crop
 
-:mod:`eie.matting` estimates them. Its lengths are stated for photos whose usual dilation is 4
-pixels (512 × 384) or less, and grow with it. A long band is solved at a fraction of the size; its
-local linear models α = a·I + b then give the alpha of the photo's own pixels.
+A small thing that a click took is told by colour first (:mod:`eie.rendering.grabcut`), as its
+patches hold some of its ground. :mod:`eie.matting` estimates mattes; its lengths are stated for
+photos whose usual dilation is 4 pixels (512 × 384) or less, and grow with it. A long band is solved
+at a fraction of the size; its local linear models α = a·I + b then give the alpha of the photo's
+own pixels.
 """
 
 from __future__ import annotations
@@ -15,16 +17,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.elements import Source
+from eie.elements import SURE, Source
 from eie.geometry import common_box, corners
 from eie.matting import BAND, SEEN, Floats, Matting, linear_models
+from eie.patch_graph import touching_patches
 from eie.pictures import Mask, Picture, Plane, Window, split_alpha
+from eie.rendering.grabcut import AROUND, FEW, told_by_colour
 
 UNIT = 4
 """Usual dilation of the photos that lengths are stated for, in pixels."""
 
 _FAINT = 0.02
 """Alpha below which a pixel is not the thing's, and above 1 less which it is its alone."""
+
+_ALIKE = 0.8
+"""Share of patches, of those in either, that a selection and the candidate that it is have in
+common."""
+
+_DOUBTED = 0.5
+"""Share of a border's pairs of patches between which there is some chance that they are one thing:
+mostly all where heads tell things, none along a mask."""
 
 _MOST, _LARGEST = 100_000, 2_000_000
 """Most pixels of a band, and of a window around it, at the size at which it is solved."""
@@ -132,11 +144,16 @@ def matte_of(
     """
     scale = max(1.0, unit / UNIT)
     x0, y0, x1, y1 = corners(common_box(source.home_box[members])).astype(int).tolist()
-    margin = int(np.ceil(SEEN * scale))
-    window = Window(y0, x0, y1, x1).grown(margin).clipped(Window.of(source.label_map))
+    box, whole = Window(y0, x0, y1, x1), Window.of(source.label_map)
+    window = box.grown(int(np.ceil(SEEN * scale))).clipped(whole)
     mask = members[source.label_map[window.slices]]
     if mask.all():
         return None
+    if _is_clicked(source, members, window):
+        wide = box.grown(int(np.ceil(AROUND * scale))).clipped(whole)
+        colour, _ = split_alpha(pixels[wide.slices])
+        thing = told_by_colour(colour, source.label_map[wide.slices], members, scale, most)
+        mask = thing[window.within(wide).slices]
     colour, opacity = split_alpha(pixels[window.slices])
     step = _least_step(mask, scale)
     while True:
@@ -165,6 +182,23 @@ def matte_of(
         outside=outside,
         reach=most if most_here else 0,
     )
+
+
+def _is_clicked(source: Source, members: NDArray[np.bool_], window: Window) -> bool:
+    """Whether patches are few and one of the candidates, as a click takes them: a thing that is
+    told by patches alone. What a mask has told apart has a border that is known."""
+    count = np.count_nonzero(members)
+    if source.objects is None or count > FEW:
+        return False
+    chances = source.objects.chances
+    candidates = 2 * chances[:, members] > SURE  # (3, n, P)
+    common = np.count_nonzero(candidates & members, axis=2)  # (3, n)
+    if (common < _ALIKE * np.count_nonzero(candidates | members, axis=2)).all():
+        return False
+    touching = touching_patches(source.label_map[window.slices], source.patches)
+    one, other = np.nonzero(touching & members[:, None] & ~members)  # (B,) each
+    across = (chances[:, one, other] > 0) | (chances[:, other, one] > 0)  # (3, B)
+    return bool(np.count_nonzero(across.any(axis=0)) > _DOUBTED * len(one))
 
 
 def _least_step(mask: Mask, scale: float) -> int:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from eie.elements import Source
+from eie.elements import ObjectMasks, Source
 from eie.errors import UsageError
 from eie.pictures import Window
 from eie.rendering import layers, mattes, render
@@ -237,3 +237,48 @@ def test_without_dilation_nothing_beyond_the_elements_comes_along(monkeypatch, l
     elements = moved(make_set(pixels, cover.astype(int)), 1, 100, 0)
     changed = render(elements, dilation=0).changed
     assert_array_equal(changed & ~cover & ~np.roll(cover, 100, axis=1), False)
+
+
+def coarse_thing() -> tuple[Source, np.ndarray, np.ndarray]:
+    """A source whose patch 1 of 2 holds a disc and as much ground, as objects tell it, its pixels,
+    and the disc (90, 160) bool."""
+    disc = disc_cover(90, 160, 80, 45, 14) > 0.5
+    rng = np.random.default_rng(0)
+    colour = np.where(disc[..., None], (230, 120, 20), (60, 130, 70)) + rng.normal(
+        0, 9, (90, 160, 3)
+    )
+    labels = np.zeros((90, 160), dtype=int)
+    labels[25:65, 60:100] = 1
+    pixels = colour.clip(0, 255).astype(np.uint8)
+    chances = np.where(np.eye(2, dtype=bool), 1.0, 0.2)[None].repeat(3, axis=0)
+    objects = ObjectMasks.of(chances, np.ones((3, 2)))
+    return Source.from_label_map(labels, pixels=pixels, objects=objects), pixels, disc
+
+
+def overlap_with(disc: np.ndarray, source: Source, pixels: np.ndarray) -> float:
+    matte = matte_of(source, pixels, np.array([False, True]), 2, 4)
+    assert matte is not None
+    cover, _ = matte.at(Window.of(pixels), pixels)
+    return np.minimum(cover, 255 * disc).sum() / np.maximum(cover, 255 * disc).sum(dtype=float)
+
+
+def test_what_a_clicked_patch_holds_of_the_ground_is_not_taken_along():
+    source, pixels, disc = coarse_thing()
+    assert overlap_with(disc, source, pixels) > 0.93
+
+
+def test_patches_that_no_object_head_told_are_taken_as_they_are():
+    source, pixels, disc = coarse_thing()
+    assert overlap_with(disc, replace(source, objects=None), pixels) < 0.45
+
+
+def test_what_a_mask_told_apart_is_taken_as_it_is():
+    source, pixels, disc = coarse_thing()
+    apart = ObjectMasks.of(np.eye(2)[None].repeat(3, axis=0), np.ones((3, 2)))
+    assert overlap_with(disc, replace(source, objects=apart), pixels) < 0.45
+
+
+def test_patches_that_are_no_candidate_are_taken_as_they_are():
+    source, pixels, disc = coarse_thing()
+    group = ObjectMasks.of(np.full((3, 2, 2), 0.9), np.ones((3, 2)))
+    assert overlap_with(disc, replace(source, objects=group), pixels) < 0.45
