@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.pictures import Mask, Picture
+from eie.pictures import Mask, Picture, dilated
 
 FEW = 12
 """Most patches of a thing that is told by colour. Of larger ones single patches are small, and
@@ -36,6 +36,10 @@ _SOFTNESS = 4.0
 
 _WHOLE = 0.1
 """A patch of which less than this share would be left is kept."""
+
+_ENCLOSED = 0.02
+"""Least share of a thing that ground has which it encloses: labels, screws and eyes may look like
+ground, too."""
 
 _LARGEST = 120_000
 """Most pixels of a picture that is cut; larger ones are cut at a part of their size."""
@@ -71,7 +75,8 @@ def told_by_colour(
         return mask
     thing, sureness = _cut(small, inside, beside)
     lost = inside & ~thing & ~_taken_whole(patches, inside, thing)
-    ground, found = _sure(lost, -sureness), _sure(thing & beside, sureness)
+    ground = _without_small_holes(_sure(lost, -sureness), inside)
+    found = _sure(thing & beside, sureness)
     whole = mask.shape[::-1]
     refined: Mask = (mask & ~_resized(ground, whole)) | _resized(found, whole)
     return refined if refined.any() else mask
@@ -132,6 +137,19 @@ def _sure(mask: Mask, sureness: NDArray[np.float64]) -> Mask:
     sure[0] = False
     chosen: Mask = sure[regions]
     return chosen
+
+
+def _without_small_holes(ground: Mask, inside: Mask) -> Mask:
+    """(h, w) bool, ground but for small regions that the rest of a mask encloses."""
+    import cv2
+
+    _, regions, figures, _ = cv2.connectedComponentsWithStats(ground.astype(np.uint8))
+    outer = dilated(~inside, 1)
+    chosen = figures[:, cv2.CC_STAT_AREA] >= _ENCLOSED * np.count_nonzero(inside)
+    chosen[regions[outer & ground]] = True
+    chosen[0] = False
+    kept: Mask = chosen[regions]
+    return kept
 
 
 def _resized(mask: Mask, size: tuple[int, ...]) -> Mask:

@@ -48,6 +48,16 @@ def test_ground_within_a_coarse_patch_is_found(scale, channels):
     assert overlap(labels > 0, thing) < 0.5
 
 
+@pytest.mark.parametrize(("radius", "stays"), [(2, True), (12, False)])
+def test_small_spots_of_the_grounds_colour_are_the_things(radius, stays):
+    thing = square(120, 40, 80)
+    told = told_by_colour(
+        picture(thing & ~disc(120, radius)), thing.astype(np.uint16), MEMBERS, 1.0, 0.0
+    )
+    assert told[60, 60] == stays
+    assert overlap(told, thing if stays else thing & ~disc(120, radius)) > 0.97
+
+
 def test_a_thing_goes_on_beside_its_patch_as_far_as_it_may():
     thing = square(120, 40, 80)
     labels = square(120, 43, 77).astype(np.uint16)
