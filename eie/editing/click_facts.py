@@ -14,6 +14,9 @@ from eie.editing.picking import areas
 from eie.elements import SHARPNESS, SURE, Source
 from eie.patch_graph import likeness, thinned, touching_patches
 
+_NOTHING = 1e-9
+"""The least area that is divided by, as a share of the photo."""
+
 _SIDE = 160
 """Pixels of the longer side at which masks are measured."""
 
@@ -48,6 +51,27 @@ class Hypotheses(NamedTuple):
         """(P,) bool, the likeliest."""
         likeliest: NDArray[np.bool_] = self.inside[self.chance.argmax()]
         return likeliest
+
+    def safest(self, share: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """(P,) bool, the hypothesis whose expected IoU with what is meant is highest (minimum Bayes
+        risk): many that are alike outweigh a single likelier one.
+
+        Args:
+            share: (P,) of the photo's area.
+        """
+        every = self.inside.astype(np.float32)  # (H, P)
+        expected = overlaps(every, every, share.astype(np.float32)) @ self.chance  # (H,)
+        chosen: NDArray[np.bool_] = self.inside[expected.argmax()]
+        return chosen
+
+
+def overlaps(
+    one: NDArray[np.float32], other: NDArray[np.float32], share: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """(H, K) IoU of masks (H, P) and (K, P) of patches that have a share (P,) of the photo each."""
+    common = (one * share) @ other.T  # (H, K)
+    union = (one @ share)[:, None] + other @ share - common  # (H, K)
+    return np.asarray(common / np.maximum(union, _NOTHING))
 
 
 class SmallMap(NamedTuple):

@@ -32,7 +32,14 @@ from eie.editing.candidate_ranking import (
     meant,
     places,
 )
-from eie.editing.click_facts import ClickFacts, Hypotheses, Network, PatchClick, network
+from eie.editing.click_facts import (
+    ClickFacts,
+    Hypotheses,
+    Network,
+    PatchClick,
+    network,
+    overlaps,
+)
 from eie.patch_graph import connected
 
 WEIGHTS = Path(__file__).with_suffix(".safetensors")
@@ -93,13 +100,15 @@ def answer(
         (P,) bool; nothing if the last joined patch was cut off again.
     """
     believed = meant(facts, clicks[0], rank) if first is None else first
+    before = believed.safest(facts.share) if first is None else first.best
     for count in range(max(2, len(clicks) - _REMEMBERED + 1), len(clicks) + 1):
-        so_far, before = clicks[:count], believed.best
+        so_far = clicks[:count]
         changes = changes_by(facts, before, clicks[count - 1], rank)
         made = hypotheses(facts, believed, before, so_far, changes)
         told = correction_facts(facts, made, believed, before, so_far, changes)
         believed = Hypotheses.ranked(made.inside, (correct or _embedded())(told))
-    return believed.best
+        before = believed.safest(facts.share)
+    return before
 
 
 def changes_by(
@@ -187,9 +196,9 @@ def correction_facts(
     top = np.argsort(-believed.chance, kind="stable")[:_HEEDED]
     chance = believed.chance[top] / believed.chance[top].sum()
     fits = chance * (believed.inside[top, last.patch] == last.joins)
-    alike = _overlaps(within, believed.inside[top].astype(np.float32), share)  # (H, K)
+    alike = overlaps(within, believed.inside[top].astype(np.float32), share)  # (H, K)
     part = changes.part.inside.astype(np.float32)  # (C, P)
-    changed = _overlaps(wrong, part, share)  # (H, C)
+    changed = overlaps(wrong, part, share)  # (H, C)
     likely = changes.part.chance @ part  # (P,)
     some = np.ones(len(area))
     columns = [
@@ -215,7 +224,7 @@ def correction_facts(
         np.minimum(size / had, _MOST),
         np.minimum((side @ share - size) / size, _MOST),
         np.minimum(other @ share / size, _MOST),
-        _overlaps(within, before[None].astype(np.float32), share)[:, 0],
+        overlaps(within, before[None].astype(np.float32), share)[:, 0],
         some * last.joins,
         some * len(clicks) / 3,
         *places(facts.small, made.inside, first.point),
@@ -255,15 +264,6 @@ def _borders(
         (alike * to).sum(axis=1) / np.maximum((pairs * to).sum(axis=1), 1)
         for to in (outside, thing, error)
     ]
-
-
-def _overlaps(
-    one: NDArray[np.float32], other: NDArray[np.float32], share: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """(H, K) IoU of masks (H, P) and (K, P)."""
-    common = (one * share) @ other.T  # (H, K)
-    union = (one @ share)[:, None] + other @ share - common  # (H, K)
-    return np.asarray(common / np.maximum(union, _NOTHING))
 
 
 def _likeliest(

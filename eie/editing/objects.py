@@ -68,7 +68,7 @@ def object_at(
 ) -> Rows:
     """The elements of the thing that an element belongs to.
 
-    A point stands for what a click there means most likely, of all candidates that the element is
+    A point stands for the safest of what a click there may mean, all candidates that the element is
     in (:func:`eie.editing.candidate_ranking.meant`). An element by itself, or in a photo cut by a
     Segment Anything checkpoint, stands for its own best-scored candidate, or for that which
     `extent` names. What is not connected to it is left out, over patches that touch in the photo:
@@ -100,7 +100,8 @@ def object_at(
     patch = elements.table.patch
     if point is not None and extent is None and tolerance is None and _ranked(elements, row):
         click = _click_on(elements, ObjectClick(row, point, True))
-        return rows[meant(ClickFacts.of(source), click).best[patch[rows]]]
+        facts = ClickFacts.of(source)
+        return rows[meant(facts, click).safest(facts.share)[patch[rows]]]
     small, _ = thinned(source.label_map)
     clicked = int(patch[row])
     chosen = extent or (Extent.OBJECT if tolerance is None else extent_of(tolerance))

@@ -55,7 +55,7 @@ def corrections_on(
 ) -> Iterator[Choice]:
     """What second clicks on things of a photo may mean, in the middle of what is wrong.
 
-    What they correct is at the innermost point the likeliest answer, and elsewhere one drawn.
+    What they correct is at the innermost point the safest answer, and elsewhere one drawn.
 
     Args:
         rank: what ranks the candidates of clicks.
@@ -65,7 +65,7 @@ def corrections_on(
         for number, (x, y) in enumerate(_middle(thing, photo.starts, random)):
             clicks = [_clicked(photo, Click(x, y, True))]
             believed = meant(facts, clicks[0], rank)
-            before = _drawn(believed, random) if number else believed.best  # (P,)
+            before = _drawn(believed, random) if number else believed.safest(facts.share)
             selected: Mask = before[photo.label_map]
             if (selected == thing).all():
                 continue
