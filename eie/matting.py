@@ -98,7 +98,7 @@ class Matting:
     ) -> Matting:
         """Measure the distances to the mask's border."""
         clear = np.zeros_like(mask) if clear is None else clear
-        return cls(colour, mask, clear, _distance(~mask), _distance(mask), scale, most)
+        return cls(colour, mask, clear, distance_to(~mask), distance_to(mask), scale, most)
 
     def alpha(self, trimap: Trimap) -> Floats:
         """(h, w) in [0, 1], with the mask, a little blurred, as a weak prior."""
@@ -165,7 +165,7 @@ class Matting:
         return max(1, round(length * self.scale))
 
 
-def _distance(mask: Mask) -> Floats:
+def distance_to(mask: Mask) -> Floats:
     """(h, w) pixels to the nearest one of a mask."""
     import cv2
 

@@ -27,6 +27,7 @@ from eie.editing.click_facts import (
     PatchClick,
     SmallMap,
     network,
+    overlaps,
 )
 from eie.elements import SHARPNESS
 from eie.patch_graph import connected
@@ -112,8 +113,7 @@ def candidate_facts(
     area = within @ facts.share  # (C,)
     outside = np.maximum(1 - area, 0.05)  # (C,)
     weighed = within * facts.share  # (C, P)
-    common = weighed @ within.T  # (C, C)
-    overlap = common / (area[:, None] + area - common)  # (C, C)
+    overlap = overlaps(within, within, facts.share)  # (C, C)
     weight = candidates.weight / max(candidates.weight.sum(), _NOTHING)  # (C,)
     mine, others = facts.mean[patch] * facts.share, facts.mean[:, patch] * facts.share  # (P,)
     soft = facts.mean * facts.share  # (P, P)

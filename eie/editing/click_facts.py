@@ -66,8 +66,8 @@ class Hypotheses(NamedTuple):
 
 
 def overlaps(
-    one: NDArray[np.float32], other: NDArray[np.float32], share: NDArray[np.float32]
-) -> NDArray[np.float32]:
+    one: NDArray[np.floating], other: NDArray[np.floating], share: NDArray[np.floating]
+) -> NDArray[np.floating]:
     """(H, K) IoU of masks (H, P) and (K, P) of patches that have a share (P,) of the photo each."""
     common = (one * share) @ other.T  # (H, K)
     union = (one @ share)[:, None] + other @ share - common  # (H, K)

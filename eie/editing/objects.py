@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from eie.editing.candidate_ranking import meant, unranked
+from eie.editing.candidate_ranking import unranked
 from eie.editing.click_facts import ClickFacts, PatchClick
 from eie.editing.corrections import answer
 from eie.editing.picking import RowMask, Rows, areas
@@ -69,7 +69,7 @@ def object_at(
     """The elements of the thing that an element belongs to.
 
     A point stands for the safest of what a click there may mean, all candidates that the element is
-    in (:func:`eie.editing.candidate_ranking.meant`). An element by itself, or in a photo cut by a
+    in (:func:`eie.editing.corrections.answer`). An element by itself, or in a photo cut by a
     Segment Anything checkpoint, stands for its own best-scored candidate, or for that which
     `extent` names. What is not connected to it is left out, over patches that touch in the photo:
     another thing of the same kind is likelier than a part that is cut off, which a second place can
@@ -100,8 +100,7 @@ def object_at(
     patch = elements.table.patch
     if point is not None and extent is None and tolerance is None and _ranked(elements, row):
         click = _click_on(elements, ObjectClick(row, point, True))
-        facts = ClickFacts.of(source)
-        return rows[meant(facts, click).safest(facts.share)[patch[rows]]]
+        return rows[answer(ClickFacts.of(source), [click])[patch[rows]]]
     small, _ = thinned(source.label_map)
     clicked = int(patch[row])
     chosen = extent or (Extent.OBJECT if tolerance is None else extent_of(tolerance))

@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from eie.matting import distance_to
 from eie.pictures import Mask, Picture, dilated
 
 FEW = 12
@@ -69,8 +70,7 @@ def told_by_colour(
     small = shown.reshape(size[1], size[0], -1)  # OpenCV drops the axis of grey
     inside = _resized(mask, size)
     patches = np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST), dtype=np.int64)
-    outside = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
-    beside = ~inside & (outside <= min(_BESIDE * scale, most) / step)
+    beside = ~inside & (distance_to(inside) <= min(_BESIDE * scale, most) / step)
     if min(np.count_nonzero(inside), np.count_nonzero(~inside)) < _COMPONENTS:
         return mask
     thing, sureness = _cut(small, inside, beside)
@@ -94,12 +94,31 @@ def _cut(colour: Picture, inside: Mask, beside: Mask) -> tuple[Mask, NDArray[np.
     shown = np.ascontiguousarray(np.broadcast_to(colour[..., :3], (*inside.shape, 3)))
     marks = np.full(inside.shape, cv2.GC_BGD, dtype=np.uint8)
     marks[beside], marks[inside] = cv2.GC_PR_BGD, cv2.GC_PR_FGD
-    ground, thing = np.zeros((2, 1, 13 * _COMPONENTS))
-    cv2.setRNGSeed(0)  # its k-means draws first means: the same bytes each time
-    cv2.grabCut(shown, marks, (0, 0, 1, 1), ground, thing, _ITERATIONS, cv2.GC_INIT_WITH_MASK)
-    ratio = _log_likelihood(thing[0], shown) - _log_likelihood(ground[0], shown)
-    kept = (marks == cv2.GC_PR_FGD) | (marks == cv2.GC_FGD)
+    kept, ground, thing = grab_cut(shown, marks, _ITERATIONS)
+    ratio = _log_likelihood(thing, shown) - _log_likelihood(ground, shown)
     return kept, np.tanh(ratio / _SOFTNESS)
+
+
+def grab_cut(
+    colour: Picture, marks: NDArray[np.uint8], iterations: int
+) -> tuple[Mask, NDArray[np.float64], NDArray[np.float64]]:
+    """OpenCV's GrabCut, with the same result each time.
+
+    Args:
+        colour: (h, w, 3) uint8.
+        marks: (h, w) of OpenCV's GC_BGD, GC_FGD, GC_PR_BGD and GC_PR_FGD.
+        iterations: at least 1.
+
+    Returns:
+        (h, w) bool, the thing; (65,) each, the mixtures of the ground's colours and the thing's.
+    """
+    import cv2
+
+    marks = marks.copy()
+    ground, thing = np.zeros((2, 1, 13 * _COMPONENTS))
+    cv2.setRNGSeed(0)  # its k-means draws first means
+    cv2.grabCut(colour, marks, (0, 0, 1, 1), ground, thing, iterations, cv2.GC_INIT_WITH_MASK)
+    return np.isin(marks, (cv2.GC_FGD, cv2.GC_PR_FGD)), ground[0], thing[0]
 
 
 def _log_likelihood(mixture: NDArray[np.float64], colour: Picture) -> NDArray[np.float64]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from eie.editing.click_simulation import Click
 from eie.evaluate.baselines.superpixels import slic
 from eie.evaluate.core.case_result import Mask, Pixels
+from eie.rendering.grabcut import grab_cut
 
 SUPERPIXELS = 256
 """SLIC superpixels asked for."""
@@ -54,7 +54,9 @@ class SlicGrabCut:
             superpixel = self._labels == self._labels[place]
             state[superpixel] = cv2.GC_FGD if click.joins else cv2.GC_BGD
             sure = sure | superpixel if click.joins else sure & ~superpixel
-        found = self._cut(state) if sure.any() and not sure.all() else sure
+        found = sure
+        if sure.any() and not sure.all():
+            found, _, _ = grab_cut(self._small, state, _ITERATIONS)
         regions, _ = label(found)
         held = [regions[place] for click, place in zip(clicks, places, strict=True) if click.joins]
         small = np.isin(regions, [region for region in held if region])
@@ -67,11 +69,3 @@ class SlicGrabCut:
         """Line and column of a click in the small photo."""
         (height, width), (lines, columns) = self._size, self._labels.shape
         return click.y * lines // height, click.x * columns // width
-
-    def _cut(self, state: NDArray[np.uint8]) -> Mask:
-        import cv2
-
-        models = np.zeros((1, 65)), np.zeros((1, 65))
-        cv2.setRNGSeed(0)  # its colour models begin with random means
-        cv2.grabCut(self._small, state, (0, 0, 0, 0), *models, _ITERATIONS, cv2.GC_INIT_WITH_MASK)
-        return np.isin(state, (cv2.GC_FGD, cv2.GC_PR_FGD))
